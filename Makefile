@@ -1,0 +1,53 @@
+# The commands of the project. Each runs as it is on a fresh Debian 12 or 13 or Ubuntu 24.04: what is missing is
+# installed first (scripts/bootstrap), into .venv/ or, as root, by apt. `make` alone lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# The deployment that `make verify` checks
+INVENTORY ?= inventories/lab
+export INVENTORY
+
+.PHONY: help lab lab-down test lint unit molecule verify bench venv docs requirements clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
+
+lab: ## the lab on this machine: build it, deploy the exchange on it, make a customer's transfer (root)
+	@scripts/lab
+
+lab-down: ## remove the lab and nothing else (root)
+	@scripts/run playbooks/lab_down.yml --inventory inventories/lab
+
+test: ## lint, unit tests and the molecule scenario with its end-to-end transfer (root)
+	@scripts/test
+
+lint: ## yamllint, ruff, mypy, ansible-lint
+	@scripts/test lint
+
+unit: ## the unit tests
+	@scripts/test unit
+
+molecule: ## the molecule scenario alone (root)
+	@scripts/test molecule
+
+verify: ## the live checks against INVENTORY (the lab by default); writes reports/
+	@scripts/run playbooks/verify.yml --inventory $(INVENTORY)
+
+bench: ## the benchmarks
+	@scripts/bootstrap --lab
+	@benchmarks/run
+
+venv: ## the pinned tools in .venv/
+	@scripts/bootstrap
+
+docs: venv ## write the generated references in docs/ again
+	@.venv/bin/python scripts/role_docs.py
+
+requirements: venv ## pin requirements*.txt anew from requirements*.in (with the oldest Python supported: 3.12)
+	@scripts/pin_requirements
+
+clean: ## remove .venv/, reports/ and caches; the lab stays
+	@rm -rf .venv reports .ansible .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# What every command of the Makefile starts with: sourced, never run.
+set -euo pipefail
+umask 022
+
+project=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$project"
+
+# A colour on a terminal only
+if [ -t 1 ]; then bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'; else bold='' red='' green='' plain=''; fi
+export PATH="$project/.venv/bin:$PATH"
+# A checkout that others may write to makes Ansible ignore a configuration that it finds by itself
+export ANSIBLE_CONFIG="$project/ansible.cfg"
+
+die() {
+    printf '%s\n' "${red}$*${plain}" >&2
+    exit 1
+}
+
+# The lab writes down which runtime and limits podman must use on this machine; only then is there anything to obey.
+use_lab_engine() {
+    if [ -f "$project/.lab/containers.conf" ]; then export CONTAINERS_CONF="$project/.lab/containers.conf"; fi
+}
+
+since() {
+    local seconds=$(( SECONDS - ${1:-0} ))
+    if [ "$seconds" -lt 60 ]; then printf '%d s' "$seconds"; else printf '%d min %02d s' $((seconds / 60)) $((seconds % 60)); fi
+}
+
+# step TEXT COMMAND…: say what is being done and at which time of the run, do it, say how long it took
+step() {
+    local text=$1 start=$SECONDS
+    shift
+    printf '\n%s==> [%s] %s%s\n' "$bold" "$(since)" "$text" "$plain"
+    use_lab_engine
+    if ! "$@"; then
+        printf '\n%s==> [%s] failed: %s%s\n' "$red" "$(since)" "$text" "$plain" >&2
+        printf '    The command was: %s\n    What is done stays done: run it again to finish the job.\n' "$*" >&2
+        exit 1
+    fi
+    printf '%s    done in %s%s\n' "$green" "$(since "$start")" "$plain"
+}
