@@ -1,0 +1,191 @@
+"""A small FTPS client that lets a test do every step of the protocol itself.
+
+The standard library's ftplib cannot resume the control channel's TLS session on the data channel, which this
+service demands (RFC 4217 section 12.2 lets a server insist on it), and hides the replies that the tests are about.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Self
+
+from .lab import Account, Host, Lab
+
+
+@dataclass(frozen=True)
+class Reply:
+    code: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}"
+
+
+class Refused(AssertionError):
+    """A step that the test needs was refused; the message is the transcript."""
+
+
+class FtpsClient:
+    """One control connection, and data connections on request."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        host: Host,
+        *,
+        ipv6: bool = False,
+        implicit: bool = False,
+        tls: ssl.SSLContext | None = None,
+        source: str | None = None,
+        timeout: float = 20,
+    ) -> None:
+        self.lab = lab
+        self.host = host
+        self.timeout = timeout
+        self.address = lab.public_ip6 if ipv6 else lab.public_ip
+        assert self.address
+        self.tls = tls or ssl.create_default_context(cafile=lab.ca_file)
+        self.transcript: list[str] = []
+        self.data_address: tuple[str, int] | None = None
+        self.data_certificate: bytes | None = None
+        port = lab.implicit_port if implicit else lab.explicit_port
+        assert port
+        self.control: socket.socket = host.connect(self.address, port, timeout, source)
+        if implicit:
+            self.control = self.tls.wrap_socket(self.control, server_hostname=lab.fqdn)
+        self._received = b""
+        self.greeting = self.reply()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.control.close()
+
+    # -- control channel ------------------------------------------------------------------------------------------
+    def _line(self) -> str:
+        while b"\n" not in self._received:
+            chunk = self.control.recv(65536)
+            if not chunk:
+                raise EOFError("the server closed the control connection")
+            self._received += chunk
+        line, self._received = self._received.split(b"\n", 1)
+        return line.decode("utf-8", "surrogateescape").rstrip("\r")
+
+    def reply(self) -> Reply:
+        """One reply, also over several lines (RFC 959 section 4.2)."""
+        line = self._line()
+        text = [line[4:]]
+        if line[3:4] == "-":
+            while not (line[:3] == (last := self._line())[:3] and last[3:4] == " "):
+                text.append(last)
+            text.append(last[4:])
+        reply = Reply(int(line[:3]), "\n".join(text))
+        self.transcript.append(f"< {reply}")
+        return reply
+
+    def send(self, command: str | bytes) -> None:
+        raw = command if isinstance(command, bytes) else command.encode("utf-8", "surrogateescape")
+        shown = raw.decode("utf-8", "replace")
+        self.transcript.append("> PASS ***" if shown.upper().startswith("PASS ") else f"> {shown}")
+        self.control.sendall(raw + b"\r\n")
+
+    def command(self, command: str | bytes) -> Reply:
+        self.send(command)
+        return self.reply()
+
+    def expect(self, command: str, *codes: int) -> Reply:
+        reply = self.command(command)
+        if reply.code not in codes:
+            raise Refused(f"expected {codes}:\n" + "\n".join(self.transcript))
+        return reply
+
+    def start_tls(self) -> Self:
+        self.expect("AUTH TLS", 234)
+        self.control = self.tls.wrap_socket(self.control, server_hostname=self.lab.fqdn)
+        return self
+
+    def try_login(self, user: str, password: str) -> Reply:
+        reply = self.command(f"USER {user}")
+        return self.command(f"PASS {password}") if reply.code == 331 else reply
+
+    def login(self, account: Account) -> Self:
+        """Log in and protect the data channel (PBSZ and PROT, RFC 4217 section 9)."""
+        reply = self.try_login(account.name, account.password)
+        if reply.code != 230:
+            raise Refused("login refused:\n" + "\n".join(self.transcript))
+        self.expect("PBSZ 0", 200)
+        self.expect("PROT P", 200)
+        self.expect("TYPE I", 200)
+        return self
+
+    # -- data channel ---------------------------------------------------------------------------------------------
+    def pasv(self) -> tuple[str, int]:
+        reply = self.expect("PASV", 227)
+        numbers = re.search(r"(\d+),(\d+),(\d+),(\d+),(\d+),(\d+)", reply.text)
+        assert numbers, reply
+        octets = [int(number) for number in numbers.groups()]
+        self.data_address = (".".join(map(str, octets[:4])), octets[4] * 256 + octets[5])
+        return self.data_address
+
+    def epsv(self) -> int:
+        reply = self.expect("EPSV", 229)
+        port = re.search(r"\(\|\|\|(\d+)\|\)", reply.text)
+        assert port, reply
+        assert self.address
+        self.data_address = (self.address, int(port.group(1)))
+        return self.data_address[1]
+
+    def open_data(self, *, from_host: Host | None = None) -> socket.socket:
+        """Connect the data channel to what PASV or EPSV announced; the handshake is done by secure_data()."""
+        assert self.data_address
+        return (from_host or self.host).connect(*self.data_address, self.timeout)
+
+    def secure_data(self, data: socket.socket, *, reuse: bool = True) -> ssl.SSLSocket:
+        assert isinstance(self.control, ssl.SSLSocket)
+        session = self.control.session if reuse else None
+        secured = self.tls.wrap_socket(data, server_hostname=self.lab.fqdn, session=session)
+        self.data_certificate = secured.getpeercert(binary_form=True)
+        return secured
+
+    def transfer(self, command: str, content: bytes | None = None, *, reuse: bool = True) -> tuple[Reply, bytes]:
+        """One transfer over a fresh EPSV data channel: the final reply, and what was received."""
+        self.epsv()
+        data = self.open_data()
+        received = b""
+        try:
+            preliminary = self.command(command)
+            if preliminary.code >= 200:
+                return preliminary, b""
+            try:
+                secured = self.secure_data(data, reuse=reuse)
+                if content is None:
+                    while chunk := secured.recv(1 << 16):
+                        received += chunk
+                else:
+                    secured.sendall(content)
+                secured.unwrap().close()
+            except (ssl.SSLError, OSError):
+                # The reply on the control channel says why the server cut the data channel.
+                data.close()
+            return self.reply(), received
+        finally:
+            data.close()
+
+    def store(self, path: str, content: bytes) -> Reply:
+        return self.transfer(f"STOR {path}", content)[0]
+
+    def retrieve(self, path: str) -> tuple[Reply, bytes]:
+        return self.transfer(f"RETR {path}")
+
+    def names(self, path: str = "") -> list[str]:
+        """The names MLSD lists, without the folder itself and its parent."""
+        reply, listing = self.transfer(f"MLSD {path}".rstrip())
+        assert reply.code == 226, "\n".join(self.transcript)
+        facts = [line.partition(" ") for line in listing.decode("utf-8", "surrogateescape").splitlines()]
+        return sorted(
+            name for fact, _, name in facts if "type=cdir" not in fact.lower() and "type=pdir" not in fact.lower()
+        )
