@@ -24,7 +24,7 @@ class Reply:
         return f"{self.code} {self.text}"
 
 
-class Refused(AssertionError):
+class RefusedError(AssertionError):
     """A step that the test needs was refused; the message is the transcript."""
 
 
@@ -100,7 +100,7 @@ class FtpsClient:
     def expect(self, command: str, *codes: int) -> Reply:
         reply = self.command(command)
         if reply.code not in codes:
-            raise Refused(f"expected {codes}:\n" + "\n".join(self.transcript))
+            raise RefusedError(f"expected {codes}:\n" + "\n".join(self.transcript))
         return reply
 
     def start_tls(self) -> Self:
@@ -116,7 +116,7 @@ class FtpsClient:
         """Log in and protect the data channel (PBSZ and PROT, RFC 4217 section 9)."""
         reply = self.try_login(account.name, account.password)
         if reply.code != 230:
-            raise Refused("login refused:\n" + "\n".join(self.transcript))
+            raise RefusedError("login refused:\n" + "\n".join(self.transcript))
         self.expect("PBSZ 0", 200)
         self.expect("PROT P", 200)
         self.expect("TYPE I", 200)

@@ -15,7 +15,7 @@ Connect = Callable[..., FtpsClient]
 
 
 def test_a_stranger_meets_silence_on_every_service_port(lab: Lab) -> None:
-    for port in (lab.explicit_port, lab.implicit_port, lab.first_port, lab.last_port):
+    for port in (lab.explicit_port, lab.implicit_port or 990, lab.first_port, lab.last_port):
         assert lab.stranger.reaches(lab.public_ip, port) == "silence", port
         assert lab.public_ip6
         assert lab.stranger.reaches(lab.public_ip6, port) == "silence", port
@@ -39,7 +39,7 @@ def test_the_customers_firewall_lets_nothing_else_out(lab: Lab, acme: Customer, 
     "user", ["anonymous", "ftp", "root", "proftpd", "nobody", "Administrator", "krbtgt", "nosuchuser"]
 )
 def test_nobody_else_logs_in(globex: Customer, connect: Connect, user: str) -> None:
-    assert connect(globex.host).start_tls().try_login(user, "Passw0rd.guess").code in (331, 530)
+    assert connect(globex.host).start_tls().try_login(user, "Passw0rd.guess").code == 530
 
 
 def test_a_wrong_password_is_refused(globex: Customer, connect: Connect) -> None:
@@ -145,7 +145,7 @@ def test_a_symbolic_link_leads_nowhere(lab: Lab, globex: Customer, connect: Conn
     try:
         client = connect(globex.host).start_tls().login(globex.writer)
         for command in (f"RETR {fresh}/passwd", f"NLST {fresh}/", f"MLSD {fresh}-acme"):
-            reply, content = client.transfer(command)
+            _, content = client.transfer(command)
             assert b"root:" not in content, command
             assert b"passwd" not in content.replace(f"{fresh}/passwd".encode(), b""), command
     finally:
