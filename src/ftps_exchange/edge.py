@@ -1,0 +1,159 @@
+"""Checked model -> the elements of the edge's sets of known sources, each with its customers as the comment.
+
+nftables refuses overlapping elements in an interval set, and ``auto-merge`` would lose the comments and counters.
+Customers behind one exit may overlap, so the address space is cut where the set of owners changes (one sweep over the
+ends of all networks), and each piece is written in CIDR blocks. The result depends on who owns which address and on
+nothing else: not on the order of the input, nor on how a customer cut its own networks.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Final, Literal, TypedDict
+
+from .checked import Customer, read_model
+from .errors import ExchangeError
+
+type Family = Literal[4, 6]
+
+LONGEST_COMMENT: Final = 128
+"""NFTNL_UDATA_COMMENT_MAXLEN: nft refuses a longer comment. Names are ASCII, so characters are bytes."""
+
+_ADDRESS_BITS: Final[dict[Family, int]] = {4: 32, 6: 128}
+_SEPARATOR: Final = ", "
+_MOST_NAMES: Final = LONGEST_COMMENT // (1 + len(_SEPARATOR)) + 1
+"""More names than this never fit, so a comment need not look at more."""
+
+
+class Element(TypedDict):
+    """An element of an nft set: an address or a CIDR block, and the names of the customers who own it."""
+
+    element: str
+    comment: str
+
+
+class EdgeSets(TypedDict):
+    """The sets by address family, each sorted by address."""
+
+    customers4: list[Element]
+    customers6: list[Element]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The addresses from ``first`` to ``last`` (inclusive), owned by a customer."""
+
+    first: int
+    last: int
+    owner: str
+
+
+def exchange_edge_sets(model: object) -> EdgeSets:
+    """Checked model -> what may reach the service, of customers who are present and have an enabled account."""
+    checked = read_model(model)
+    customers = list(checked.admitted)
+    for customer in customers:
+        require_sources(customer)
+    return {"customers4": _elements(customers, 4), "customers6": _elements(customers, 6)}
+
+
+def require_sources(customer: Customer) -> None:
+    """Nobody is admitted from an empty list: it must never come to mean "from anywhere"."""
+    if not customer.sources4 and not customer.sources6:
+        raise ExchangeError(
+            "may log in but has no source address, and an empty list never means 'from anywhere'",
+            customer=customer.name,
+            field="sources",
+            value=[],
+            remedy="Give the networks that it comes from, as the service sees them, or set state: suspended",
+        )
+
+
+def _elements(customers: Iterable[Customer], family: Family) -> list[Element]:
+    blocks = [
+        _block(network, family, customer)
+        for customer in customers
+        for network in (customer.sources4 if family == 4 else customer.sources6)
+    ]
+    return [
+        {"element": element, "comment": comment}
+        for first, last, comment in _owned_ranges(blocks)
+        for element in _cidr_blocks(first, last, family)
+    ]
+
+
+def _block(network: str, family: Family, customer: Customer) -> _Block:
+    try:
+        parsed = IPv4Network(network) if family == 4 else IPv6Network(network)
+    except ValueError as error:
+        raise ExchangeError(
+            f"is no IPv{family} network",
+            customer=customer.name,
+            field=f"sources{family}",
+            value=network,
+            remedy="Write a network without host bits, such as "
+            + ("198.51.100.20/32" if family == 4 else "2001:db8:100::/64"),
+        ) from error
+    return _Block(int(parsed.network_address), int(parsed.broadcast_address), customer.name)
+
+
+def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[tuple[int, int, str]]:
+    """The ranges of addresses with one and the same set of owners, in order, each with the comment that names them."""
+    arrivals_at: dict[int, list[str]] = {}
+    departures_at: dict[int, list[str]] = {}
+    for block in blocks:
+        arrivals_at.setdefault(block.first, []).append(block.owner)
+        departures_at.setdefault(block.last + 1, []).append(block.owner)
+    networks_of: Counter[str] = Counter()  # A customer may have several networks over one address.
+    owners: list[str] = []  # Those with at least one, sorted.
+    start = 0
+    for position in sorted(arrivals_at.keys() | departures_at.keys()):
+        balance = Counter(arrivals_at.get(position, ()))
+        balance.subtract(departures_at.get(position, ()))
+        changed = {
+            owner
+            for owner, difference in balance.items()
+            if (networks_of[owner] == 0) != (networks_of[owner] + difference == 0)
+        }
+        if changed and owners:
+            yield start, position - 1, _comment(owners)
+        if changed:
+            start = position
+        networks_of.update(balance)
+        for owner in changed:
+            if networks_of[owner]:
+                insort(owners, owner)
+            else:
+                del owners[bisect_left(owners, owner)]
+
+
+def _comment(owners: Sequence[str]) -> str:
+    """All names when they fit, else as many as leave room for how many there are besides."""
+    names = owners[:_MOST_NAMES]
+    for kept in range(len(names), 0, -1):
+        others = len(owners) - kept
+        comment = _SEPARATOR.join(names[:kept]) + (f" and {others} more" if others else "")
+        if len(comment) <= LONGEST_COMMENT:
+            return comment
+    raise ExchangeError(
+        f"is too long for a comment of {LONGEST_COMMENT} bytes",
+        customer=owners[0],
+        field="name",
+        value=owners[0],
+        remedy="Shorten the name: a customer's has at most 32 characters",
+    )
+
+
+def _cidr_blocks(first: int, last: int, family: Family) -> Iterator[str]:
+    """The fewest CIDR blocks that make up a range; a block of one address is written as nft lists it: the address."""
+    bits = _ADDRESS_BITS[family]
+    while first <= last:
+        aligned = (first & -first).bit_length() - 1 if first else bits
+        size = min(aligned, (last - first + 1).bit_length() - 1)
+        address = str(IPv4Address(first) if family == 4 else IPv6Address(first))
+        yield address if size == 0 else f"{address}/{bits - size}"
+        first += 1 << size
