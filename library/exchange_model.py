@@ -1,0 +1,155 @@
+#!/usr/bin/python
+"""Check the whole model of the exchange on the control node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: exchange_model
+short_description: Check the exchange and all its customers before any host is touched
+description:
+  - Reads one file for each customer, checks them together with the settings of the service, and returns the checked
+    model as plain data with all defaults filled in. Nothing is ever changed.
+  - Every problem of every file is told in one run, each with file, line, field, value and remedy.
+  - Runs on the control node, with the Python that runs Ansible (the package C(ftps_exchange) is installed there).
+options:
+  exchange:
+    description:
+      - The settings of the service, as in C(group_vars/all/exchange.yml) of the inventory.
+      - All keys are described in C(docs/schema/exchange.schema.json).
+    type: raw
+    required: true
+  customers_dir:
+    description:
+      - Directory with one file C(<name>.yml) for each customer; the file name is the name of the customer.
+      - All keys are described in C(docs/schema/customer.schema.json).
+      - Hidden files, files named README and what editors leave behind are ignored; anything else that is not a
+        C(.yml) file is a problem, since it would be overlooked.
+    type: path
+    required: true
+  exchange_file:
+    description:
+      - File in which O(exchange) is written. Used to give its lines in messages, and to find what YAML hides there,
+        such as a key that is given twice. It need not exist.
+    type: path
+  today:
+    description:
+      - Day for which the expiry dates of accounts are judged, C(YYYY-MM-DD). Now, in UTC, by default.
+    type: str
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing anyway.
+notes:
+  - The rules and their sources (RFC numbers, Microsoft's naming rules) are written beside each rule in
+    C(src/ftps_exchange/model/).
+author:
+  - The ftps-exchange project
+"""
+
+EXAMPLES = r"""
+- name: Check the model
+  exchange_model:
+    exchange: "{{ exchange }}"
+    customers_dir: "{{ inventory_dir }}/customers"
+    exchange_file: "{{ inventory_dir }}/group_vars/all/exchange.yml"
+  delegate_to: localhost
+  run_once: true
+  register: checked
+"""
+
+RETURN = r"""
+model:
+  description: The checked model.
+  returned: success
+  type: dict
+  contains:
+    exchange:
+      description: All settings of the service, defaults filled in; C(null) for what is off.
+      type: dict
+    customers:
+      description:
+        - All customers that have a file, sorted by name, absent ones included.
+        - Networks are canonical; C(sources4) and C(sources6) are merged within a customer.
+        - An account that is not C(enabled) says in C(disabled_because) whether it is C(suspended), C(absent) or
+          C(expired).
+      type: list
+      elements: dict
+    notes:
+      description: What is no error but should be known, such as accounts that have expired.
+      type: list
+      elements: str
+  sample:
+    exchange: {name: lab, fqdn: ftps.exchange.example}
+    customers:
+      - name: acme
+        file: customers/acme.yml
+        state: present
+        sources4: [198.51.100.20/32]
+        sources6: []
+        accounts:
+          - {name: acme-up, access: write, expires: null, enabled: true, disabled_because: null}
+        shares:
+          - {name: maps, access: read}
+    notes: []
+problems:
+  description: Every problem, for programs; C(msg) has the same for people. C(line) and C(value) may be C(null).
+  returned: failure
+  type: list
+  elements: dict
+  sample:
+    - file: customers/acme.yml
+      line: 7
+      field: accounts[0].name
+      value: "'Acme-Up'"
+      message: has upper-case letters.
+      remedy: "Write 'acme-up': Windows does not tell upper from lower case, Linux does."
+"""
+
+import datetime
+
+from ansible.module_utils.basic import AnsibleModule
+
+try:
+    from ftps_exchange.model import ModelError, check_model
+except ImportError as error:
+    IMPORT_ERROR: str | None = str(error)
+else:
+    IMPORT_ERROR = None
+
+
+def main() -> None:
+    """Check the model and return it, or every problem there is."""
+    module = AnsibleModule(
+        argument_spec={
+            "exchange": {"type": "raw", "required": True},
+            "customers_dir": {"type": "path", "required": True},
+            "exchange_file": {"type": "path"},
+            "today": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    if IMPORT_ERROR is not None:
+        module.fail_json(
+            msg=f"The control node's Python cannot import this project's package ({IMPORT_ERROR}). "
+            "Run 'make venv' and start Ansible from .venv/bin/."
+        )
+    today = None
+    if module.params["today"]:
+        try:
+            today = datetime.date.fromisoformat(module.params["today"])
+        except ValueError:
+            module.fail_json(msg=f"today is {module.params['today']!r}: write a day as YYYY-MM-DD.")
+    try:
+        model = check_model(
+            module.params["exchange"],
+            module.params["customers_dir"],
+            exchange_file=module.params["exchange_file"],
+            today=today,
+        )
+    except ModelError as error:
+        module.fail_json(msg=str(error), problems=[problem.as_dict() for problem in error.problems])
+    module.exit_json(changed=False, model=model)
+
+
+if __name__ == "__main__":
+    main()

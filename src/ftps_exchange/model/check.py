@@ -1,0 +1,384 @@
+"""Checks the model as a whole and returns it as plain JSON types.
+
+Three kinds of rules: of one field (pydantic, in exchange.py and customer.py), between the fields of one file, and
+between files. Only a field that is broken itself is left out of the later ones, so one run tells everything.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ftps_exchange.model import customer as customer_rules
+from ftps_exchange.model import exchange as exchange_rules
+from ftps_exchange.model.customer import Account, Customer
+from ftps_exchange.model.exchange import Exchange
+from ftps_exchange.model.load import CustomerFile, lines_of, load_customers, suggestion
+from ftps_exchange.model.names import check_name
+from ftps_exchange.model.networks import Claim, collapse, overlaps, parse_network, private_meaning
+from ftps_exchange.model.problems import (
+    FieldPath,
+    ModelError,
+    Problem,
+    RefusedError,
+    field_name,
+    printable,
+    problems_of,
+    shorten,
+)
+
+_lines_of = lru_cache(maxsize=8)(lines_of)
+
+
+def check_model(
+    exchange: object,
+    customers_dir: str | Path,
+    *,
+    exchange_file: str | Path | None = None,
+    today: datetime.date | None = None,
+) -> dict[str, Any]:
+    """Return the checked model: ``{"exchange": {...}, "customers": [...], "notes": [...]}``.
+
+    ``exchange_file`` is where ``exchange`` was written, for messages. ``today`` decides which accounts have expired
+    (UTC, now by default). Raises ModelError with every problem there is.
+    """
+    check = _Check(exchange, Path(customers_dir), Path(exchange_file) if exchange_file else None)
+    return check.run(today or datetime.datetime.now(datetime.UTC).date())
+
+
+class _Check:
+    def __init__(self, exchange: object, customers_dir: Path, exchange_file: Path | None) -> None:
+        _lines_of.cache_clear()
+        self.exchange = _plain(exchange)
+        self.exchange_file = exchange_file
+        self.exchange_label = _label(exchange_file, customers_dir)
+        self.service: list[Problem] = []
+        self.loaded = load_customers(customers_dir)
+        self.problems = self.loaded.problems
+        self.notes: list[str] = self.loaded.notes
+
+    def run(self, today: datetime.date) -> dict[str, Any]:
+        exchange = self._check_exchange()
+        customers = [(file, self._check_customer(file)) for file in self.loaded.customers]
+        self._check_names()
+        self._check_shares()
+        self._check_addresses()
+        if exchange is None or self.service or self.problems:
+            # The service first, since its problems often explain those of its customers.
+            raise ModelError(self.service + sorted(self.problems, key=lambda p: (p.file, p.line or 0)))
+        result = [
+            self._customer(file, customer, today)
+            for file, customer in sorted(customers, key=lambda pair: pair[0].name)
+            if customer is not None
+        ]
+        return {"exchange": exchange.model_dump(mode="json"), "customers": result, "notes": self.notes}
+
+    # -- the service ---------------------------------------------------------------------------------------------
+
+    def _check_exchange(self) -> Exchange | None:
+        refused = self._exchange_source_flaws()
+        model = None
+        try:
+            model = Exchange.model_validate(self.exchange)
+        except ValidationError as error:
+            self.service += problems_of(
+                error,
+                Exchange,
+                file=self.exchange_label,
+                prefix=("exchange",),
+                line_of=self._exchange_line,
+                skip=refused,
+            )
+        if isinstance(self.exchange, dict):
+            for path, value, message, remedy in exchange_rules.rules_between_keys(self.exchange):
+                path = ("exchange", *path)
+                self.service.append(
+                    Problem(
+                        file=self.exchange_label,
+                        field=field_name(path),
+                        value=None if value is None else shorten(value),
+                        message=message,
+                        remedy=remedy,
+                        line=self._exchange_line(path),
+                    )
+                )
+        self.service.sort(key=lambda problem: problem.line or 0)
+        return model
+
+    def _exchange_source_flaws(self) -> list[FieldPath]:
+        """Report what Ansible's reading of the file hides: a key given twice, 21:22 that became 1282.
+
+        What this reader does not know (a vaulted value, an alias) is Ansible's affair and no problem here.
+        """
+        if self.exchange_file is None:
+            return []
+        flaws = [flaw for flaw in _lines_of(self.exchange_file).flaws if flaw.path[:1] == ("exchange",)]
+        told = []
+        for flaw in flaws:
+            if flaw.value is None and "second time" not in flaw.message:
+                continue
+            told.append(flaw.path)
+            self.service.append(
+                Problem(
+                    self.exchange_label,
+                    field_name(flaw.path),
+                    None if flaw.value is None else printable(flaw.value),
+                    flaw.message,
+                    flaw.remedy,
+                    flaw.line,
+                )
+            )
+        return told
+
+    def _exchange_line(self, path: FieldPath) -> int | None:
+        return _lines_of(self.exchange_file).line_of(path) if self.exchange_file else None
+
+    # -- one customer --------------------------------------------------------------------------------------------
+
+    def _check_customer(self, file: CustomerFile) -> Customer | None:
+        model = None
+        try:
+            model = Customer.model_validate(file.content)
+        except ValidationError as error:
+            self.problems += problems_of(
+                error,
+                Customer,
+                file=file.label,
+                line_of=lambda path: _lines_of(file.path).line_of(path),
+                skip=file.refused,
+            )
+        for path, value, message, remedy in customer_rules.rules_between_keys(file.content, file.name):
+            self._refuse(file, path, value, message, remedy)
+        return model
+
+    def _refuse(self, file: CustomerFile, path: FieldPath, value: object, message: str, remedy: str) -> None:
+        self.problems.append(
+            Problem(
+                file=file.label,
+                field=field_name(path),
+                value=None if value is None else shorten(value),
+                message=message,
+                remedy=remedy,
+                line=_lines_of(file.path).line_of(path),
+            )
+        )
+
+    # -- between files -------------------------------------------------------------------------------------------
+
+    def _check_names(self) -> None:
+        """Names are unique without regard to case; those of absent customers stay taken.
+
+        A disabled account keeps its SID and its files in the directory: whoever declared it anew would get both.
+        """
+        settings = self.exchange if isinstance(self.exchange, dict) else {}
+        customers: dict[str, str] = {}
+        for name, label in self.loaded.names:
+            self._check_file_name(name, label)
+            first = customers.setdefault(name.casefold(), label)
+            if first != label:
+                self.problems.append(
+                    Problem(
+                        label,
+                        "",
+                        None,
+                        f"is the same customer as {first}: upper and lower case do not differ on Windows.",
+                        "Keep one of the two files.",
+                    )
+                )
+        prefix, netbios = exchange_rules.group_prefix(settings), exchange_rules.netbios_name(settings)
+        accounts: dict[str, tuple[CustomerFile, int]] = {}
+        for file in self.loaded.customers:
+            for index, account in customer_rules.entry_names(file.content, "accounts"):
+                path, folded = ("accounts", index, "name"), account.casefold()
+                first_file, first_index = accounts.setdefault(folded, (file, index))
+                if (first_file, first_index) != (file, index):
+                    self._refuse(
+                        file,
+                        path,
+                        account,
+                        f"is the name of accounts[{first_index}] in {first_file.label} too"
+                        " (upper and lower case do not differ in Active Directory).",
+                        "Give every login a name of its own among all customers, absent ones included.",
+                    )
+                owner = customers.get(folded)
+                if owner is not None and owner != file.label:
+                    self._refuse(
+                        file,
+                        path,
+                        account,
+                        f"is the name of another customer ({owner}).",
+                        "Choose another: logs and people would take the one for the other.",
+                    )
+                if folded.startswith(prefix):
+                    self._refuse(
+                        file,
+                        path,
+                        account,
+                        f"begins with '{prefix}' like the groups of the service (directory.group_prefix).",
+                        "Choose another beginning: users and groups share their names in Active Directory.",
+                    )
+                if folded == netbios:
+                    self._refuse(
+                        file,
+                        path,
+                        account,
+                        "is the NetBIOS name of the domain (directory.netbios_name).",
+                        "Choose another: a server would take the login for the domain.",
+                    )
+
+    def _check_file_name(self, name: str, label: str) -> None:
+        try:
+            check_name("customer", name)
+        except RefusedError as refused:
+            self.problems.append(
+                Problem(label, "(file name)", shorten(name), refused.message, f"Rename the file. {refused.remedy}")
+            )
+
+    def _check_shares(self) -> None:
+        shares = self.exchange.get("shares", []) if isinstance(self.exchange, dict) else None
+        if not isinstance(shares, list):
+            return
+        known = [name for _, name in exchange_rules.share_names({"shares": shares})]
+        known_set = set(known)
+        for file in self.loaded.customers:
+            for index, share in customer_rules.entry_names(file.content, "shares"):
+                if share not in known_set:
+                    listed = ", ".join(map(printable, known[:10])) or "none"
+                    self._refuse(
+                        file,
+                        ("shares", index, "name"),
+                        share,
+                        "is not a share of the service.",
+                        f"Declare it in exchange.shares, or correct it; known: {listed}.{suggestion(share, known)}",
+                    )
+
+    def _check_addresses(self) -> None:
+        settings = self.exchange if isinstance(self.exchange, dict) else {}
+        public = exchange_rules.public_addresses(settings)
+        families = {address.version for address in public}
+        files = {file.label: file for file in self.loaded.customers}
+        claims = []
+        for file in self.loaded.customers:
+            if file.content.get("state") == "absent":
+                continue
+            sources = list(customer_rules.source_networks(file.content))
+            seen = set()
+            for index, network in sources:
+                for address in public:
+                    if address.version == network.version and address in network:
+                        self._refuse(
+                            file,
+                            ("sources", index),
+                            str(network),
+                            f"contains the service's own public address {address}.",
+                            "Write the networks of the customer only.",
+                        )
+                if network not in seen:
+                    seen.add(network)
+                    claims.append(Claim(network, file.label, index, file.content.get("shared_exit") is True))
+            theirs = {network.version for _, network in sources}
+            all_sound = len(sources) == len(file.content.get("sources") or ())
+            if families and theirs and all_sound and not theirs & families:
+                self._refuse(
+                    file,
+                    ("sources",),
+                    file.content.get("sources"),
+                    f"has only IPv{min(theirs)}, but the service has only IPv{min(families)}.",
+                    f"Ask for the customer's IPv{min(families)} addresses, or give exchange.public_ip{min(theirs)}.",
+                )
+        for claim, other in overlaps(claims):
+            file, other_file = files[claim.customer], files[other.customer]
+            self._refuse(
+                file,
+                ("sources", claim.index),
+                str(claim.network),
+                f"overlaps {other.network} of {other_file.label} (sources[{other.index}]).",
+                "Correct one of them; if both customers really leave through the same address, "
+                "write shared_exit: true in both files.",
+            )
+
+    # -- what comes out ------------------------------------------------------------------------------------------
+
+    def _customer(self, file: CustomerFile, customer: Customer, today: datetime.date) -> dict[str, Any]:
+        four, six = collapse(customer.sources)
+        accounts = [_account(account, customer.state, today) for account in customer.accounts]
+        if customer.state != "absent":
+            self._note(file.name, customer, accounts, four + six)
+        return {
+            "name": file.name,
+            "file": file.label,
+            "state": customer.state,
+            "contact": None if customer.contact is None else customer.contact.model_dump(mode="json"),
+            "sources4": four,
+            "sources6": six,
+            "inside_networks": customer.inside_networks,
+            "shared_exit": customer.shared_exit,
+            "firewall": customer.firewall,
+            "accounts": accounts,
+            "shares": [{"name": share.name, "access": share.access} for share in customer.shares],
+        }
+
+    def _note(self, name: str, customer: Customer, accounts: list[dict[str, Any]], sources: list[str]) -> None:
+        expired = [account for account in accounts if account["disabled_because"] == "expired"]
+        for account in expired:
+            self.notes.append(
+                f"customer {name}: account {account['name']} expired after {account['expires']} and is disabled."
+            )
+        if expired and len(expired) == len(accounts):
+            self.notes.append(f"customer {name}: all accounts have expired; set state: suspended or absent if meant.")
+        for version in (4, 6):
+            unused = [source for source in sources if parse_network(source).version == version]
+            if unused and self.exchange.get(f"public_ip{version}") is None:
+                self.notes.append(
+                    f"customer {name}: IPv{version} sources are of no use, since the service has no IPv{version}: "
+                    f"{', '.join(unused[:3])}{', ...' if len(unused) > 3 else ''}."
+                )
+        for source in sources:
+            meaning = private_meaning(parse_network(source))
+            if meaning:
+                self.notes.append(
+                    f"customer {name}: source {source} is {meaning}: right only if the customer comes over a VPN or "
+                    "a private line; through the Internet it never arrives."
+                )
+
+
+def _account(account: Account, state: str, today: datetime.date) -> dict[str, Any]:
+    """Return the account with whether it may log in; what the whole customer is comes before what one account is."""
+    because = None
+    if state != "present":
+        because = state
+    elif account.expires is not None and account.expires < today:
+        because = "expired"
+    return {
+        "name": account.name,
+        "access": account.access,
+        "expires": account.expires.isoformat() if account.expires else None,
+        "enabled": because is None,
+        "disabled_because": because,
+    }
+
+
+def _label(exchange_file: Path | None, customers_dir: Path) -> str:
+    """Return the file of the service as people write it: relative to the inventory."""
+    if exchange_file is None:
+        return "group_vars/all/exchange.yml"
+    try:
+        return printable(str(exchange_file.resolve().relative_to(customers_dir.resolve().parent)))
+    except (ValueError, OSError, RuntimeError):
+        return printable(str(exchange_file))
+
+
+def _plain(value: object, depth: int = 12) -> Any:
+    """Return the value without the subclasses that Ansible tags its data with."""
+    if depth and isinstance(value, Mapping):
+        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, (list, tuple)):
+        return [_plain(item, depth - 1) for item in value]
+    if isinstance(value, str):
+        return str(value)
+    return value

@@ -1,0 +1,218 @@
+"""One customer: the keys of a customer file, and the rules between them."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+
+from ftps_exchange.model import names, networks
+from ftps_exchange.model.exchange import Rule, ShareName, Strict, _name_schema
+from ftps_exchange.model.problems import RefusedError, as_validator, printable
+
+Access = Literal["read", "write"]
+
+_NETWORK_SCHEMA = {
+    "type": "string",
+    "minLength": 2,
+    "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?)$",
+}
+
+# Outside of these years the day is a typing mistake; inside, it fits every directory's arithmetic.
+_FIRST_EXPIRY, _LAST_EXPIRY = datetime.date(2000, 1, 1), datetime.date(2099, 12, 31)
+
+
+def _check_day(value: Any) -> Any:
+    """Return a day, written as YAML's own date or as the same in quotes."""
+    remedy = "Write an existing day as YYYY-MM-DD: the last day (UTC) on which the account may log in."
+    if isinstance(value, str):
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
+            raise RefusedError("is not a day.", remedy)
+        try:
+            value = datetime.date.fromisoformat(value)
+        except ValueError as error:
+            raise RefusedError(f"is no date of the calendar ({error}).", remedy) from None
+    if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
+        raise RefusedError("is not a day.", remedy)
+    if not _FIRST_EXPIRY <= value <= _LAST_EXPIRY:
+        raise RefusedError("is not a plausible year.", f"Give a day from {_FIRST_EXPIRY} to {_LAST_EXPIRY}.")
+    return value
+
+
+Source = Annotated[str, AfterValidator(as_validator(networks.check_source)), Field(json_schema_extra=_NETWORK_SCHEMA)]
+InsideNetwork = Annotated[
+    str, AfterValidator(as_validator(networks.check_inside_network)), Field(json_schema_extra=_NETWORK_SCHEMA)
+]
+Line = Annotated[str, AfterValidator(as_validator(names.check_line))]
+
+
+class Contact(Strict):
+    """Who answers questions at the customer."""
+
+    name: Line | None = Field(default=None, description="Name of a person or a team.")
+    email: (
+        Annotated[str, AfterValidator(as_validator(names.check_email)), Field(json_schema_extra={"format": "email"})]
+        | None
+    ) = Field(default=None, description="E-mail address.")
+    phone: Line | None = Field(default=None, description="Telephone number, in quotes: '+32 2 555 01 23'.")
+
+
+class Account(Strict):
+    """One login of the customer."""
+
+    name: Annotated[
+        str,
+        AfterValidator(as_validator(lambda name: names.check_name("account", name))),
+        Field(json_schema_extra=_name_schema("account")),
+    ] = Field(description="Login name, unique among all customers, at most 20 characters, such as acme-up.")
+    access: Access = Field(
+        description=(
+            "Access to the customer's own home: write (upload and read) or read. "
+            "A reader is a reader in shares too, whatever the customer has there."
+        )
+    )
+    expires: (
+        Annotated[
+            datetime.date,
+            BeforeValidator(as_validator(_check_day)),
+            Field(json_schema_extra={"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Last day (UTC) on which the account may log in, such as 2027-12-31; null or left away: for ever.",
+    )
+
+
+class ShareGrant(Strict):
+    """A share that the customer has."""
+
+    name: ShareName = Field(description="Name of one of the shares in exchange.shares.")
+    access: Access = Field(description="read or write, for the customer's accounts; readers at home only read here.")
+
+
+class Customer(Strict):
+    """One customer of the exchange."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"state": {"const": "absent"}}, "required": ["state"]},
+            "else": {"required": ["sources", "accounts"]},
+        }
+    )
+
+    name: (
+        Annotated[
+            str,
+            AfterValidator(as_validator(lambda name: names.check_name("customer", name))),
+            Field(json_schema_extra=_name_schema("customer")),
+        ]
+        | None
+    ) = Field(
+        default=None, description="Not needed: the file name without .yml is the name. If given, it must be the same."
+    )
+    state: Literal["present", "suspended", "absent"] = Field(
+        default="present",
+        description=(
+            "present: may log in. suspended: accounts disabled and addresses closed, everything else kept. "
+            "absent: accounts disabled or deleted (exchange.directory.when_absent), data kept."
+        ),
+    )
+    contact: Contact | None = Field(
+        default=None, description="Who answers questions: name, email, phone (all optional)."
+    )
+    sources: list[Source] = Field(
+        default_factory=list,
+        description=(
+            "Networks the customer comes from, as the service sees them (behind the customer's own NAT), such as "
+            "198.51.100.20/32 and '2001:db8:100::20/128'. Not wider than /16 (IPv4) or /32 (IPv6)."
+        ),
+        json_schema_extra={"minItems": 1},
+    )
+    inside_networks: list[InsideNetwork] = Field(
+        default_factory=list,
+        description="The same hosts as the customer's own firewall sees them, if that differs, such as 10.77.20.0/24.",
+    )
+    shared_exit: bool = Field(
+        default=False,
+        description="true: other customers who also say true may come from the same addresses.",
+    )
+    firewall: (
+        Literal[
+            "nftables",
+            "iptables",
+            "cisco_asa",
+            "cisco_ios",
+            "juniper_srx",
+            "palo_alto",
+            "fortigate",
+            "windows",
+            "pf",
+            "routeros",
+            "aws",
+            "azure",
+        ]
+        | None
+    ) = Field(
+        default=None, description="The firewall that the customer's IT staff runs; chooses the rules of its pack."
+    )
+    accounts: list[Account] = Field(
+        default_factory=list, description="Logins of the customer; at least one.", json_schema_extra={"minItems": 1}
+    )
+    shares: list[ShareGrant] = Field(default_factory=list, description="Shares the customer has; none if left away.")
+
+
+def rules_between_keys(customer: dict[str, Any], name: str) -> Iterator[Rule]:
+    """Yield (path, value, message, remedy) for what no single key of one customer can tell.
+
+    Takes the raw mapping, so that one broken key does not hide the problems between the others.
+    """
+    stated = customer.get("name")
+    if isinstance(stated, str) and stated != name:
+        yield (
+            ("name",),
+            stated,
+            "differs from the name of the file.",
+            f"Remove the key, or rename the file: the file name says '{printable(name)[:40]}'.",
+        )
+    for key, what in (("sources", "network"), ("accounts", "account")):
+        if key not in customer:
+            # An absent customer needs nothing else; what is given is checked all the same.
+            if customer.get("state") != "absent":
+                description = Customer.model_fields[key].description
+                yield (), None, f"has no '{key}'.", f"Add at least one {what}: {description}"
+        elif customer[key] == [] and customer.get("state") != "absent":
+            yield (key,), [], "is empty.", f"Give at least one {what}, or set state: suspended or absent."
+    yield from _duplicates_within(customer)
+
+
+def _duplicates_within(customer: dict[str, Any]) -> Iterator[Rule]:
+    seen: dict[str, int] = {}
+    for index, share in entry_names(customer, "shares"):
+        first = seen.setdefault(share.casefold(), index)
+        if first != index:
+            yield ("shares", index, "name"), share, f"stands in shares[{first}] too.", "Keep one, with one access."
+
+
+def entry_names(customer: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
+    """Yield (index, name) of the accounts or shares as far as they can be read."""
+    entries = customer.get(key)
+    if isinstance(entries, list):
+        for index, entry in enumerate(entries):
+            if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+                yield index, entry["name"]
+
+
+def source_networks(customer: dict[str, Any]) -> Iterator[tuple[int, networks.Network]]:
+    """Yield (index, network) of the sources that are sound."""
+    sources = customer.get("sources")
+    if isinstance(sources, list):
+        for index, text in enumerate(sources):
+            if isinstance(text, str):
+                try:
+                    yield index, networks.parse_network(networks.check_source(text))
+                except RefusedError:
+                    continue

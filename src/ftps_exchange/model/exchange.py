@@ -1,0 +1,351 @@
+"""The service: the keys of ``exchange`` and the rules between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from ftps_exchange.model import names, networks
+from ftps_exchange.model.problems import FieldPath, RefusedError, as_validator
+
+
+class Strict(BaseModel):
+    """No unknown keys, and no silent conversions: "21" is not 21, and yes is not true."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=False)
+
+
+_HOST_NAME = {"pattern": r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$", "maxLength": 253}
+
+LOWEST_PASSIVE_PORT = 1025
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _name_schema(kind: names.NameKind) -> dict[str, Any]:
+    return {"pattern": names.NAME_PATTERN, "maxLength": names.NAME_LENGTHS[kind], "minLength": 1}
+
+
+ShareName = Annotated[
+    str,
+    AfterValidator(as_validator(lambda name: names.check_name("share", name))),
+    Field(json_schema_extra=_name_schema("share")),
+]
+
+
+def _check_passive_ports(value: Any) -> Any:
+    remedy = "Give the first and the last port: [50000, 50099]."
+    if not isinstance(value, list) or len(value) != 2:
+        raise RefusedError("is not a list of two ports.", remedy)
+    if not all(isinstance(port, int) and not isinstance(port, bool) for port in value):
+        raise RefusedError("has something else than plain numbers in it.", remedy)
+    first, last = value
+    if first > last:
+        raise RefusedError(
+            "is reversed, so it is empty.", f"Write [{last}, {first}]." if 0 < last < first < 65536 else remedy
+        )
+    if first < LOWEST_PASSIVE_PORT:
+        raise RefusedError(
+            f"begins below {LOWEST_PASSIVE_PORT}, among the ports of well-known services.",
+            f"Begin at {LOWEST_PASSIVE_PORT} or above.",
+        )
+    if last > 65535:
+        raise RefusedError("ends above 65535, the highest port there is.", "End at 65535 or below.")
+    return value
+
+
+class Share(Strict):
+    """A folder that several customers can be given."""
+
+    name: ShareName = Field(
+        description="Name of the share: its folder, and what customers see below /shared (up to 32 characters).",
+    )
+    description: Annotated[str, AfterValidator(as_validator(names.check_line))] | None = Field(
+        default=None,
+        description="What the share is for, in one line, for the people who read the customer pack.",
+    )
+
+
+class Directory(Strict):
+    """The Active Directory domain, and the one OU in it that is managed."""
+
+    domain: Annotated[str, AfterValidator(as_validator(names.check_host_name)), Field(json_schema_extra=_HOST_NAME)] = (
+        Field(description="DNS name of the Active Directory domain, lower case, such as corp.example.")
+    )
+    netbios_name: Annotated[
+        str,
+        AfterValidator(as_validator(names.check_netbios_name)),
+        Field(json_schema_extra={"pattern": "^[A-Z0-9]([A-Z0-9-]{0,13}[A-Z0-9])?$"}),
+    ] = Field(description="NetBIOS name of that domain, upper case, at most 15 characters, such as CORP.")
+    managed_ou: Annotated[
+        str,
+        AfterValidator(as_validator(names.check_managed_ou)),
+        Field(json_schema_extra={"pattern": "^[Oo][Uu]=.+,[Dd][Cc]=.+"}),
+    ] = Field(
+        description=(
+            "Distinguished name of the OU that is managed, such as 'OU=FTPS Exchange,DC=corp,DC=example'. "
+            "Everything in it belongs to the service; nothing outside it is touched."
+        )
+    )
+    group_prefix: Annotated[
+        str,
+        AfterValidator(as_validator(names.check_group_prefix)),
+        Field(json_schema_extra={"pattern": "^[a-z][a-z0-9-]{0,18}-$"}),
+    ] = Field(default="ftpsx-", description="Beginning of the names of all groups, 2 to 20 characters, ending in '-'.")
+    when_absent: Literal["disable", "delete"] = Field(
+        default="disable",
+        description="What happens to the accounts of an absent customer: disabled (kept, can come back) or deleted.",
+    )
+    password_max_age_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=365,
+        description=(
+            "Age in days (1 to 3650) from which a password is reported as due for rotation. "
+            "Nobody is locked out by it: an FTPS client cannot change a password."
+        ),
+    )
+
+
+class Exchange(Strict):
+    """The service as a whole."""
+
+    name: Annotated[
+        str,
+        AfterValidator(as_validator(names.check_service_name)),
+        Field(json_schema_extra={"pattern": "^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$"}),
+    ] = Field(description="Short id of this service, such as lab: 1 to 20 lower-case letters, digits and '-'.")
+    fqdn: Annotated[str, AfterValidator(as_validator(names.check_host_name)), Field(json_schema_extra=_HOST_NAME)] = (
+        Field(description="Name that customers connect to and that the certificate is for, such as ftps.example.com.")
+    )
+    public_ip4: (
+        Annotated[
+            str,
+            AfterValidator(as_validator(lambda text: networks.check_public_address(text, 4))),
+            Field(json_schema_extra={"format": "ipv4"}),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Public IPv4 address as customers reach it, such as 198.51.100.10; null without IPv4.",
+    )
+    public_ip6: (
+        Annotated[
+            str,
+            AfterValidator(as_validator(lambda text: networks.check_public_address(text, 6))),
+            Field(json_schema_extra={"format": "ipv6"}),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Public IPv6 address as customers reach it, such as '2001:db8:100::10'; null without IPv6.",
+    )
+    explicit_port: Port = Field(default=21, description="Port of explicit FTPS (AUTH TLS), 1 to 65535.")
+    implicit_port: Port | None = Field(
+        default=None,
+        description="Port of implicit FTPS, usually 990, 1 to 65535; null switches it off.",
+    )
+    passive_ports: Annotated[
+        list[int],
+        BeforeValidator(as_validator(_check_passive_ports)),
+        Field(
+            json_schema_extra={
+                "minItems": 2,
+                "maxItems": 2,
+                "items": {"type": "integer", "minimum": LOWEST_PASSIVE_PORT, "maximum": 65535},
+            }
+        ),
+    ] = Field(
+        description=(
+            "First and last port of the data connections, such as [50000, 50099]; the same range in the server, the "
+            "edge and every customer's firewall. At least as many ports as max_sessions."
+        )
+    )
+    max_sessions: Annotated[int, Field(ge=1, le=60000)] = Field(
+        default=50,
+        description="Simultaneous sessions that a server accepts (a session has at most one data port at a time).",
+    )
+    max_sessions_per_account: Annotated[int, Field(ge=1, le=60000)] = Field(
+        default=8, description="Simultaneous sessions of one account; at most max_sessions."
+    )
+    tls_minimum_version: Literal["1.2", "1.3"] = Field(
+        default="1.2", description="Oldest TLS version that is accepted: '1.2' or '1.3', in quotes."
+    )
+    directory: Directory = Field(description="The Active Directory domain, and the OU in it that is managed.")
+    root: Annotated[str, AfterValidator(as_validator(names.check_root))] = Field(
+        default="/srv/ftps-exchange",
+        description="Folder of all data on the servers: /srv/ftps-exchange on Linux, D:\\ftps-exchange on Windows.",
+    )
+    shares: list[Share] = Field(
+        default_factory=list, description="Folders that several customers can be given, each with name and description."
+    )
+    removal_limit_percent: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=50,
+        description="A run that would remove more than this share of the known customers stops (0 to 100).",
+    )
+
+
+Rule = tuple[FieldPath, object, str, str]
+
+
+def rules_between_keys(exchange: dict[str, Any]) -> Iterator[Rule]:
+    """Yield (path, value, message, remedy) for what no single key can tell.
+
+    Takes the raw mapping and judges whatever is sound enough to be judged, so that one broken key does not hide
+    the problems between the others.
+    """
+    yield from _addresses(exchange)
+    yield from _ports(exchange)
+    yield from _sessions(exchange)
+    yield from _directory(exchange)
+    yield from _duplicate_shares(exchange)
+
+
+def _addresses(exchange: dict[str, Any]) -> Iterator[Rule]:
+    if exchange.get("public_ip4") is None and exchange.get("public_ip6") is None:
+        yield (
+            ("public_ip4",),
+            None,
+            "is missing, and public_ip6 too.",
+            "Give at least one public address: passive mode announces it to customers.",
+        )
+
+
+def _ports(exchange: dict[str, Any]) -> Iterator[Rule]:
+    explicit, implicit = _count(exchange, "explicit_port"), _count(exchange, "implicit_port")
+    if implicit is not None and explicit == implicit:
+        yield (
+            ("implicit_port",),
+            implicit,
+            "is the explicit port too.",
+            "Use another port (990 is usual), or null to switch implicit FTPS off.",
+        )
+    passive = sound_passive_ports(exchange)
+    if passive is None:
+        return
+    for key, port in (("explicit_port", explicit), ("implicit_port", implicit)):
+        if port is not None and passive[0] <= port <= passive[1]:
+            yield (
+                ("passive_ports",),
+                exchange["passive_ports"],
+                f"contains {key} {port}.",
+                "Move the range or the port: a data connection could take the service's own port.",
+            )
+    size, sessions = passive[1] - passive[0] + 1, _count(exchange, "max_sessions")
+    if sessions is not None and size < sessions:
+        yield (
+            ("passive_ports",),
+            exchange["passive_ports"],
+            f"has {size} port{'s' if size > 1 else ''} for {sessions} sessions (max_sessions).",
+            "Each session may hold one data port at a time, so give at least as many ports as max_sessions: "
+            + (
+                f"[{passive[0]}, {passive[0] + sessions - 1}]."
+                if passive[0] + sessions - 1 <= 65535
+                else "a lower first port, or fewer sessions."
+            ),
+        )
+
+
+def _sessions(exchange: dict[str, Any]) -> Iterator[Rule]:
+    sessions, each = _count(exchange, "max_sessions"), _count(exchange, "max_sessions_per_account")
+    if sessions is not None and each is not None and each > sessions:
+        yield (
+            ("max_sessions_per_account",),
+            each,
+            f"is more than max_sessions ({sessions}).",
+            f"Give 1 to {sessions}: one account cannot have more sessions than the whole server.",
+        )
+
+
+def _directory(exchange: dict[str, Any]) -> Iterator[Rule]:
+    directory = exchange.get("directory")
+    if not isinstance(directory, dict):
+        return
+    domain, dn = directory.get("domain"), directory.get("managed_ou")
+    if isinstance(domain, str) and isinstance(dn, str):
+        try:
+            names.check_host_name(domain)
+            names.check_managed_ou(dn)
+        except RefusedError:
+            return  # told where the key itself is checked
+        if names.domain_of_dn(dn) != domain:
+            right = ",".join(f"DC={label}" for label in domain.split("."))
+            yield (
+                ("directory", "managed_ou"),
+                dn,
+                f"lies in another domain than directory.domain ({domain}).",
+                f"End it with '{right}', or correct directory.domain.",
+            )
+        if exchange.get("fqdn") == domain:
+            yield (
+                ("fqdn",),
+                domain,
+                "is the name of the Active Directory domain, which points at its controllers.",
+                f"Give the service a name of its own, such as ftps.{domain}.",
+            )
+
+
+def _duplicate_shares(exchange: dict[str, Any]) -> Iterator[Rule]:
+    seen: dict[str, int] = {}
+    for index, name in share_names(exchange):
+        first = seen.setdefault(name.casefold(), index)
+        if first != index:
+            yield (
+                ("shares", index, "name"),
+                name,
+                f"is the name of shares[{first}] too (upper and lower case do not differ on Windows).",
+                "Name each share once.",
+            )
+
+
+def share_names(exchange: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Yield (index, name) of the shares as far as they can be read."""
+    shares = exchange.get("shares")
+    if isinstance(shares, list):
+        for index, share in enumerate(shares):
+            if isinstance(share, dict) and isinstance(share.get("name"), str):
+                yield index, share["name"]
+
+
+def sound_passive_ports(exchange: dict[str, Any]) -> tuple[int, int] | None:
+    """Return the passive range if the key itself is sound."""
+    try:
+        first, last = _check_passive_ports(exchange.get("passive_ports"))
+    except RefusedError:
+        return None
+    return first, last
+
+
+def public_addresses(exchange: dict[str, Any]) -> list[networks.Address]:
+    """Return the public addresses that are sound."""
+    addresses = []
+    for version in (4, 6):
+        text = exchange.get(f"public_ip{version}")
+        if isinstance(text, str):
+            try:
+                addresses.append(ip_address(networks.check_public_address(text, version)))
+            except RefusedError:
+                continue
+    return addresses
+
+
+def netbios_name(exchange: dict[str, Any]) -> str | None:
+    """Return the NetBIOS name in lower case if it can be read."""
+    directory = exchange.get("directory")
+    name = directory.get("netbios_name") if isinstance(directory, dict) else None
+    return name.lower() if isinstance(name, str) else None
+
+
+def group_prefix(exchange: dict[str, Any]) -> str:
+    """Return the group prefix, or its default if it cannot be read."""
+    directory = exchange.get("directory")
+    prefix = directory.get("group_prefix", "ftpsx-") if isinstance(directory, dict) else "ftpsx-"
+    return prefix if isinstance(prefix, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,18}-", prefix) else "ftpsx-"
+
+
+def _count(exchange: dict[str, Any], key: str) -> int | None:
+    """Return a port or a number of sessions if it is sound; what is not is told where the key itself is checked."""
+    value = exchange.get(key, Exchange.model_fields[key].default)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535 else None
