@@ -44,7 +44,7 @@ options:
       - C(nameserver), C(search) - its resolver; without them no name is looked up outside C(/etc/hosts).
       - C(names) - further names by address for C(/etc/hosts).
       - C(volumes) - path by name; the volume C(<prefix>-<host>-<name>) outlives the container.
-      - C(sysctls) - kernel parameters of its network namespace by name.
+      - C(sysctls) - kernel parameters of its network namespace by name. A host forwards nothing unless told so here.
       - C(capabilities) - capabilities beyond Podman's default.
     type: dict
     default: {}
@@ -141,6 +141,10 @@ CAPABILITIES = ("AUDIT_WRITE", "NET_ADMIN", "NET_RAW", "SYS_ADMIN")
 CAP_SYS_RESOURCE = 24
 # Podman lowers its own limit of processes on the way (to kernel.pid_max, which is 32768 unless somebody raised it).
 MOST_PROCESSES = 32768
+# The unit of the image that sets a host's routes
+NETWORK_UNIT = "lab-network.service"
+# A machine that runs containers forwards packets, and new network namespaces inherit that; an ordinary host does not.
+NO_ROUTER = {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"}
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 # Linux allows 15 characters for the name of an interface.
 NETWORK_NAME = re.compile(r"[a-z][a-z0-9]{0,14}")
@@ -309,9 +313,7 @@ def host_files(host: str, definition: Mapping[str, Any]) -> dict[str, str]:
         resolver.append(f"search {definition['search']}")
     if definition.get("nameserver"):
         resolver.append(f"nameserver {definition['nameserver']}")
-    routes = [
-        f"{'-6' if ':' in gateway else '-4'} default via {gateway}" for gateway in definition.get("gateways", [])
-    ]
+    routes = [f"default via {gateway}" for gateway in definition.get("gateways", [])]
     contents = {"/etc/hosts": hosts, "/etc/resolv.conf": resolver, "/etc/lab/routes": routes}
     return {path: "".join(f"{line}\n" for line in lines) for path, lines in contents.items()}
 
@@ -332,7 +334,7 @@ def parse_hosts(
         arguments += ["--security-opt", "apparmor=unconfined"]
         for capability in sorted({*CAPABILITIES, *definition.get("capabilities", [])}):
             arguments += ["--cap-add", capability]
-        for name, value in sorted(definition.get("sysctls", {}).items()):
+        for name, value in sorted({**NO_ROUTER, **definition.get("sysctls", {})}.items()):
             arguments += ["--sysctl", f"{name}={value}"]
         arguments += network_arguments(host, definition, networks)
         volumes = []
@@ -472,9 +474,15 @@ class Podman:
         """Wait until systemd has started everything (or has given up on some of it)."""
         state = ""
         while time.monotonic() < deadline:
-            # A boot that is over says "running", or "degraded" when a service failed: that is for its role to repair.
             state = self.run(["exec", name, "systemctl", "is-system-running"]).stdout.decode().strip()
-            if state in {"running", "degraded"}:
+            if state == "running":
+                return
+            if state == "degraded":
+                # Some service failed. Its role will repair it, if it has one.
+                if self.run(["exec", name, "systemctl", "is-failed", "--quiet", NETWORK_UNIT]).returncode == 0:
+                    raise LabError(
+                        f"container {name} has no network. Remedy: look at `podman exec {name} journalctl -u {NETWORK_UNIT}`"
+                    )
                 return
             time.sleep(0.3)
         raise LabError(
