@@ -292,7 +292,7 @@ class _Check:
                     f"Ask for the customer's IPv{min(families)} addresses, or give exchange.public_ip{min(theirs)}.",
                 )
         for claim, other in overlaps(claims):
-            file, other_file = files[claim.customer], files[other.customer]
+            file, other_file = files[claim.file], files[other.file]
             self._refuse(
                 file,
                 ("sources", claim.index),

@@ -102,9 +102,7 @@ def check_name(kind: NameKind, name: str) -> str:
             f"Choose another name, for instance '{name.split('.', 1)[0]}-files'.",
         )
     if name in _FOLDERS_OF_THE_SERVICE:
-        raise RefusedError(
-            "is the name of a folder that the service itself uses.", f"Choose another name for the {kind}."
-        )
+        raise RefusedError("is the name of a folder of the service itself.", f"Choose another name for the {kind}.")
     if name in _UNIX or name in _ACTIVE_DIRECTORY or name.startswith(_RESERVED_PREFIXES):
         own = f"acme-{name}" if len(name) + 5 <= longest else "acme-up"
         raise RefusedError(
@@ -112,9 +110,7 @@ def check_name(kind: NameKind, name: str) -> str:
             f"Choose a name that is the {kind}'s own, for instance '{own}'.",
         )
     if kind == "account" and name.isdigit():
-        raise RefusedError(
-            "has only digits.", "Add a letter: Linux tools take a login of digits for a numeric user id."
-        )
+        raise RefusedError("has only digits.", "Add a letter: Linux tools take a login of digits for a user id.")
     return name
 
 
@@ -145,9 +141,8 @@ def check_netbios_name(name: str) -> str:
     """Return the NetBIOS name of a domain."""
     remedy = "Use the domain's own: 1 to 15 upper-case letters, digits and '-', for instance CORP."
     if not re.fullmatch(r"[A-Z0-9]([A-Z0-9-]{0,13}[A-Z0-9])?", name):
-        raise RefusedError(
-            f"is {len(name)} characters long." if len(name) > 15 else "is not a NetBIOS domain name.", remedy
-        )
+        what = f"is {len(name)} characters long." if len(name) > 15 else "is not a NetBIOS domain name."
+        raise RefusedError(what, remedy)
     if name.isdigit() or name in _NETBIOS_RESERVED:
         raise RefusedError("is a name that Windows does not accept for a domain.", remedy)
     return name
@@ -170,9 +165,7 @@ def parse_dn(text: str) -> list[tuple[str, str]]:
     for part in _split_at_commas(text):
         kind, equals, value = part.partition("=")
         if part != part.strip() or kind != kind.strip() or value != value.strip():
-            raise RefusedError(
-                "has spaces around ',' or '='.", "Leave them away (RFC 4514): 'OU=FTPS Exchange,DC=corp'."
-            )
+            raise RefusedError("has spaces around ',' or '='.", "Leave them away (RFC 4514): OU=Exchange,DC=corp.")
         if not equals or not value or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", kind):
             raise RefusedError(
                 f"has the part '{printable(part)[:60]}', which is no 'TYPE=value'.",
@@ -272,9 +265,7 @@ def check_root(path: str) -> str:
     """Return the root folder of the data: an absolute path, and a folder of the service's own."""
     own = "Give a folder of the service's own, such as /srv/ftps-exchange or D:\\ftps-exchange."
     if len(path) > 100:
-        raise RefusedError(
-            f"is {len(path)} characters long.", "Use at most 100: Windows counts the whole path of a file."
-        )
+        raise RefusedError(f"is {len(path)} characters long.", "Use at most 100: Windows limits whole paths.")
     if re.match(r"[A-Za-z]:", path):
         return _check_windows_root(path, own)
     if not path.startswith("/"):
@@ -300,9 +291,7 @@ def _check_windows_root(path: str, own: str) -> str:
         raise RefusedError("is a whole drive, ends with '\\', or has an empty, '.' or '..' part.", own)
     for part in parts:
         if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9 ()._-]*[A-Za-z0-9)_-])?", part):
-            raise RefusedError(
-                "has a character that is not safe in a Windows path.", "Use letters, digits, '.', '_', '-'."
-            )
+            raise RefusedError("has a character that is not safe in a path.", "Use letters, digits, '.', '_', '-'.")
         if part.split(".", 1)[0].lower() in _WINDOWS_DEVICES:
             raise RefusedError("has the name of a Windows device in it.", own)
     if parts[0].lower() in _WINDOWS_SYSTEM_TREES:

@@ -15,6 +15,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collap
 from ftps_exchange.model.problems import RefusedError, printable
 
 Network = IPv4Network | IPv6Network
+_NETWORK_EXAMPLE = "Write it like 198.51.100.0/24 or '2001:db8::/48'."
 Address = IPv4Address | IPv6Address
 
 # A customer's sources are a few addresses. A wider network is more than one organisation's way out: a typing
@@ -96,9 +97,7 @@ def parse_network(text: str) -> Network:
             raise RefusedError("is a range.", "Write it as networks, each with its prefix length.")
         if re.fullmatch(r"[A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*", text):
             raise RefusedError("is a name.", "Write addresses: a name can change without anybody noticing.")
-        raise RefusedError(
-            "is not a network.", "Write it like 198.51.100.0/24 or 2001:db8::/48, in quotes if it has ':'."
-        )
+        raise RefusedError("is not a network.", _NETWORK_EXAMPLE)
     try:
         return ip_network(text)
     except ValueError:
@@ -107,9 +106,7 @@ def parse_network(text: str) -> Network:
         right = ip_network(text, strict=False)
     except ValueError as error:
         reason = printable(str(error)).removeprefix(f"{shown!r} ")
-        raise RefusedError(
-            f"is not a network: {reason[:120]}.", "Write it like 198.51.100.0/24 or 2001:db8::/48."
-        ) from None
+        raise RefusedError(f"is not a network: {reason[:120]}.", _NETWORK_EXAMPLE) from None
     address = text.partition("/")[0]
     raise RefusedError(
         "has host bits set.",
@@ -117,6 +114,7 @@ def parse_network(text: str) -> Network:
     )
 
 
+@lru_cache(maxsize=65536)
 def check_source(text: str) -> str:
     """Return a source network in canonical form."""
     network = parse_network(text)
@@ -149,9 +147,7 @@ def _check_width(network: Network, widest: dict[int, int]) -> None:
 def _check_not_special(network: Network) -> None:
     special = _within(network, _NEVER_A_SOURCE_RANGES)
     if special:
-        raise RefusedError(
-            f"lies in {special[0]}, which is {special[1]}.", "Write the network the customer comes from."
-        )
+        raise RefusedError(f"lies in {special[0]}, which is {special[1]}.", "Write where the customer comes from.")
 
 
 def private_meaning(network: Network) -> str | None:
@@ -205,7 +201,7 @@ class Claim:
     """A source network as one customer claims it."""
 
     network: Network
-    customer: str
+    file: str
     index: int
     shared_exit: bool
 
@@ -217,7 +213,7 @@ def overlaps(claims: Iterable[Claim], shown: int = 3) -> Iterator[tuple[Claim, C
     present one finds all of it in n log n. A network that conflicts with many is told with ``shown`` of them.
     """
     ordered = sorted(
-        claims, key=lambda c: (c.network.version, int(c.network.network_address), c.network.prefixlen, c.customer)
+        claims, key=lambda c: (c.network.version, int(c.network.network_address), c.network.prefixlen, c.file)
     )
     # Containing claims, innermost last; all of them, and those that are not a shared exit.
     around: list[tuple[int, Claim]] = []
@@ -234,7 +230,7 @@ def overlaps(claims: Iterable[Claim], shown: int = 3) -> Iterator[tuple[Claim, C
                 stack.pop()
         told = 0
         for _, other in reversed(exclusive if claim.shared_exit else around):
-            if other.customer != claim.customer:
+            if other.file != claim.file:
                 yield claim, other
                 told += 1
                 if told == shown:

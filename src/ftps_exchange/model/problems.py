@@ -84,6 +84,8 @@ class ModelError(Exception):
 
 def printable(text: str) -> str:
     """Return the text with everything that could upset a terminal escaped."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
