@@ -1,0 +1,60 @@
+"""The checked model -> what each target needs, as filters.
+
+All work is done by the package ftps_exchange, which knows nothing of Ansible; each filter has its documentation beside
+this file (``ansible-doc -t filter exchange_directory``). What goes wrong is a ValueError, whose text Ansible shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Never
+
+try:
+    from ftps_exchange.access import exchange_access
+    from ftps_exchange.directory import exchange_directory, exchange_group_names
+    from ftps_exchange.edge import exchange_edge_sets
+    from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
+    from ftps_exchange.permissions import exchange_permission_matrix
+except ImportError as error:
+    # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
+    _MISSING: str | None = str(error)
+else:
+    _MISSING = None
+
+_NAMES = (
+    "exchange_access",
+    "exchange_directory",
+    "exchange_edge_sets",
+    "exchange_folders",
+    "exchange_group_names",
+    "exchange_permission_matrix",
+    "exchange_predicted_sids",
+)
+
+
+def _unavailable(*_args: object, **_options: object) -> Never:
+    raise RuntimeError(
+        f"the project's package ftps_exchange cannot be imported by this Python ({_MISSING}). Run `make venv` and use "
+        ".venv/bin/ansible-playbook"
+    )
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Filter names and what they call."""
+        if _MISSING is not None:
+            return dict.fromkeys(_NAMES, _unavailable)
+        return {
+            function.__name__: function
+            for function in (
+                exchange_access,
+                exchange_directory,
+                exchange_edge_sets,
+                exchange_folders,
+                exchange_group_names,
+                exchange_permission_matrix,
+                exchange_predicted_sids,
+            )
+        }
