@@ -94,8 +94,9 @@ def route(
             hops.append(("server", named(seen.answered_by)))
             return hops
     raise ValueError(
-        f"No edge ({', '.join(edges) or 'none given'}) has tracked the data connection from {source} to {destination} port {port}, "
-        "so the transfer took another way. Remedy: look at the routes of the lab's hosts and at `conntrack -L` on the edge"
+        f"No edge ({', '.join(edges) or 'none given'}) has tracked the data connection from {source} to {destination} "
+        f"port {port}, so the transfer took another way. Remedy: look at the routes of the lab's hosts and at "
+        "`conntrack -L` on the edge"
     )
 
 

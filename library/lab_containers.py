@@ -38,7 +38,7 @@ options:
   hosts:
     description:
       - Hosts by name. Keys of a host
-      - C(networks) - addresses by network, a list of at most one for each family. The network's name is the interface's.
+      - C(networks) - addresses by network, at most one for each family. The network's name is the interface's.
       - C(gateways) - addresses that its default routes lead to (none means no way out).
       - C(domain) - DNS domain of the host itself.
       - C(nameserver), C(search) - its resolver; without them no name is looked up outside C(/etc/hosts).
@@ -61,8 +61,8 @@ notes:
   - Needs podman and root.
   - On machines with a hybrid cgroup hierarchy the runtime is runc, since crun refuses these. Where the invoking process
     may not raise its resource limits, containers get its own limits. Elsewhere Podman's defaults apply.
-  - AppArmor's default profile for containers forbids every mount, and the FTPS server gives each session its own mounts,
-    so the containers run unconfined by AppArmor.
+  - AppArmor's default profile for containers forbids every mount, and the FTPS server gives each session its own
+    mounts, so the containers run unconfined by AppArmor.
 author:
   - The ftps-exchange authors
 """
@@ -318,9 +318,7 @@ def host_files(host: str, definition: Mapping[str, Any]) -> dict[str, str]:
     return {path: "".join(f"{line}\n" for line in lines) for path, lines in contents.items()}
 
 
-def parse_hosts(
-    prefix: str, image: str, hosts: Mapping[str, Any], networks: Mapping[str, Network]
-) -> list[Container]:
+def parse_hosts(prefix: str, image: str, hosts: Mapping[str, Any], networks: Mapping[str, Network]) -> list[Container]:
     """Containers in the order of their names."""
     containers = []
     for host, definition in sorted(hosts.items()):
@@ -481,7 +479,8 @@ class Podman:
                 # Some service failed. Its role will repair it, if it has one.
                 if self.run(["exec", name, "systemctl", "is-failed", "--quiet", NETWORK_UNIT]).returncode == 0:
                     raise LabError(
-                        f"container {name} has no network. Remedy: look at `podman exec {name} journalctl -u {NETWORK_UNIT}`"
+                        f"container {name} could not set up its network. "
+                        f"Remedy: look at `podman exec {name} journalctl -u {NETWORK_UNIT}`"
                     )
                 return
             time.sleep(0.3)

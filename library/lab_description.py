@@ -96,7 +96,7 @@ def read_passwords(files: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, text in sorted(files, key=lambda file: file[0].removesuffix(".yml")):
         if text.startswith("$ANSIBLE_VAULT;"):
             raise DescriptionError(
-                f"hand-over file {name} is encrypted. Remedy: a lab has no use for that; leave directory_handover_vault_id empty"
+                f"hand-over file {name} is encrypted. Remedy: leave directory_handover_vault_id empty in a lab"
             )
         try:
             content = yaml.safe_load(text)
@@ -113,8 +113,8 @@ def describe_customer(customer: Mapping[str, Any], container: str, passwords: Ma
     missing = [account["name"] for account in accounts if account["name"] not in passwords]
     if missing:
         raise DescriptionError(
-            f"no hand-over file holds the password of {', '.join(missing)}. Remedy: run playbooks/site.yml first; when the file is "
-            f"lost, set a new one with playbooks/rotate_password.yml -e account={missing[0]}"
+            f"no hand-over file holds the password of {', '.join(missing)}. Remedy: run playbooks/site.yml first; when "
+            f"the file is lost, set a new one with playbooks/rotate_password.yml -e account={missing[0]}"
         )
     return {
         "name": customer["name"],

@@ -58,7 +58,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ca_certificate:
-  description: Certificate of the authority that signed the controller's, as PEM. Empty in check mode before the first run.
+  description: Certificate of the authority that signed the controller's, as PEM. Empty in a check before the first run.
   returned: always
   type: str
 changes:
@@ -216,12 +216,11 @@ def without_forwarder(smb_conf: str) -> str:
 
 def administrator_changes(options: dict[str, Any], check_mode: bool) -> list[str]:
     """Password and its expiry, compared with what the directory holds."""
+    import ldb  # type: ignore[import-not-found, unused-ignore] # comes with Samba
     from samba import param
     from samba.auth import system_session
     from samba.credentials import Credentials
     from samba.samdb import SamDB
-
-    import ldb
 
     loadparm = param.LoadParm()
     loadparm.load(str(SMB_CONF))
@@ -258,7 +257,7 @@ def bring_to_state(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     changes = []
     marker = MARKER.read_text().strip() if MARKER.exists() else ""
     if marker not in ("", domain):
-        raise ControllerError(f"this host is the controller of {marker}; rebuild it to make it the controller of {domain}")
+        raise ControllerError(f"this host is the controller of {marker}; rebuild it to make it that of {domain}")
     if not marker:
         changes.append(f"domain {domain} provisioned")
         if check_mode:
@@ -270,7 +269,7 @@ def bring_to_state(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         changes.append("LDAPS certificate made")
         if not check_mode:
             tls.mkdir(mode=0o700, exist_ok=True)
-            now = datetime.datetime.now(datetime.timezone.utc)
+            now = datetime.datetime.now(datetime.UTC)
             for name, content in make_certificates(f"{hostname}.{domain}", domain, now).items():
                 write(tls / name, content, 0o600 if name == "key.pem" else 0o644)
     authority = tls / "ca.pem"
@@ -298,7 +297,9 @@ def main() -> None:
     try:
         outcome = bring_to_state(module.params, module.check_mode)
     except ImportError as error:
-        module.fail_json(msg=f"{error}. Remedy: apt-get install python3-samba samba-ad-provision on {socket.gethostname()}")
+        module.fail_json(
+            msg=f"{error}. Remedy: apt-get install python3-samba samba-ad-provision on {socket.gethostname()}"
+        )
     except ControllerError as error:
         module.fail_json(msg=str(error))
     module.exit_json(**outcome)

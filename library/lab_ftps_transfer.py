@@ -12,7 +12,7 @@ description:
     The server's certificate is verified, and TLS is required on both channels.
   - Everything that is returned was told by curl while it happened; nothing is assumed.
   - The password reaches curl in a file that only root can read, and stands in no command line.
-  - Runs on the customer's host. Nothing on it is changed, and the file stays on the server under the same name each time.
+  - Runs on the customer's host. Nothing on it is changed; the file stays on the server, under the same name each time.
 options:
   fqdn:
     description: Name of the service, which its certificate has to carry.
@@ -253,10 +253,8 @@ def main() -> None:
     try:
         transfers = there_and_back(module.params)
     except TransferError as error:
-        options = module.params
-        module.fail_json(
-            msg=f"The transfer of {options['account']} to {options['fqdn']} port {options['port']} did not succeed: {error}"
-        )
+        service = f"{module.params['fqdn']} port {module.params['port']}"
+        module.fail_json(msg=f"The transfer of {module.params['account']} to {service} did not succeed: {error}")
     # A demonstration: it leaves nothing that anybody manages
     module.exit_json(changed=False, transfers=transfers)
 

@@ -14,7 +14,7 @@ description:
     so it is built again only when one of these changes, and every lab on the machine shares it.
   - The machine's own Debian mirrors are used when its apt sources name some, since they are known to be reachable;
     otherwise, or when they do not carry the suite, mmdebstrap's defaults are.
-  - The image appears whole or not at all. Older images of the same name that no container uses are removed after a build.
+  - The image appears whole or not at all. Older images of the name that no container uses are removed after a build.
 options:
   name:
     description: Name of the image, without a tag.
@@ -218,8 +218,11 @@ def build(module: AnsibleModule, image: str, work: Path) -> None:
             "lab_hosts_image_mirrors, and run the command again."
         )
     imported = run(
-        ["podman", "import", "--quiet"]
-        + ["--change", 'CMD ["/sbin/init"]', "--change", "STOPSIGNAL=SIGRTMIN+3", str(archive), image]
+        [
+            *("podman", "import", "--quiet"),
+            *("--change", 'CMD ["/sbin/init"]', "--change", "STOPSIGNAL=SIGRTMIN+3"),
+            *(str(archive), image),
+        ]
     )
     if imported.returncode != 0:
         module.fail_json(msg=f"podman could not import the lab's system image: {imported.stderr.strip()}")
@@ -242,7 +245,8 @@ def main() -> None:
             "path_excludes": {"type": "list", "elements": "str", "default": []},
             "customize_dir": {"type": "path", "required": True},
             "mirrors": {"type": "list", "elements": "str", "default": []},
-            "scratch_dir": {"type": "path", "default": "/var/tmp"},
+            # A folder of its own is made in there. Not /tmp, which is memory on many machines
+            "scratch_dir": {"type": "path", "default": "/var/tmp"},  # noqa: S108
         },
         supports_check_mode=True,
     )
