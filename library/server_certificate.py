@@ -19,12 +19,13 @@ requirements:
   - python3-cryptography (38 or newer, as in Debian 12) and the program C(openssl) on the host
 options:
   path:
-    description: The PEM file. Kept at mode V(0600). Its directory is made with mode V(0700) when it does not exist.
+    description: The PEM file, kept at mode V(0600). Its folder is made with mode V(0700) when it does not exist.
     type: path
     required: true
   key_file:
     description:
-      - The private key that the next certificate is for. Kept at mode V(0600).
+      - The private key that the next certificate is for, kept at mode V(0600). Its folder is made for it when a
+        certificate is due.
       - The key inside O(path) is used as well, so a certificate that was issued again for the same key is accepted.
     type: path
     required: true
@@ -448,12 +449,17 @@ def shown(certificate: dict[str, Any] | None) -> str:
     return "\n".join(lines) + "\n" if lines else ""
 
 
+def make_folder(folder: str) -> None:
+    """A folder for secrets; those above it, where they are missing too, are ordinary ones."""
+    if not os.path.isdir(folder):
+        os.makedirs(os.path.dirname(folder), mode=0o755, exist_ok=True)
+        os.mkdir(folder, 0o700)
+
+
 def write(path: str, content: bytes) -> None:
     """Put a file that only its owner may read in place of another in one step, never half written."""
     folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        os.makedirs(os.path.dirname(folder) or "/", mode=0o755, exist_ok=True)
-        os.mkdir(folder, 0o700)
+    make_folder(folder)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".server-")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -540,6 +546,8 @@ def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
     if params["renew"]:
         reasons.append("a new one was asked for")
     request = pending_request(params["request_file"], read_key(key_file), wanted)
+    if reasons and not module.check_mode:
+        make_folder(os.path.dirname(key_file))
     diff = {"before": shown(before), "after": shown(after), "before_header": path, "after_header": path}
     if module.check_mode and reasons and request is None:
         changed = True

@@ -17,11 +17,6 @@ die() {
     exit 1
 }
 
-# The lab writes down which runtime and limits podman must use on this machine; only then is there anything to obey.
-use_lab_engine() {
-    if [ -f "$project/.lab/containers.conf" ]; then export CONTAINERS_CONF="$project/.lab/containers.conf"; fi
-}
-
 since() {
     local seconds=$(( SECONDS - ${1:-0} ))
     if [ "$seconds" -lt 60 ]; then printf '%d s' "$seconds"; else printf '%d min %02d s' $((seconds / 60)) $((seconds % 60)); fi
@@ -32,7 +27,6 @@ step() {
     local text=$1 start=$SECONDS
     shift
     printf '\n%s==> [%s] %s%s\n' "$bold" "$(since)" "$text" "$plain"
-    use_lab_engine
     if ! "$@"; then
         printf '\n%s==> [%s] failed: %s%s\n' "$red" "$(since)" "$text" "$plain" >&2
         printf '    The command was: %s\n    What is done stays done: run it again to finish the job.\n' "$*" >&2

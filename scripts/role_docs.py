@@ -31,7 +31,9 @@ def code(value: object) -> str:
         return f"`{value}`" if value else '`""`'
     if value is None:
         return "none"
-    return f"`{yaml.safe_dump(value, default_flow_style=True, width=1000).strip()}`"
+    if isinstance(value, list | dict):
+        return f"`{yaml.safe_dump(value, default_flow_style=True, width=1000).strip()}`"
+    return f"`{value}`"
 
 
 def kind(option: dict[str, Any]) -> str:

@@ -1,0 +1,257 @@
+"""What holds for the project as a whole: one fact in one place, and documentation that is what the code does."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+import subprocess
+from importlib.metadata import files
+from pathlib import Path
+from typing import Any
+
+import ansible_collections
+import pytest
+import yaml
+
+from scripts import role_docs
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+ROLES = sorted(path for path in (PROJECT / "roles").iterdir() if path.is_dir())
+MODULES = sorted(path.stem for path in (PROJECT / "library").glob("*.py"))
+FILTERS = {
+    name: function
+    for plugin in sorted((PROJECT / "filter_plugins").glob("*.py"))
+    for name, function in importlib.import_module(f"filter_plugins.{plugin.stem}").FilterModule().filters().items()
+}
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def text_files() -> list[Path]:
+    """Every text file that git knows, or would."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.split("\0")
+    found = [PROJECT / name for name in names if name]
+    return [path for path in found if path.is_file() and b"\0" not in path.read_bytes()]
+
+
+# Roles
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_role_defaults_are_the_ones_that_its_specs_tell(role: Path) -> None:
+    options: dict[str, Any] = load(role / "meta" / "argument_specs.yml")["argument_specs"]["main"].get("options") or {}
+    defaults_file = role / "defaults" / "main.yml"
+    defaults: dict[str, Any] = (load(defaults_file) or {}) if defaults_file.exists() else {}
+    assert sorted(defaults.keys() - options.keys()) == [], "a default that meta/argument_specs.yml does not name"
+    for name, option in options.items():
+        if option.get("required"):
+            assert name not in defaults, f"{name} is required and has a default"
+            assert "default" not in option, f"{name} is required and has a default in the specs"
+        else:
+            assert name in defaults, f"{name} is optional and defaults/main.yml has no value for it"
+            assert option.get("default") == defaults[name], f"{name}: specs and defaults/main.yml differ"
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_role_variables_carry_the_name_of_their_role(role: Path) -> None:
+    for part, prefix in (("defaults", role.name), ("vars", f"__{role.name}")):
+        for file in sorted((role / part).glob("*.yml")):
+            for name in load(file) or {}:
+                assert name.startswith(f"{prefix}_"), f"{name} in {part}/{file.name}"
+
+
+def check_described(options: dict[str, Any], where: str) -> None:
+    for name, option in options.items():
+        assert option.get("type"), f"{where}{name} has no type"
+        assert option.get("description"), f"{where}{name} has no description"
+        check_described(option.get("options") or {}, f"{where}{name}.")
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_role_options_have_a_type_and_a_description(role: Path) -> None:
+    for spec in load(role / "meta" / "argument_specs.yml")["argument_specs"].values():
+        check_described(spec.get("options") or {}, "")
+
+
+def test_role_references_are_current() -> None:
+    stale = [str(path.relative_to(PROJECT)) for path in role_docs.stale_files(PROJECT)]
+    assert stale == [], "run: make docs"
+
+
+def test_nothing_loops_over_customers() -> None:
+    loop = re.compile(r"^\s+(loop|with_\w+):.*customers", re.MULTILINE)
+    found = [str(path) for folder in ("roles", "playbooks") for path in (PROJECT / folder).rglob("*.yml")
+             if loop.search(path.read_text(encoding="utf-8"))]  # fmt: skip
+    assert found == [], "an item costs 0.3 s at every run: give one module the whole list"
+
+
+# Modules
+
+
+class SpecTakenError(Exception):
+    """Stops a module's main() at the moment that it hands over its argument specification."""
+
+
+def taken_arguments(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What a module passes to AnsibleModule."""
+    module = importlib.import_module(f"library.{name}")
+    taken: dict[str, Any] = {}
+
+    def take(argument_spec: dict[str, Any], **options: Any) -> None:
+        taken.update(options, argument_spec=argument_spec)
+        raise SpecTakenError
+
+    monkeypatch.setattr(module, "AnsibleModule", take)
+    with pytest.raises(SpecTakenError):
+        module.main()
+    return taken
+
+
+def check_options(documented: dict[str, Any], accepted: dict[str, Any], where: str) -> None:
+    assert documented.keys() == accepted.keys(), f"{where}: documented and accepted options differ"
+    for name, spec in accepted.items():
+        told = documented[name]
+        here = f"{where}.{name}"
+        assert told.get("description"), f"{here} has no description"
+        assert told.get("type", "str") == spec.get("type", "str"), f"{here}: type"
+        assert bool(told.get("required")) == bool(spec.get("required")), f"{here}: required"
+        for key in ("default", "elements"):
+            assert told.get(key) == spec.get(key), f"{here}: {key}"
+        assert list(told.get("choices") or []) == list(spec.get("choices") or []), f"{here}: choices"
+        assert list(told.get("aliases") or []) == list(spec.get("aliases") or []), f"{here}: aliases"
+        check_options(told.get("suboptions") or {}, spec.get("options") or {}, here)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_documentation_is_what_the_module_accepts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    documentation = yaml.safe_load(importlib.import_module(f"library.{name}").DOCUMENTATION)
+    taken = taken_arguments(name, monkeypatch)
+    assert documentation["module"] == name
+    assert documentation["short_description"]
+    check_options(documentation.get("options") or {}, taken["argument_spec"], name)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_examples_use_options_that_exist(name: str) -> None:
+    module = importlib.import_module(f"library.{name}")
+    options = yaml.safe_load(module.DOCUMENTATION).get("options") or {}
+    tasks = yaml.safe_load(module.EXAMPLES)
+    used = [task[name] for task in tasks if name in task]
+    assert used, "no example uses the module"
+    for arguments in used:
+        assert sorted((arguments or {}).keys() - options.keys()) == []
+        for option, spec in options.items():
+            assert not spec.get("required") or option in arguments, f"an example leaves out {option}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_returns_are_described(name: str) -> None:
+    for key, value in (yaml.safe_load(importlib.import_module(f"library.{name}").RETURN) or {}).items():
+        assert value.get("description"), f"{key} has no description"
+        assert value.get("type"), f"{key} has no type"
+        assert value.get("returned"), f"{key} does not say when it is returned"
+
+
+# Filters
+
+
+@pytest.mark.parametrize("name", sorted(FILTERS))
+def test_filter_has_a_description_of_its_own(name: str) -> None:
+    sidecar = load(PROJECT / "filter_plugins" / f"{name}.yml")
+    documentation = sidecar["DOCUMENTATION"]
+    assert documentation["name"] == name
+    assert sidecar["EXAMPLES"]
+    assert sidecar["RETURN"]
+    accepted = list(inspect.signature(FILTERS[name]).parameters)[1:]
+    documented = [option for option in documentation["options"] if option != "_input"]
+    assert documented == accepted, "documented and accepted parameters differ"
+
+
+def test_no_filter_description_is_left_over() -> None:
+    assert sorted(path.stem for path in (PROJECT / "filter_plugins").glob("*.yml")) == sorted(FILTERS)
+
+
+# Commands, pins and texts
+
+
+def test_makefile_and_readme_agree_on_the_commands() -> None:
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
+    for target in ("lab", "test", "verify", "bench", "lab-down"):
+        assert target in targets
+        assert f"make {target}" in readme
+    assert set(re.findall(r"`make ([a-z-]+)", readme)) <= targets, "the README names a command that there is not"
+
+
+def pins(name: str) -> dict[str, str]:
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    found = re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE)
+    return {package.lower().replace("_", "-"): version for package, version in found}
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_pinned_requirements_are_what_is_asked_for(name: str) -> None:
+    wanted, pinned = pins(f"{name}.in"), pins(f"{name}.txt")
+    assert wanted.items() <= pinned.items(), "run: make requirements"
+    text = (PROJECT / f"{name}.txt").read_text(encoding="utf-8")
+    entries = re.split(r"^(?=[\w.-]+==)", text, flags=re.MULTILINE)[1:]
+    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+    assert re.findall(r"^\s*--(?!hash)\S+", text, re.MULTILINE) == [], "no index or other source belongs in there"
+
+
+def test_the_two_lists_of_pins_do_not_contradict_each_other() -> None:
+    run, develop = pins("requirements.txt"), pins("requirements-dev.txt")
+    assert {
+        name: (run[name], develop[name]) for name in run.keys() & develop.keys() if run[name] != develop[name]
+    } == {}
+
+
+def test_galaxy_would_give_the_collections_that_are_used_here() -> None:
+    root = Path(next(iter(ansible_collections.__path__)))
+    for collection in load(PROJECT / "requirements.yml")["collections"]:
+        manifest = json.loads((root / collection["name"].replace(".", "/") / "MANIFEST.json").read_text())
+        assert collection["version"] == manifest["collection_info"]["version"], collection["name"]
+
+
+def test_every_collection_that_is_used_is_declared() -> None:
+    declared = {collection["name"] for collection in load(PROJECT / "requirements.yml")["collections"]}
+    call = re.compile(
+        r"^\s+(?:- )?(?:connection: |ansible_connection: )?((?!ansible\.builtin)[a-z_]+\.[a-z_]+)\.[a-z_0-9]+:?$", re.M
+    )
+    used = {
+        name
+        for folder in ("roles", "playbooks", "inventories", "molecule")
+        for path in (PROJECT / folder).rglob("*.yml")
+        for name in call.findall(path.read_text(encoding="utf-8"))
+    }
+    assert used <= declared
+
+
+def test_the_package_is_installed_from_this_checkout() -> None:
+    assert files("ftps-exchange"), "make venv"
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        ("a path of somebody's machine", r"(?<![\w.}])/(?:home|Users|work)/\w"),
+        ("the address of a registry", r"\b(?:docker|quay|ghcr|gcr|pypi|npmjs|pythonhosted)\.(?:io|org|com)\b"),
+        ("a package index in a command", r"--(?:extra-)?index-url[ =]"),
+    ],
+)
+def test_no_file_names(what: str, pattern: str) -> None:
+    expression = re.compile(pattern)
+    found = []
+    for path in text_files():
+        if path == Path(__file__):
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if expression.search(line):
+                found.append(f"{path.relative_to(PROJECT)}:{number}: {line.strip()[:100]}")
+    assert found == [], what
