@@ -9,7 +9,6 @@ nothing else: not on the order of the input, nor on how a customer cut its own n
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -103,27 +102,23 @@ def _block(network: str, family: Family, customer: Customer) -> _Block:
 
 def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[tuple[int, int, str]]:
     """The ranges of addresses with one and the same set of owners, in order, each with the comment that names them."""
-    arrivals_at: dict[int, list[str]] = {}
-    departures_at: dict[int, list[str]] = {}
+    changes_at: dict[int, dict[str, int]] = {}  # How many networks of an owner begin (+) or have ended (-) there.
     for block in blocks:
-        arrivals_at.setdefault(block.first, []).append(block.owner)
-        departures_at.setdefault(block.last + 1, []).append(block.owner)
-    networks_of: Counter[str] = Counter()  # A customer may have several networks over one address.
+        for position, difference in ((block.first, 1), (block.last + 1, -1)):
+            changes = changes_at.setdefault(position, {})
+            changes[block.owner] = changes.get(block.owner, 0) + difference
+    networks_of: dict[str, int] = {}  # A customer may have several networks over one address.
     owners: list[str] = []  # Those with at least one, sorted.
     start = 0
-    for position in sorted(arrivals_at.keys() | departures_at.keys()):
-        balance = Counter(arrivals_at.get(position, ()))
-        balance.subtract(departures_at.get(position, ()))
-        changed = {
-            owner
-            for owner, difference in balance.items()
-            if (networks_of[owner] == 0) != (networks_of[owner] + difference == 0)
-        }
-        if changed and owners:
+    for position, changes in sorted(changes_at.items()):
+        now = {owner: networks_of.get(owner, 0) + difference for owner, difference in changes.items()}
+        changed = [owner for owner, networks in now.items() if bool(networks) != bool(networks_of.get(owner, 0))]
+        networks_of.update(now)
+        if not changed:
+            continue
+        if owners:
             yield start, position - 1, _comment(owners)
-        if changed:
-            start = position
-        networks_of.update(balance)
+        start = position
         for owner in changed:
             if networks_of[owner]:
                 insort(owners, owner)
