@@ -50,7 +50,8 @@ def test_role_defaults_are_the_ones_that_its_specs_tell(role: Path) -> None:
     assert sorted(defaults.keys() - options.keys()) == [], "a default that meta/argument_specs.yml does not name"
     for name, option in options.items():
         if option.get("required"):
-            assert name not in defaults, f"{name} is required and has a default"
+            # undef() is Ansible's way to say so with a hint
+            assert "undef(" in str(defaults.get(name, "undef(")), f"{name} is required and has a default"
             assert "default" not in option, f"{name} is required and has a default in the specs"
         else:
             assert name in defaults, f"{name} is optional and defaults/main.yml has no value for it"
