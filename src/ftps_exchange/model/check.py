@@ -260,7 +260,8 @@ class _Check:
     def _check_addresses(self) -> None:
         settings = self.exchange if isinstance(self.exchange, dict) else {}
         public = exchange_rules.public_addresses(settings)
-        families = {address.version for address in public}
+        # A broken address still says which family is meant: no second message about its customers.
+        families = {version for version in (4, 6) if settings.get(f"public_ip{version}") is not None}
         files = {file.label: file for file in self.loaded.customers}
         claims = []
         for file in self.loaded.customers:
@@ -282,8 +283,8 @@ class _Check:
                     seen.add(network)
                     claims.append(Claim(network, file.label, index, file.content.get("shared_exit") is True))
             theirs = {network.version for _, network in sources}
-            all_sound = len(sources) == len(file.content.get("sources") or ())
-            if families and theirs and all_sound and not theirs & families:
+            # A broken source might be of the other family.
+            if families and theirs and not theirs & families and len(sources) == len(file.content["sources"]):
                 self._refuse(
                     file,
                     ("sources",),

@@ -181,7 +181,7 @@ def rules_between_keys(customer: dict[str, Any], name: str) -> Iterator[Rule]:
     for key, what in (("sources", "network"), ("accounts", "account")):
         if key not in customer:
             # An absent customer needs nothing else; what is given is checked all the same.
-            if customer.get("state") != "absent":
+            if customer.get("state", "present") in ("present", "suspended"):
                 description = Customer.model_fields[key].description
                 yield (), None, f"has no '{key}'.", f"Add at least one {what}: {description}"
         elif customer[key] == [] and customer.get("state") != "absent":

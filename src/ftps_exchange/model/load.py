@@ -111,7 +111,7 @@ def _load_entry(entry: os.DirEntry[str], label: str, loaded: Loaded) -> None:
                 line=flaw.line,
             )
         )
-    if isinstance(document.value, dict) and not any(not flaw.path for flaw in document.flaws):
+    if document.is_complete and isinstance(document.value, dict):
         loaded.customers.append(
             CustomerFile(name, label, Path(entry.path), document.value, [flaw.path for flaw in document.flaws])
         )

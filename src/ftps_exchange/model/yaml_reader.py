@@ -46,6 +46,8 @@ class Document:
 
     value: object = None
     is_empty: bool = True
+    # Read to the end; what stands before a place that stopped the reader is not worth a judgement.
+    is_complete: bool = False
     flaws: list[Flaw] = field(default_factory=list)
     lines: dict[FieldPath, int] = field(default_factory=dict)
 
@@ -82,6 +84,7 @@ def read_yaml(data: bytes, *, with_lines: bool = False) -> Document:
         return document
     try:
         _build(text, document, with_lines)
+        document.is_complete = True
     except _StopError as stop:
         document.flaws.append(stop.flaw)
     except yaml.MarkedYAMLError as error:
