@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -143,7 +144,8 @@ def _build(text: str, document: Document, with_lines: bool) -> None:
             containers[-1].setdefault(keys[-1], value)
             keys[-1] = _NO_KEY
 
-    for event in yaml.parse(text, Loader=_LOADER):
+    events: Iterable[Any] = yaml.parse(text, Loader=_LOADER)
+    for event in events:
         kind = type(event)
         if kind is yaml.ScalarEvent:
             if event.tag is not None:
