@@ -29,7 +29,7 @@ step() {
     printf '\n%s==> [%s] %s%s\n' "$bold" "$(since)" "$text" "$plain"
     if ! "$@"; then
         printf '\n%s==> [%s] failed: %s%s\n' "$red" "$(since)" "$text" "$plain" >&2
-        printf '    The command was: %s\n    What is done stays done: run it again to finish the job.\n' "$*" >&2
+        if [ -n "${after_failure:-}" ]; then printf '    %s\n' "$after_failure" >&2; fi
         exit 1
     fi
     printf '%s    done in %s%s\n' "$green" "$(since "$start")" "$plain"
