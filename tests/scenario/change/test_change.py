@@ -1,0 +1,128 @@
+"""Customers come, go and change while others work; what was changed by hand is put right."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from tests.exchange.ftps_client import FtpsClient
+from tests.exchange.lab import Customer, Host, Lab
+from tests.scenario.playbooks import Run
+
+from .conftest import UPLOAD, Change, packets
+
+Connect = Callable[..., FtpsClient]
+
+
+def test_the_running_upload_of_another_customer_is_untouched(change: Change) -> None:
+    change.acme_upload.sendall(UPLOAD[1_000_000:])
+    change.acme_upload.unwrap().close()  # type: ignore[attr-defined]
+    assert change.acme_session.reply().code == 226
+    assert change.acme_session.retrieve("half-done")[1] == UPLOAD
+    change.acme_session.expect("DELE half-done", 250)
+
+
+def test_the_daemon_was_reloaded_and_not_restarted(lab: Lab, change: Change) -> None:
+    assert lab.server.sh("systemctl show --property=MainPID --value proftpd") == change.main_pid_before
+
+
+def test_the_suspended_customers_session_ended_at_once(change: Change) -> None:
+    change.globex_session.control.settimeout(5)
+    try:
+        ended = change.globex_session.command("NOOP").code == 421
+    except (EOFError, OSError):
+        ended = True
+    assert ended
+
+
+def test_the_edge_tracks_nothing_of_the_suspended_customer(lab: Lab, change: Change, globex: Customer) -> None:
+    tracked = lab.edge.sh("conntrack -L --proto tcp 2>/dev/null || true")
+    assert "203.0.113.30" not in tracked, tracked
+
+
+def test_the_suspended_customer_meets_silence(lab: Lab, change: Change, globex: Customer) -> None:
+    assert globex.host.reaches(lab.public_ip, lab.explicit_port) == "silence"
+    assert lab.public_ip6
+    assert globex.host.reaches(lab.public_ip6, lab.explicit_port) == "silence"
+
+
+def test_the_suspended_account_is_refused_from_anywhere(
+    lab: Lab, change: Change, acme: Customer, globex: Customer, connect: Connect
+) -> None:
+    assert connect(acme.host).start_tls().try_login(globex.writer.name, globex.writer.password).code == 530
+    control = lab.directory.sh(
+        "ldbsearch -H /var/lib/samba/private/sam.ldb '(sAMAccountName=globex-up)' userAccountControl"
+    )
+    flags = int(control.split("userAccountControl: ")[1].split()[0])
+    assert flags & 0x2, "the account is not disabled"
+
+
+def test_the_new_customer_works_at_once(change: Change, umbrella_host: Host, connect: Connect) -> None:
+    content = secrets.token_bytes(50_000)
+    client = connect(umbrella_host).start_tls().login(change.umbrella)
+    assert client.store("first-file", content).code == 226
+    assert client.retrieve("first-file")[1] == content
+    assert client.names("/shared") == ["maps"]
+    assert client.store("/shared/maps/x", b"x").code >= 500
+
+
+def test_the_withdrawn_share_is_gone_at_the_next_login(change: Change, acme: Customer, connect: Connect) -> None:
+    client = connect(acme.host).start_tls().login(acme.writer)
+    assert client.names("/shared") == ["acme-plans", "dropbox"]
+
+
+def test_a_grant_or_withdrawal_in_the_directory_holds_at_the_next_login(
+    lab: Lab, change: Change, acme: Customer, connect: Connect, fresh: str
+) -> None:
+    """Made with the directory's own tool, with a login in between so that every cache is warm."""
+    group = "ftpsx-share-maps-write"
+    connect(acme.host).start_tls().login(acme.writer)
+    lab.directory.sh(f"samba-tool group addmembers {group} {acme.writer.name}; sleep 2")
+    granted = connect(acme.host).start_tls().login(acme.writer)
+    assert granted.store(f"/shared/maps/{fresh}", b"x").code == 226
+    granted.expect(f"DELE /shared/maps/{fresh}", 250)
+    lab.directory.sh(f"samba-tool group removemembers {group} {acme.writer.name}; sleep 2")
+    withdrawn = connect(acme.host).start_tls().login(acme.writer)
+    assert "maps" not in withdrawn.names("/shared")
+
+
+def test_counters_of_the_others_survived(lab: Lab, change: Change) -> None:
+    assert change.acme_packets_before > 0
+    assert packets(lab, "acme") >= change.acme_packets_before
+
+
+def test_what_was_meddled_with_is_put_right(lab: Lab, change: Change) -> None:
+    root = lab.data.get("root", "/srv/ftps-exchange")
+    assert "globex" not in lab.server.sh(f"getfacl -p {root}/homes/acme")
+    assert "other::---" in lab.server.sh(f"getfacl -p {root}/shares/acme-plans")
+    assert "globex-up" not in lab.directory.sh("samba-tool group listmembers ftpsx-share-acme-plans-write")
+    table = lab.edge.sh("nft list table inet ftps_exchange_edge")
+    assert "203.0.113.77" not in table
+    forward = table.split("chain forward {")[1].split("}")[0]
+    assert "policy drop" in forward
+    assert "accept" not in [line.strip() for line in forward.splitlines()]
+    assert "TLSRequired off" not in lab.server.sh("cat /etc/proftpd/proftpd.conf")
+
+
+def test_the_preview_said_what_the_run_did(change: Change) -> None:
+    assert change.preview.changed == change.run.changed
+    for telltale in ("umbrella", "meddler", "globex-up", "TLSRequired off"):
+        assert telltale in change.preview.output, telltale
+        assert telltale in change.run.output, telltale
+
+
+def test_no_password_is_in_what_the_runs_printed(lab: Lab, change: Change) -> None:
+    known = [account.password for customer in lab.customers.values() for account in customer.accounts]
+    for password in [*known, change.umbrella.password]:
+        assert password not in change.preview.output + change.run.output
+
+
+def test_a_second_run_changes_nothing(lab: Lab, change: Change) -> None:
+    assert set(Run(lab, "playbooks/site.yml").changed.values()) == {0}
+
+
+def test_losing_the_customer_files_stops_the_run(lab: Lab, change: Change) -> None:
+    """A mass disappearance is more likely a mistake than a wish: nothing may be changed by it."""
+    empty = "exchange_model_customers_dir=/var/empty-on-purpose"
+    run = Run(lab, "playbooks/site.yml", "--extra-vars", empty, succeeds=False)
+    assert lab.edge.sh("nft list set inet ftps_exchange_edge customers4").count("comment") == 2, run.output
