@@ -106,17 +106,17 @@ def _networks(family: int) -> st.SearchStrategy[list[str]]:
     )
 
 
+NAMES = ("0", "9z", "a", "a-read", "a-write", "a.b", "acme", "acme-up", "home-a", "maps", "shared", "x_y")
+"""Customers whose groups, folders and sort order could be taken for one another's."""
+
+
 @st.composite
-def models(draw: st.DrawFn, max_customers: int = 6) -> Json:
+def models(draw: st.DrawFn, max_customers: int = 5) -> Json:
     """Checked models of any shape: every state, any accounts and shares, overlapping and nested networks."""
-    names = draw(
-        st.lists(
-            st.from_regex(r"[a-z0-9][a-z0-9._-]{0,6}[a-z0-9]", fullmatch=True), unique=True, max_size=max_customers
-        )
-    )
+    names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=max_customers))
     shares = ("maps", "dropbox", "plans")
     customers = []
-    for number, name in enumerate(name for name in names if ".." not in name):
+    for number, name in enumerate(names):
         sources4, sources6 = draw(_networks(4)), draw(_networks(6))
         state = draw(st.sampled_from(["present", "present", "suspended", "absent"]))
         if state == "absent":

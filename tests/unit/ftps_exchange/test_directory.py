@@ -119,6 +119,14 @@ def test_an_account_is_in_at_most_one_group_of_a_pair(whole: Json) -> None:
 
 
 @given(models())
+def test_every_list_is_sorted_by_name(whole: Json) -> None:
+    directory = exchange_directory(whole)
+    assert all(group["members"] == sorted(group["members"]) for group in directory["groups"])
+    assert [group["name"] for group in directory["groups"]] == sorted(members(directory))
+    assert [user["name"] for user in directory["users"]] == sorted(user["name"] for user in directory["users"])
+
+
+@given(models())
 def test_group_names_are_those_of_the_groups(whole: Json) -> None:
     assert exchange_group_names(whole) == [group["name"] for group in exchange_directory(whole)["groups"]]
 
