@@ -116,8 +116,8 @@ def lab_transfer_report(
     firewalls: Mapping[str, str],
     edges: Mapping[str, str],
     names: Mapping[str, str],
-) -> list[str]:
-    """Lines of a table with one column for each transfer of a customer."""
+) -> str:
+    """A table with one column for each transfer of a customer."""
     columns = []
     for transfer in transfers:
         rows = [
@@ -147,7 +147,7 @@ def lab_transfer_report(
     sent, received = transfers[0]["sha256"], transfers[-1]["sha256"]
     lines.append(f"  SHA-256 sent      {sent}")
     lines.append(f"  SHA-256 received  {received}  {'they match' if sent == received else 'THEY DIFFER'}")
-    return lines
+    return "\n".join(lines)
 
 
 class FilterModule:

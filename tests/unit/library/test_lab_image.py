@@ -68,7 +68,9 @@ def test_no_debian_mirror_is_found_where_there_is_none(listing: str) -> None:
 
 
 def test_command(folder: Path) -> None:
-    assert image.mmdebstrap_command("trixie", Path("/x/rootfs.tar"), ["b", "a"], ["/doc/*"], folder, ["deb m trixie main"]) == [
+    assert image.mmdebstrap_command(
+        "trixie", Path("/x/rootfs.tar"), ["b", "a"], ["/doc/*"], folder, ["deb m trixie main"]
+    ) == [
         "mmdebstrap",
         "--variant=minbase",
         "--components=main",
