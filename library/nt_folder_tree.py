@@ -176,6 +176,7 @@ OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # Each level of a walk keeps one descriptor open, and customers decide how deep they nest
 DEEPEST_LEVEL = 400
+LONGEST_SHOWN = 200
 # The file system's own, made by mkfs
 NOBODYS_NAMES = frozenset({"lost+found"})
 
@@ -426,8 +427,9 @@ def translated(sids: list[str], wait_seconds: int) -> dict[str, UnixId]:
 
 
 def _printable(name: str) -> str:
-    """A file name as text; what is not UTF-8 in it becomes a question mark."""
-    return os.fsencode(name).decode(errors="replace")
+    """A path as text of bearable length; what is not UTF-8 in it is replaced."""
+    text = os.fsencode(name).decode(errors="replace")
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _some(texts: list[str], most: int = 5) -> str:
@@ -616,10 +618,11 @@ class Tree:
                 os.fchown(fd, 0, 0)
             if found is not None and found.mode & 0o7000:
                 os.fchmod(fd, found.mode & 0o0777)
+            # Samba changes a stored NT ACL, and refuses when it cannot read it; without one it makes a new one. That
+            # comes last: a folder without is one whose content is not done, also for the run after an interrupted one.
+            set_attribute(fd, NT_ACL, None)
             if walks and folder.access is not None and folder.default is not None:
-                # The new entries stand first, so that what is made during the walk has them. The NT ACL comes last: a
-                # folder without one is one whose content is not done, also for the next run after an interrupted one.
-                set_attribute(fd, NT_ACL, None)
+                # The new entries stand before the walk, so that what is made during the walk has them
                 set_attribute(fd, ACCESS_ACL, encode_posix_acl(folder.access))
                 set_attribute(fd, DEFAULT_ACL, encode_posix_acl(folder.default))
         if walks and folder.default is not None:
@@ -827,15 +830,16 @@ def run(module: AnsibleModule) -> dict[str, Any]:
 
     sids = sorted({ace.sid for folder in top.all() for ace in folder.descriptor.aces})
     ids: dict[str, UnixId] = {}
-    if tree.found or not module.check_mode:
+    if not module.check_mode:
+        ids = translated(sids, module.params["wait_seconds"])
+    elif tree.found:
+        # Groups that are only about to be made have no number yet; their folders change anyway
         try:
-            ids = translated(sids, 0 if module.check_mode else module.params["wait_seconds"])
+            ids = Winbind().unix_ids(sids)
         except FolderError as error:
-            if not module.check_mode:
-                raise
             module.warn(f"POSIX ACLs cannot be compared, only NT ACLs are: {error}")
-    if ids:
-        for folder in top.all():
+    for folder in top.all():
+        if all(ace.sid in ids for ace in folder.descriptor.aces):
             folder.access, folder.default = posix_acls(folder.descriptor, ids)
 
     if tree.compare() and not module.check_mode:

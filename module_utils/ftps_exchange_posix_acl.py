@@ -115,8 +115,12 @@ class UnixId:
 # Security descriptors
 # ---------------------------------------------------------------------------------------------------------------------
 
-_SID = re.compile(r"S-1-\d{1,15}(-\d{1,10}){1,15}")
+_SID = re.compile(r"S-1-[0-9]{1,14}(-[0-9]{1,10}){1,15}")
 _DACL = re.compile(r"D:((?:P|AI|AR)*)((?:\([^()]*\))*)")
+
+
+def _is_sid(text: str) -> bool:
+    return _SID.fullmatch(text) is not None and all(int(part) <= 0xFFFFFFFF for part in text.split("-")[3:])
 
 
 def parse_sddl(sddl: str) -> Descriptor:
@@ -148,7 +152,7 @@ def _parse_sddl_ace(text: str) -> Ace:
         raise AclError(f"entry ({text}) names an object type, which files do not have")
     if not re.fullmatch(r"0x[0-9a-fA-F]{1,8}", mask):
         raise AclError(f"entry ({text}) has the mask {mask!r}; write it in hexadecimal, such as 0x1301bf")
-    if not _SID.fullmatch(sid):
+    if not _is_sid(sid):
         raise AclError(f"entry ({text}) is for {sid!r}; write the full SID (S-1-5-21-...)")
     return Ace(sid=sid, ace_type=ACCESS_ALLOWED, flags=_parse_flags(flags, text), mask=int(mask, 16))
 
@@ -193,11 +197,9 @@ def _parse_sid(data: bytes, offset: int) -> str:
 
 def pack_sid(sid: str) -> bytes:
     """The fixed 68-byte form that C(libwbclient) takes (C(struct wbcDomainSid))."""
-    if not _SID.fullmatch(sid):
+    if not _is_sid(sid):
         raise AclError(f"{sid!r} is not a SID")
     authority, *parts = (int(part) for part in sid.split("-")[2:])
-    if any(part > _NO_ID for part in parts):
-        raise AclError(f"{sid!r} is not a SID")
     header = struct.pack("<BB", 1, len(parts)) + authority.to_bytes(6, "big")
     return header + struct.pack("<15I", *parts, *([0] * (15 - len(parts))))
 
