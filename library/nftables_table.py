@@ -128,7 +128,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 #: NFTNL_UDATA_COMMENT_MAXLEN; nft refuses more.
 COMMENT_BYTES = 128
-#: Rollback files live here, so that a reboot forgets them: it loads the confirmed table anyway.
+#: What waits for a confirmation lives here, so that a reboot forgets it: it loads the confirmed table anyway.
 ROLLBACK_DIRECTORY = Path("/run/nftables-table")
 ADDRESS_BITS = {"ipv4_addr": 32, "ipv6_addr": 128}
 
@@ -190,6 +190,8 @@ class SetChange:
 class Plan:
     table_missing: bool
     rules_changed: bool
+    #: the table itself has another flag or comment, which cannot be changed together with its chains
+    replace_table: bool
     #: headers of what must go before the definition is read again, chains first
     stale: list[str]
     sets: dict[str, SetChange]
@@ -372,6 +374,7 @@ def boot_file(family: str, name: str, definition: str, declared: Mapping[str, El
 def make_plan(live: Table | None, desired: Table, declared: Mapping[str, Elements]) -> Plan:
     """What must happen for the live table to become the desired one with the declared elements."""
     now = live or Table()
+    replace_table = live is not None and now.blocks.get("table") != desired.blocks.get("table")
     managed = {f"set {name}" for name in declared}
     stale = [
         header
@@ -391,12 +394,12 @@ def make_plan(live: Table | None, desired: Table, declared: Mapping[str, Element
         name: _set_change(
             now.elements.get(name, {}),
             elements,
-            survives=f"set {name}" not in stale,
+            survives=f"set {name}" not in stale and not replace_table,
             counts="\tcounter\n" in desired.blocks[f"set {name}"],
         )
         for name, elements in declared.items()
     }
-    return Plan(live is None, rules_changed, stale, sets)
+    return Plan(live is None, rules_changed, replace_table, stale, sets)
 
 
 def _set_change(live: Elements, wanted: Elements, survives: bool, counts: bool) -> SetChange:
@@ -416,7 +419,9 @@ def _set_change(live: Elements, wanted: Elements, survives: bool, counts: bool) 
 def transaction(family: str, name: str, definition: str, plan: Plan) -> str:
     """The one transaction that carries out a plan."""
     lines = []
-    if plan.rules_changed and not plan.table_missing:
+    if plan.replace_table:
+        lines.append(f"delete table {family} {name}\n")
+    elif plan.rules_changed and not plan.table_missing:
         lines.append(f"flush table {family} {name}\n")
         for header in plan.stale:
             kind, _, item = header.rpartition(" ")
@@ -424,7 +429,7 @@ def transaction(family: str, name: str, definition: str, plan: Plan) -> str:
     if plan.rules_changed or plan.table_missing:
         lines.append(definition_text(family, name, definition))
     for set_name, change in plan.sets.items():
-        if f"set {set_name}" not in plan.stale:
+        if f"set {set_name}" not in plan.stale and not plan.replace_table:
             lines.append(elements_text("delete", family, name, set_name, change.removed | change.updated))
         lines.append(elements_text("add", family, name, set_name, change.updated | change.added))
     return "".join(lines)
@@ -553,8 +558,11 @@ class Rollback:
         tokens = [path.stem.removeprefix(self.prefix) for path in self.files()]
         return [token for token in tokens if self.is_armed(token)]
 
-    def arm(self, previous: str, seconds: int) -> str:
-        """Arm a timer, then disarm older ones: their saved table, the last confirmed one, is taken over."""
+    def arm(self, previous: str, boot: str, seconds: int) -> str:
+        """Arm a timer, then disarm older ones: their saved table, the last confirmed one, is taken over.
+
+        'boot' is the file to load at boot once this is confirmed.
+        """
         older = self.pending()
         if older:
             previous = self._file(older[0]).read_text()
@@ -562,7 +570,7 @@ class Rollback:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._file(token)
         write_private(path, previous)
-        nft = self._nft_path()
+        write_private(self._boot_file(token), boot)
         code, _, error = self.run(
             [
                 "systemd-run",
@@ -571,14 +579,14 @@ class Rollback:
                 f"--on-active={seconds}s",
                 "--timer-property=AccuracySec=500ms",
                 "--quiet",
-                nft,
+                self._nft_path(),
                 "-f",
                 str(path),
             ],
             "",
         )
         if code:
-            path.unlink()
+            self._forget(token)
             raise TableError(
                 f"{self.target} is unchanged: the timer that would restore it could not be armed ({error.strip()}). "
                 "Changing rules safely needs systemd; rollback_seconds: 0 goes without"
@@ -588,22 +596,33 @@ class Rollback:
                 self._disarm(old.stem.removeprefix(self.prefix))
         return token
 
-    def confirm(self, token: str) -> None:
-        """Without its file the timer can restore nothing, so removing it first leaves no window between the two."""
+    def confirm(self, token: str) -> str:
+        """Disarm the timer and return the file to load at boot."""
+        # Without its file the timer can restore nothing, so removing that first leaves no window between the two.
         self._file(token).unlink(missing_ok=True)
         if not self.is_armed(token):
+            self._forget(token)
             raise TableError(
                 f"the new rules of {self.target} were not confirmed in time and the previous ones are back in force"
             )
+        boot = self._boot_file(token).read_text()
         self._disarm(token)
+        return boot
 
     def disarm_all(self) -> None:
         for path in self.files():
             self._disarm(path.stem.removeprefix(self.prefix))
 
     def _disarm(self, token: str) -> None:
-        self._file(token).unlink(missing_ok=True)
+        self._forget(token)
         self.run(["systemctl", "stop", f"{self.prefix}{token}.timer"], "")
+
+    def _forget(self, token: str) -> None:
+        self._file(token).unlink(missing_ok=True)
+        self._boot_file(token).unlink(missing_ok=True)
+
+    def _boot_file(self, token: str) -> Path:
+        return self.directory / f"{self.prefix}{token}.boot"
 
     def _file(self, token: str) -> Path:
         return self.directory / f"{self.prefix}{token}.nft"
@@ -631,14 +650,9 @@ def read_text(path: Path) -> str | None:
 # ------------------------------------------------------------------------------------------------------------- main
 
 
-def unconfirmed(path: Path) -> Path:
-    return path.with_name(f"{path.name}.unconfirmed")
-
-
 def confirm(rollback: Rollback, path: Path, token: str, check_mode: bool) -> dict[str, Any]:
     if not check_mode:
-        rollback.confirm(token)
-        os.replace(unconfirmed(path), path)
+        write_private(path, rollback.confirm(token))
     return {"changed": True}
 
 
@@ -676,13 +690,16 @@ def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bo
     text = transaction(nft.family, nft.name, definition, plan)
     if plan.changed:
         nft.check(text)
-    if check_mode or not result["changed"]:
+    if check_mode:
+        return result
+    if not result["changed"]:
+        rollback.disarm_all()  # what is left of a change that was taken back
         return result
 
     if needs_confirmation and seconds:
         previous = replacing(nft.family, nft.name, nft.dump() if live is not None else "")
         nft.check(previous)
-        result["confirmation"] = rollback.arm(previous, seconds)
+        result["confirmation"] = rollback.arm(previous, wanted_file, seconds)
     if plan.changed:
         nft.load(text)
         remaining = make_plan(nft.live(), desired, declared)
@@ -691,9 +708,7 @@ def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bo
                 f"{nft.title} still differs after the change. Somebody else changes it at the same time, or it has "
                 f"what cannot be changed in place: 'nft delete table {nft.family} {nft.name}', then run again"
             )
-    if result["confirmation"]:
-        write_private(unconfirmed(path), wanted_file)
-    else:
+    if not result["confirmation"]:
         rollback.disarm_all()
         write_private(path, wanted_file)
     return result
