@@ -271,8 +271,7 @@ def alternative_names(holder: Any) -> tuple[list[str], list[str]]:
 def covers(dns_names: list[str], name: str) -> bool:
     """Whether one of the names is this one, or has ``*`` for its first label (RFC 9525, section 6.3)."""
     name = name.lower().rstrip(".")
-    parent = name.partition(".")[2]
-    return name in dns_names or (parent != "" and f"*.{parent}" in dns_names)
+    return name in dns_names or f"*.{name.partition('.')[2]}" in dns_names
 
 
 def missing_names(holder: Any, wanted: Wanted) -> list[str]:

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from library import server_certificate
 
@@ -82,10 +83,12 @@ class Authority:
         start: int = -1,
         end: int = 100,
         signer: ec.EllipticCurvePrivateKey | None = None,
+        usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
     ) -> x509.Certificate:
         names = names or (NAME,)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         builder = self.builder(subject, key.public_key(), start, end)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         return builder.add_extension(alternatives(*names), critical=False).sign(signer or self.key, hashes.SHA256())
 
 
@@ -273,6 +276,11 @@ Answer = Callable[[Key], list[x509.Certificate]]
             id="another authority",
         ),
         pytest.param(
+            lambda key: [ISSUING.sign(key, usage=ExtendedKeyUsageOID.CLIENT_AUTH)],
+            ["its chain does not lead to the authority", "purpose"],
+            id="no certificate for servers",
+        ),
+        pytest.param(
             lambda key: [(short := Authority("Short", ROOT, days=5)).sign(key), short.certificate],
             ["5 days are left to CN=Short in its chain"],
             id="an issuer that ends soon",
@@ -335,8 +343,11 @@ def test_reissued_for_the_key_that_is_in_use(serving: Host) -> None:
 def test_a_certificate_that_has_no_place_is_left_out_with_a_warning(host: Host) -> None:
     key = host.give_key()
     stranger = Authority("Stranger", ROOT).certificate
-    result = host.install(ISSUING.sign(key), stranger, ISSUING.certificate)
-    assert "CN=Stranger has no place in the chain" in json.dumps(result["warnings"])
+    warnings: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AnsibleModule, "warn", lambda _, text: warnings.append(text))
+        host.install(ISSUING.sign(key), stranger, ISSUING.certificate)
+    assert warnings == ["CN=Stranger has no place in the chain and was left out"]
     assert pem(stranger) not in host.path.read_text()
 
 
@@ -347,6 +358,7 @@ def test_a_certificate_that_has_no_place_is_left_out_with_a_warning(host: Host) 
         ({"dns_names": ["new.exchange.example"]}, "not made out for new.exchange.example"),
         ({"ip_addresses": ["198.51.100.10"]}, "not made out for 198.51.100.10"),
         ({"ca": pem(Authority("New root").certificate)}, "does not lead to the authority"),
+        ({"ca": pem(ISSUING.certificate)}, "does not lead to the authority"),
         ({"key_type": "rsa_3072"}, "its key is ecc_p256, rsa_3072 is asked for"),
         ({"renew": True}, "a new one was asked for"),
     ],
