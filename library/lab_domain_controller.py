@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: lab_domain_controller
 short_description: Provision a Samba Active Directory domain controller
 description:
-  - Provisions the domain on a host that has none yet. A provisioning that broke off is begun again.
+  - Provisions the domain on a host that has none yet. A provisioning that broke off is begun again. The directory lives
+    in C(/var/lib/samba) alone; on a new host that is given this folder of an old one, it goes on.
   - Gives the controller an LDAPS certificate of the domain's own certificate authority with the host's name in it, as a
     company's controllers have. (The one that Samba makes for itself has no subject alternative name.)
   - Keeps the password of the domain's Administrator as given, and keeps it from expiring, which would end a lab that
@@ -95,6 +96,8 @@ SMB_CONF = Path("/etc/samba/smb.conf")
 # Written last: without it, what lies there is the rest of a provisioning that broke off
 MARKER = PRIVATE / "provisioned-domain"
 CERTIFICATE_DAYS = 3650
+# Copies of what provisioning put into /etc, which does not outlive the container, while the directory does
+SAVED = {SMB_CONF: PRIVATE / "smb.conf.provisioned", Path("/etc/krb5.conf"): PRIVATE / "krb5.conf"}
 # userAccountControl: the password never expires
 DONT_EXPIRE_PASSWORD = 0x10000
 
@@ -202,8 +205,7 @@ def provision(options: dict[str, Any], hostname: str) -> None:
     if made.returncode != 0:
         told = " ".join(line for line in made.stderr.splitlines() if line.startswith("ERROR")) or made.stderr[-500:]
         raise ControllerError(f"samba-tool domain provision failed: {told.strip()}")
-    write(SMB_CONF, without_forwarder(SMB_CONF.read_text()).encode(), 0o644)
-    write(Path("/etc/krb5.conf"), (PRIVATE / "krb5.conf").read_bytes(), 0o644)
+    write(SAVED[SMB_CONF], without_forwarder(SMB_CONF.read_text()).encode(), 0o644)
 
 
 def without_forwarder(smb_conf: str) -> str:
@@ -264,6 +266,11 @@ def bring_to_state(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             return {"changed": True, "changes": changes, "ca_certificate": ""}
         provision(options, hostname)
         MARKER.write_text(f"{domain}\n")
+    for path, saved in SAVED.items():
+        if not path.exists() or path.read_bytes() != saved.read_bytes():
+            changes.append(f"{path} put in place")
+            if not check_mode:
+                write(path, saved.read_bytes(), 0o644)
     changes += administrator_changes(options, check_mode)
     if not all((tls / name).exists() for name in ("ca.pem", "cert.pem", "key.pem")):
         changes.append("LDAPS certificate made")
