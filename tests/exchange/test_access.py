@@ -93,7 +93,7 @@ def test_a_read_share_cannot_be_written(lab: Lab, globex: Customer, connect: Con
         f"SITE CHMOD 666 {share}/{fresh}",
     ):
         assert finished(client, command, f"{share}/renamed").code >= 500, command
-    # Renaming into one's own home is a copy (a rename cannot leave a file system): what is given away stays where it is.
+    # Renaming into one's own home is a copy (no rename leaves a file system): the share keeps what it has.
     finished(client, f"RNFR {share}/{fresh}", fresh)
     assert client.retrieve(f"{share}/{fresh}")[1] == b"given"
     client.command(f"DELE {fresh}")
