@@ -115,6 +115,7 @@ DIGITS: Final = "23456789"
 GROUPS: Final = 4
 GROUP_LENGTH: Final = 6
 FILES_A_SECOND: Final = 100
+SECONDS_TO_ENCRYPT: Final = 60
 
 
 class HandoverError(Exception):
@@ -141,7 +142,10 @@ def select(
 ) -> list[dict[str, str]]:
     """The accounts that are meant; a name that nobody has is most likely a slip of the pen."""
     selected = [{"name": str(account["name"]), "customer": str(account["customer"])} for account in accounts]
-    for key, label, wanted in (("name", "account", only_account), ("customer", "customer", only_customer)):
+    for key, label, wanted in (
+        ("name", "account", only_account),
+        ("customer", "customer with an account", only_customer),
+    ):
         if not wanted:
             continue
         known = sorted({account[key] for account in selected})
@@ -149,7 +153,7 @@ def select(
         if not selected:
             near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]}?" if near else ""
-            raise HandoverError(f"There is no {label} {wanted!r} with an account in the model.{hint}")
+            raise HandoverError(f"The model has no {label} called {wanted!r}.{hint}")
     return sorted(selected, key=lambda account: account["name"])
 
 
@@ -187,19 +191,22 @@ def encrypt(text: str, vault_id: str, base: str) -> str:
         raise HandoverError(
             f"vault id {vault_id!r}: {path} does not exist. Create it, or correct directory_handover_vault_id."
         )
-    program = vault_program()
-    result = subprocess.run(
-        [program, "encrypt", "--vault-id", f"{label}@{path}", "--encrypt-vault-id", label, "--output", "-"],
-        input=text.encode(),
-        capture_output=True,
-        check=False,
-        # Another vault identity of the project must not get in the way, and colours not into the file.
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CONFIG": os.devnull,
-        },
-    )
+    try:
+        result = subprocess.run(
+            [vault_program(), "encrypt", "--vault-id", f"{label}@{path}", "--encrypt-vault-id", label, "--output", "-"],
+            input=text.encode(),
+            capture_output=True,
+            check=False,
+            cwd="/",
+            # Another vault identity of the caller, one that prompts perhaps, has no say in this.
+            env={name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
+            timeout=SECONDS_TO_ENCRYPT,
+        )
+    except subprocess.TimeoutExpired:
+        # Not chained: the exception carries what ansible-vault was given to encrypt.
+        raise HandoverError(
+            f"vault id {vault_id!r}: ansible-vault gave no answer for {SECONDS_TO_ENCRYPT} s."
+        ) from None
     encrypted = result.stdout.decode(errors="replace")
     if result.returncode != 0 or not encrypted.startswith("$ANSIBLE_VAULT;"):
         words = " ".join(result.stderr.decode(errors="replace").split())[-300:]
@@ -237,7 +244,8 @@ def write_new_file(directory: str, now: datetime, text: str) -> str:
             os.fchmod(folder, 0o700)
         stamp = now.strftime("%Y-%m-%dT%H%M%SZ")
         for number in range(1, FILES_A_SECOND + 1):
-            name = f"{stamp}.yml" if number == 1 else f"{stamp}-{number:02d}.yml"
+            # Sorted by name, files stand in the order in which they were made
+            name = f"{stamp}.yml" if number == 1 else f"{stamp}_{number:02d}.yml"
             try:
                 file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
             except FileExistsError:

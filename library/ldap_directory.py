@@ -289,6 +289,12 @@ def main() -> None:
             f"Left alone in {desired.managed_ou}, where only this project's accounts and groups belong: "
             f"{few(plan.left_alone, '; ')}"
         )
+    if plan.due_for_rotation:
+        ages = few([f"{user.name} of {user.customer}, {age} days" for user, age in plan.due_for_rotation], "; ")
+        module.warn(
+            f"{len(plan.due_for_rotation)} passwords are older than {settings.password_max_age_days} days: {ages}. "
+            "Renew them with playbooks/rotate_password.yml -e account=NAME"
+        )
     module.exit_json(
         changed=bool(plan.changes),
         sids=sids,

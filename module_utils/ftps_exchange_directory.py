@@ -695,7 +695,7 @@ def check_names(desired: Desired, current: Current, matched: Matched, settings: 
                 )
     if problems:
         raise DirectoryError(
-            f"Names are taken in the directory; nothing was changed: {few(problems, '; ')}. "
+            f"Names are taken in the directory; nothing was changed: {few(sorted(problems), '; ')}. "
             "Choose another name in the customer's file, or rename what stands in the way."
         )
 

@@ -49,7 +49,7 @@ REQUESTS_UNDER_WAY: Final = 32
 """Changes sent without an answer yet: over a network, this saves a round trip each."""
 
 SECONDS_TO_CONNECT: Final = 10
-SECONDS_TO_ANSWER: Final = 300
+SECONDS_TO_ANSWER: Final = 120
 
 PERMISSIVE_MODIFY: Final = "1.2.840.113556.1.4.1413"
 """To add a value that is there, or to remove one that is not, is no error (MS-ADTS 3.1.1.3.4.1.8)."""
@@ -221,6 +221,7 @@ class LdapsSession:
         connection = ldap.initialize(server_uri)
         connection.set_option(ldap.OPT_REFERRALS, 0)
         connection.set_option(ldap.OPT_NETWORK_TIMEOUT, SECONDS_TO_CONNECT)
+        connection.set_option(ldap.OPT_TIMEOUT, SECONDS_TO_ANSWER)
         connection.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
         with tempfile.NamedTemporaryFile("w", prefix="directory-ca-", suffix=".pem") as file:
             file.write(ca_cert)
