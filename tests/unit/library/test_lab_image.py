@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from library import lab_image as image
 
@@ -82,3 +85,31 @@ def test_command(folder: Path) -> None:
         "/x/rootfs.tar",
         "deb m trixie main",
     ]
+
+
+def packages_of_roles(project: Path) -> dict[str, set[str]]:
+    """What the tasks of each role install with apt; a variable is looked up in the role's own defaults and vars."""
+    found: dict[str, set[str]] = {}
+    for tasks in sorted(project.glob("roles/*/tasks/*.yml")):
+        role = tasks.parent.parent
+        variables: dict[str, Any] = {}
+        for file in [*role.glob("defaults/main.yml"), *role.glob("vars/main.yml")]:
+            variables.update(yaml.safe_load(file.read_text()) or {})
+        pending = list(yaml.safe_load(tasks.read_text()) or [])
+        while pending:
+            task = pending.pop()
+            pending += [inner for key in ("block", "rescue", "always") for inner in task.get(key, [])]
+            names = task.get("ansible.builtin.apt", {}).get("name", [])
+            if isinstance(names, str) and (variable := re.fullmatch(r"\{\{ (\w+) \}\}", names)):
+                names = variables[variable[1]]
+            found.setdefault(role.name, set()).update([names] if isinstance(names, str) else names)
+    return {role: names for role, names in found.items() if names}
+
+
+def test_the_image_holds_all_that_roles_install(project: Path) -> None:
+    """The lab has no way to a mirror, so a package that is missing here fails `make lab` much later."""
+    defaults = yaml.safe_load((project / "roles/lab_hosts/defaults/main.yml").read_text())
+    installed = packages_of_roles(project)
+    assert {"edge", "ftps_server", "domain_member"} <= set(installed)
+    missing = {role: names - set(defaults["lab_hosts_image_packages"]) for role, names in installed.items()}
+    assert not {role: names for role, names in missing.items() if names}
