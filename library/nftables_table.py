@@ -119,6 +119,7 @@ import re
 import secrets
 import socket
 import tempfile
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -346,7 +347,7 @@ def check_sets(table: Table, declared: Mapping[str, Elements]) -> None:
 
 
 def definition_text(family: str, name: str, definition: str) -> str:
-    return f"table {family} {name} {{\n{definition.strip(chr(10))}\n}}\n"
+    return f"table {family} {name} {{\n{textwrap.indent(definition.strip(), chr(9))}\n}}\n"
 
 
 def elements_text(verb: str, family: str, name: str, set_name: str, elements: Mapping[Interval, Element]) -> str:

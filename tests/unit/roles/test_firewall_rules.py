@@ -1,0 +1,195 @@
+"""The rules that the roles edge and host_firewall write, rendered by Ansible as a play would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+
+ROLES = Path(__file__).parents[3] / "roles"
+PORTS = "{ 21, 990, 50000-50099 }"
+DUAL_STACK: dict[str, Any] = {
+    "edge_public_addresses": ["198.51.100.10", "2001:db8:100::10"],
+    "edge_servers": [{"name": "ftps1", "ip4": "10.77.10.11", "ip6": "fd77:10::11"}],
+    "edge_customer_sets": {"customers4": [], "customers6": []},
+    "edge_management_networks": ["192.0.2.0/24"],
+}
+SECOND = {"name": "ftps0", "ip4": "10.77.10.10", "ip6": "fd77:10::10"}
+
+
+def role_variables(role: str, given: dict[str, Any]) -> Templar:
+    files = [ROLES / role / "defaults" / "main.yml", ROLES / role / "vars" / "main.yml"]
+    variables: dict[str, Any] = {}
+    for file in files:
+        variables |= trusted(yaml.safe_load(file.read_text())) if file.exists() else {}
+    return Templar(loader=DataLoader(), variables=variables | given)
+
+
+def trusted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: trusted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [trusted(item) for item in value]
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def render(role: str, template: str, given: dict[str, Any]) -> str:
+    text = (ROLES / role / "templates" / template).read_text()
+    # As the template lookup does; a plain template would keep the newline after each block.
+    text = "#jinja2: trim_blocks: True\n" + text
+    return str(role_variables(role, given).template(trust_as_template(text)))
+
+
+def edge(**given: Any) -> str:
+    return render("edge", "edge.nft.j2", DUAL_STACK | given)
+
+
+def chain(rules: str, name: str) -> list[str]:
+    """The rules of one chain, without comments."""
+    body = rules.partition(f"chain {name} {{\n")[2].partition("\n}")[0]
+    return [line.strip() for line in body.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def problems(role: str, **given: Any) -> list[str]:
+    return list(role_variables(role, given).template(trust_as_template(f"{{{{ __{role}_problems }}}}")))
+
+
+def test_exactly_the_services_ports_are_translated() -> None:
+    assert chain(edge(), "translate") == [
+        "type nat hook prerouting priority dstnat; policy accept;",
+        f"ip daddr {{ 198.51.100.10 }} tcp dport {PORTS} dnat ip to 10.77.10.11",
+        f"ip6 daddr {{ 2001:db8:100::10 }} tcp dport {PORTS} dnat ip6 to fd77:10::11",
+    ]
+
+
+def test_only_customers_are_forwarded_and_only_replies_come_back() -> None:
+    translated = "ct status dnat ct direction original"
+    assert chain(edge(), "forward") == [
+        "type filter hook forward priority filter; policy drop;",
+        f"{translated} ip daddr {{ 10.77.10.11 }} tcp dport {PORTS} ip saddr @customers4 accept",
+        f"{translated} ip6 daddr {{ fd77:10::11 }} tcp dport {PORTS} ip6 saddr @customers6 accept",
+        "ct state established ct direction reply accept",
+        "ct state related meta l4proto { icmp, icmpv6 } accept",
+        "jump refuse",
+    ]
+
+
+def test_the_rules_do_not_depend_on_the_customers() -> None:
+    many = {"customers4": [{"element": f"10.0.0.{n}", "comment": "x"} for n in range(250)], "customers6": []}
+    assert edge(edge_customer_sets=many) == edge()
+
+
+def test_an_address_family_that_is_not_public_has_no_rule() -> None:
+    rules = edge(edge_public_addresses=["198.51.100.10"], edge_servers=[{"name": "ftps1", "ip4": "10.77.10.11"}])
+    assert "ip6 daddr" not in rules
+    assert len(chain(rules, "translate")) == 2
+
+
+def test_several_servers_share_the_clients_by_source_address_always_alike() -> None:
+    rules = edge(edge_servers=[*DUAL_STACK["edge_servers"], SECOND])
+    choice = "mod 2 seed 0x46545053 map { 0 : 10.77.10.10, 1 : 10.77.10.11 }"
+    assert chain(rules, "translate")[1].endswith(f"dnat ip to jhash ip saddr {choice}")
+    assert "jhash ip6 saddr mod 2 seed 0x46545053 map { 0 : fd77:10::10, 1 : fd77:10::11 }" in rules
+    assert "ip daddr { 10.77.10.10, 10.77.10.11 }" in rules
+    assert rules == edge(edge_servers=[SECOND, *DUAL_STACK["edge_servers"]])
+
+
+def test_a_machine_that_is_more_than_an_edge_still_keeps_the_service_closed() -> None:
+    forward = chain(edge(edge_forward_policy="accept"), "forward")
+    assert forward[0].endswith("policy accept;")
+    assert forward[-2:] == [
+        f"ct status dnat ct direction original ip daddr {{ 10.77.10.11 }} tcp dport {PORTS} jump refuse",
+        f"ct status dnat ct direction original ip6 daddr {{ fd77:10::11 }} tcp dport {PORTS} jump refuse",
+    ]
+
+
+def test_interfaces_and_the_check_of_sources_are_optional() -> None:
+    assert "iifname" not in edge()
+    assert chain(edge(edge_outside_interfaces=["wan0"]), "translate")[1].startswith("iifname { wan0 } ip daddr")
+    assert "fib saddr . iif oif missing goto refuse" in edge()
+    assert "verify_source" not in edge(edge_reverse_path_check=False)
+
+
+def test_extra_rules_come_before_those_of_the_service() -> None:
+    rule = "ip saddr 10.77.10.11 tcp dport 636 accept"
+    assert chain(edge(edge_extra_forward_rules=[rule]), "forward")[1] == rule
+
+
+@pytest.mark.parametrize("role", ["edge", "host_firewall"])
+def test_nothing_follows_connections_by_a_helper_and_input_is_closed(role: str) -> None:
+    rules = edge() if role == "edge" else render("host_firewall", "host_firewall.nft.j2", {})
+    assert "helper" not in rules
+    assert chain(rules, "input")[0] == "type filter hook input priority filter; policy drop;"
+    assert chain(rules, "input")[-1] == "jump refuse"
+
+
+def test_the_server_admits_customers_at_its_ports_before_any_established_flow() -> None:
+    rules = render(
+        "host_firewall", "host_firewall.nft.j2", {"host_firewall_extra_input_rules": ["tcp dport 9100 accept"]}
+    )
+    assert chain(rules, "input")[1:] == [
+        'iifname "lo" accept',
+        "ct state invalid drop",
+        "tcp dport 9100 accept",
+        f"ct direction original tcp dport {PORTS} goto service",
+        "jump essentials",
+        "jump refuse",
+    ]
+    assert chain(rules, "service") == ["ip saddr @customers4 accept", "ip6 saddr @customers6 accept", "goto refuse"]
+
+
+def test_management_networks_of_each_family_and_nothing_without() -> None:
+    given = {
+        "nftables_table_management_networks": ["192.0.2.0/24", "2001:db8:1::/48"],
+        "nftables_table_purpose": "edge",
+    }
+    essentials = chain(render("nftables_table", "common_chains.nft.j2", given), "essentials")
+    assert "ip saddr { 192.0.2.0/24 } tcp dport { 22 } accept" in essentials
+    assert "ip6 saddr { 2001:db8:1::/48 } tcp dport { 22 } accept" in essentials
+    without = render("nftables_table", "common_chains.nft.j2", {"nftables_table_purpose": "edge"})
+    # An empty list must never come to mean "from anywhere".
+    assert "dport { 22 }" not in without
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"edge_management_networks": []}, "edge_management_networks is empty"),
+        ({"edge_servers": [{"name": "ftps1", "ip4": "10.77.10.11"}]}, "every one of edge_servers needs an ip6"),
+        ({"edge_servers": []}, "every one of edge_servers needs an ip4"),
+        ({"edge_public_addresses": []}, "edge_public_addresses is empty"),
+        ({"edge_passive_ports": [50099, 50000]}, "edge_passive_ports must be"),
+        ({"edge_passive_ports": [50099]}, "edge_passive_ports must be"),
+        ({"edge_rollback_seconds": 10}, "edge_rollback_seconds must be"),
+    ],
+)
+def test_what_the_edge_refuses_to_start_with(given: dict[str, Any], problem: str) -> None:
+    assert any(problem in text for text in problems("edge", **DUAL_STACK | given))
+
+
+def test_what_the_edge_accepts() -> None:
+    assert problems("edge", **DUAL_STACK) == []
+    assert problems("edge", **DUAL_STACK, edge_rollback_seconds=0) == []
+    by_console = DUAL_STACK | {"edge_management_networks": [], "edge_management_by_network": False}
+    assert problems("edge", **by_console) == []
+
+
+def test_what_the_host_firewall_refuses_and_accepts() -> None:
+    assert any("management_networks is empty" in text for text in problems("host_firewall"))
+    assert problems("host_firewall", host_firewall_management_networks=["192.0.2.0/24"]) == []
+
+
+def test_the_edge_forwards_only_the_families_it_serves() -> None:
+    def parameters(**given: Any) -> Any:
+        return role_variables("edge", DUAL_STACK | given).template(trust_as_template("{{ __edge_kernel_parameters }}"))
+
+    assert parameters() == {
+        "net.ipv4.ip_forward": 1,
+        "net.ipv6.conf.all.forwarding": 1,
+        "net.netfilter.nf_conntrack_helper": 0,
+    }
+    assert "net.ipv6.conf.all.forwarding" not in parameters(edge_public_addresses=["198.51.100.10"])
