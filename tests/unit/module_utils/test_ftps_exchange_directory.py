@@ -274,6 +274,15 @@ def test_what_was_moved_and_renamed_by_hand_is_found_by_its_principal_name(
     assert directory.named("acme-up").rid == rid
 
 
+def test_the_name_of_what_was_renamed_by_hand_may_be_taken_by_now(
+    directory: FakeDirectory, declared: dict[str, Any]
+) -> None:
+    directory.set("acme-up", sAMAccountName="other")
+    directory.add(f"CN=A,OU=Exchange,{DOMAIN}", objectClass=USER, sAMAccountName="acme-up", userAccountControl="514")
+    with pytest.raises(DirectoryError, match=r"acme-up is the name of CN=A.*outside the managed OU"):
+        plan(directory, declared)
+
+
 def test_spelling_of_a_place_does_not_matter(directory: FakeDirectory, declared: dict[str, Any]) -> None:
     directory.move("acme-up", user_dn("acme-up").upper())
     assert plan(directory, declared).changes == []
