@@ -32,8 +32,8 @@ unit: ## the unit tests
 molecule: ## the molecule scenario alone (root)
 	@scripts/test molecule
 
-verify: ## the live checks against INVENTORY (the lab by default); writes reports/
-	@scripts/run playbooks/verify.yml --inventory $(INVENTORY)
+verify: ## the live checks against the lab; writes reports/verify.xml (root)
+	@scripts/verify
 
 bench: ## the benchmarks
 	@scripts/bootstrap --lab
