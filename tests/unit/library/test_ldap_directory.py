@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.ftps_exchange_ldap import DirectoryError
 from ansible.module_utils.testing import patch_module_args
 
@@ -115,17 +116,20 @@ def test_reads_are_few_whatever_the_number_of_accounts(run: Runner) -> None:
     assert len(run.directory.requests) == 3
 
 
-def test_old_passwords_and_foreign_objects_are_warned_of(run: Runner) -> None:
+def test_old_passwords_and_foreign_objects_are_warned_of(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
     run()
     run.directory.set("acme-up", pwdLastSet=134000000000000000)
     run.directory.add(f"CN=Jo,{MANAGED_OU}", objectClass=("contact",))
     answer = run(password_max_age_days=365)
     assert answer["accounts_due_for_rotation"] == [{"name": "acme-up", "customer": "acme", "age_days": 462}]
     assert answer["left_alone"] == [f"CN=Jo,{MANAGED_OU}"]
-    warnings = "\n".join(str(warning) for warning in answer["warnings"])
-    assert "1 passwords are older than 365 days: acme-up of acme, 462 days" in warnings
-    assert "rotate_password.yml" in warnings
-    assert f"CN=Jo,{MANAGED_OU}" in warnings
+    assert warnings == [
+        f"Left alone in {MANAGED_OU}, where only this project's accounts and groups belong: CN=Jo,{MANAGED_OU}",
+        "1 passwords are older than 365 days: acme-up of acme, 462 days. "
+        "Renew them with playbooks/rotate_password.yml -e account=NAME",
+    ]
 
 
 def test_a_refusal_in_the_middle_is_told_and_the_next_run_finishes(run: Runner) -> None:
