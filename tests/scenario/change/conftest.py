@@ -49,9 +49,9 @@ def password_of(account: str) -> str:
     """From the newest hand-over file that names the account."""
     folder = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "lab" / "handover"
     for file in sorted(folder.glob("*.yml"), reverse=True):
-        for entry in yaml.safe_load(file.read_text())["accounts"]:
-            if entry["name"] == account:
-                return str(entry["password"])
+        accounts = yaml.safe_load(file.read_text())["accounts"]
+        if account in accounts:
+            return str(accounts[account]["password"])
     raise AssertionError(f"no hand-over file in {folder} names {account}")
 
 
