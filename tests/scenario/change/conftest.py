@@ -84,7 +84,7 @@ def change(lab: Lab) -> Iterator[Change]:
     root = lab.data.get("root", "/srv/ftps-exchange")
     lab.server.sh(
         f"setfacl -m g:ftpsx-home-globex-write:rwx {root}/homes/acme; chmod 0777 {root}/shares/acme-plans;"
-        "printf 'TLSRequired off\\n' >> /etc/proftpd/proftpd.conf"
+        "printf 'TLSRequired off\\n' >> /etc/ftps-exchange/proftpd.conf"
     )
     lab.directory.sh("samba-tool group addmembers ftpsx-share-acme-plans-write globex-up")
     lab.edge.sh(

@@ -101,7 +101,7 @@ def test_what_was_meddled_with_is_put_right(lab: Lab, change: Change) -> None:
     forward = table.split("chain forward {")[1].split("}")[0]
     assert "policy drop" in forward
     assert "accept" not in [line.strip() for line in forward.splitlines()]
-    assert "TLSRequired off" not in lab.server.sh("cat /etc/proftpd/proftpd.conf")
+    assert "TLSRequired off" not in lab.server.sh("cat /etc/ftps-exchange/proftpd.conf")
 
 
 def test_the_preview_said_what_the_run_did(change: Change) -> None:
