@@ -206,6 +206,8 @@ class FakeDirectory:
         thing.attributes["primarygroupid"] = [str(rid).encode()]
 
     def make_primary(self, account: str, group: str) -> None:
+        if int(self.named(account).text("primaryGroupID")) == self.named(group).rid:
+            return
         if self.named(account) not in self.named(group).members:
             self.named(group).members.append(self.named(account))
         self._change_primary_group(self.named(account), self.named(group).rid)
