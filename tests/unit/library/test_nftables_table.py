@@ -215,6 +215,22 @@ def test_a_network_cut_in_two_is_deleted_before_its_halves_are_added(live: Table
     assert lines.index("\t203.0.113.0/25") < lines.index('\t203.0.113.0/26 comment "globex",')
 
 
+def test_many_deletions_fill_the_set_again_with_the_counters_it_had(live: Table, desired: Table) -> None:
+    strays = [f"10.0.{n}.0/24" for n in range(module.MOST_DELETIONS + 1)]
+    for text in strays:
+        live.elements["customers4"][module.parse_interval(text)[1]] = Element(text, "stray", packets=1)
+    change = plan(live, desired, {**SETS, "customers4": [ACME, {**GLOBEX, "comment": "globex"}]})
+    assert not change.rules_changed
+    assert set(transaction(change).splitlines()) == {
+        "flush set inet exchange customers4",
+        "add element inet exchange customers4 {",
+        '\t203.0.113.0/25 comment "globex",',
+        '\t198.51.100.20 counter packets 7 bytes 420 comment "acme"',
+        "}",
+    }
+    assert len(module.make_diff("t", live, desired, change)[0]["before"].splitlines()) == len(strays) + 2
+
+
 @pytest.mark.parametrize("header", ["chain forward", "chain refuse"])
 def test_other_rules_replace_the_chains_and_keep_the_sets(live: Table, desired: Table, header: str) -> None:
     live.blocks[header] = live.blocks[header].replace("drop", "accept")
