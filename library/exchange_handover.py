@@ -1,6 +1,4 @@
 #!/usr/bin/python
-# Copyright: the ftps-exchange authors
-# GNU General Public License v3.0+ (https://www.gnu.org/licenses/gpl-3.0.txt)
 """New passwords, and the file in which they are handed over."""
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
 #!/usr/bin/python
-# Copyright: the ftps-exchange contributors
-# GNU General Public License v3.0+ (see LICENSES or https://www.gnu.org/licenses/gpl-3.0.txt)
 """End the FTPS sessions of accounts that may no longer be logged in from where they are."""
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
 #!/usr/bin/python
-# Copyright: the ftps-exchange contributors
-# GNU General Public License v3.0+ (see LICENSES or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Folders and text files of the system, many in one call."""
 
 from __future__ import annotations

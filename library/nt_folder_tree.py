@@ -1,6 +1,4 @@
 #!/usr/bin/python
-# Copyright: the ftps-exchange contributors
-# GNU General Public License v3.0+ (see LICENSES or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A tree of folders whose NT security descriptors the Linux kernel enforces as POSIX ACLs."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# Copyright: the ftps-exchange contributors
-# GNU General Public License v3.0+ (see LICENSES or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Security descriptors, the POSIX ACLs that Samba derives from them, and both on-disk forms, as pure functions.
 
 Nothing here needs Samba or a file system, so that every rule can be tested anywhere.
