@@ -126,3 +126,57 @@ def test_losing_the_customer_files_stops_the_run(lab: Lab, change: Change) -> No
     empty = "exchange_model_customers_dir=/var/empty-on-purpose"
     run = Run(lab, "playbooks/site.yml", "--extra-vars", empty, succeeds=False)
     assert lab.edge.sh("nft list set inet ftps_exchange_edge customers4").count("comment") == 2, run.output
+
+
+def test_a_renewed_certificate_breaks_no_running_transfer(
+    lab: Lab, change: Change, acme: Customer, connect: Connect, fresh: str
+) -> None:
+    """The running session keeps what it began with, the next one is served the new certificate."""
+    client = connect(acme.host, timeout=120).start_tls().login(acme.writer)
+    client.epsv()
+    plain = client.open_data()
+    assert client.command(f"STOR {fresh}").code == 150
+    upload = client.secure_data(plain)
+    upload.sendall(UPLOAD[:1_000_000])
+    before = client.data_certificate
+    Run(lab, "playbooks/renew_certificate.yml", "--extra-vars", "certificate_new_key=true")
+    upload.sendall(UPLOAD[1_000_000:])
+    upload.unwrap().close()
+    assert client.reply().code == 226
+    assert client.retrieve(fresh)[1] == UPLOAD
+    client.expect(f"DELE {fresh}", 250)
+    renewed = connect(acme.host).start_tls().login(acme.writer)
+    assert renewed.transfer("MLSD")[0].code == 226
+    assert renewed.data_certificate != before
+
+
+def test_a_bad_configuration_never_reaches_the_daemon(
+    lab: Lab, change: Change, acme: Customer, connect: Connect
+) -> None:
+    """ProFTPD judges the file before it is put in place; a daemon that is told to read a bad one dies."""
+    unchanged = lab.server.sh("sha256sum /etc/ftps-exchange/proftpd.conf; systemctl show -p MainPID --value proftpd")
+    run = Run(lab, "playbooks/site.yml", "--extra-vars", "ftps_server_tls_ciphers=no-such-cipher", succeeds=False)
+    assert "no-such-cipher" in run.output or "TLSCipherSuite" in run.output, run.output
+    now = lab.server.sh("sha256sum /etc/ftps-exchange/proftpd.conf; systemctl show -p MainPID --value proftpd")
+    assert now == unchanged
+    assert connect(acme.host).start_tls().try_login(acme.writer.name, acme.writer.password).code == 230
+
+
+def test_guessing_is_answered_with_a_ban_that_hits_nobody_else(
+    lab: Lab, change: Change, acme: Customer, umbrella_host: Host, connect: Connect
+) -> None:
+    for _ in range(12):
+        try:
+            client = connect(umbrella_host).start_tls()
+            for _ in range(3):
+                client.try_login(change.umbrella.name, "a-wrong-guess")
+        except (EOFError, OSError):
+            break
+    try:
+        banned = (
+            connect(umbrella_host).start_tls().try_login(change.umbrella.name, change.umbrella.password).code != 230
+        )
+    except (EOFError, OSError):
+        banned = True
+    assert banned
+    assert connect(acme.host).start_tls().try_login(acme.writer.name, acme.writer.password).code == 230
