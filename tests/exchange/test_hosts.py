@@ -79,12 +79,14 @@ def test_mounts_of_a_session_are_seen_by_that_session_alone(
     server: Inspected, globex: Customer, connect: Callable[..., FtpsClient]
 ) -> None:
     connect(globex.host).start_tls().login(globex.writer)
-    mounted = "grep --files-with-matches ' /var/lib/ftps-exchange/session' /proc/[0-9]*/mountinfo 2>/dev/null || true"
-    seen_by = server.check_output(mounted).split()
-    assert seen_by, "the session has no mounts of its own"
-    assert "/proc/1/mountinfo" not in seen_by
     main = server.check_output("systemctl show --property=MainPID --value proftpd")
-    assert f"/proc/{main}/mountinfo" not in seen_by
+    namespaces = {
+        pid: server.check_output(f"readlink /proc/{pid}/ns/mnt") for pid in server.check_output("pgrep proftpd").split()
+    }
+    assert namespaces.pop(main) not in namespaces.values(), namespaces
+    assert namespaces, "there is no session"
+    for pid in ("1", main):
+        assert "/var/lib/ftps-exchange/session" not in server.check_output(f"cat /proc/{pid}/mountinfo")
 
 
 def test_numeric_ids_come_from_the_sids(lab: Lab, server: Inspected) -> None:
