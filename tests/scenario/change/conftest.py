@@ -20,6 +20,7 @@ from tests.scenario.playbooks import Run
 
 __all__ = ["acme", "connect", "fresh", "globex", "lab"]
 
+CUSTOMERS = Path(os.environ.get("MOLECULE_EPHEMERAL_DIRECTORY", "")) / "customers"
 UPLOAD = secrets.token_bytes(2_000_000)
 
 
@@ -57,7 +58,6 @@ def password_of(account: str) -> str:
 
 @pytest.fixture(scope="session")
 def change(lab: Lab) -> Iterator[Change]:
-    customers = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "customers"
     acme, globex = lab.customers["acme"], lab.customers["globex"]
 
     # Customers at work: an upload that is half done, and an idle session of somebody about to be suspended.
@@ -73,12 +73,12 @@ def change(lab: Lab) -> Iterator[Change]:
 
     # Declared changes: a new customer (who was the stranger), a suspension, a share withdrawn.
     stranger = lab.public_ip.rsplit(".", 1)[0] + ".66"
-    (customers / "umbrella.yml").write_text(
+    (CUSTOMERS / "umbrella.yml").write_text(
         f"state: present\nsources: [{stranger}/32]\n"
         "accounts:\n  - {name: umbrella-up, access: write}\nshares:\n  - {name: maps, access: read}\n"
     )
-    rewrite(customers / "globex.yml", "state: present", "state: suspended")
-    rewrite(customers / "acme.yml", "  - {name: maps, access: read}\n", "")
+    rewrite(CUSTOMERS / "globex.yml", "state: present", "state: suspended")
+    rewrite(CUSTOMERS / "acme.yml", "  - {name: maps, access: read}\n", "")
 
     # Meddling by hand: an ACL, a mode, a group, the packet filter, the daemon's configuration.
     root = lab.data.get("root", "/srv/ftps-exchange")

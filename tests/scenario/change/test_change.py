@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.exchange.ftps_client import FtpsClient
-from tests.exchange.lab import Customer, Host, Lab
+from tests.exchange.lab import Account, Customer, Host, Lab
 from tests.scenario.playbooks import Run
 
-from .conftest import UPLOAD, Change, packets
+from .conftest import CUSTOMERS, UPLOAD, Change, packets, password_of
 
 Connect = Callable[..., FtpsClient]
 
@@ -121,11 +122,22 @@ def test_a_second_run_changes_nothing(lab: Lab, change: Change) -> None:
     assert set(Run(lab, "playbooks/site.yml").changed.values()) == {0}
 
 
-def test_losing_the_customer_files_stops_the_run(lab: Lab, change: Change) -> None:
+def test_losing_the_customer_files_stops_the_run(lab: Lab, change: Change, tmp_path: Path) -> None:
     """A mass disappearance is more likely a mistake than a wish: nothing may be changed by it."""
-    empty = "exchange_model_customers_dir=/var/empty-on-purpose"
-    run = Run(lab, "playbooks/site.yml", "--extra-vars", empty, succeeds=False)
+    run = Run(lab, "playbooks/site.yml", "--extra-vars", f"exchange_model_customers_dir={tmp_path}", succeeds=False)
+    assert "2 of the 2 customers" in " ".join(run.output.split()), run.output
     assert lab.edge.sh("nft list set inet ftps_exchange_edge customers4").count("comment") == 2, run.output
+
+
+def test_a_rotated_password_replaces_the_old_one(
+    lab: Lab, change: Change, umbrella_host: Host, connect: Connect
+) -> None:
+    before = change.umbrella
+    run = Run(lab, "playbooks/rotate_password.yml", "--extra-vars", f"account={before.name}")
+    change.umbrella = Account(before.name, password_of(before.name), before.access)
+    assert change.umbrella.password not in run.output
+    assert connect(umbrella_host).start_tls().try_login(before.name, before.password).code == 530
+    assert connect(umbrella_host).start_tls().try_login(before.name, change.umbrella.password).code == 230
 
 
 def test_a_renewed_certificate_breaks_no_running_transfer(
@@ -180,3 +192,21 @@ def test_guessing_is_answered_with_a_ban_that_hits_nobody_else(
         banned = True
     assert banned
     assert connect(acme.host).start_tls().try_login(acme.writer.name, acme.writer.password).code == 230
+
+
+def test_a_customer_whose_file_is_gone_is_out_and_the_data_stays(
+    lab: Lab, change: Change, umbrella_host: Host, acme: Customer, connect: Connect
+) -> None:
+    """The last test about umbrella: absent is not the same as suspended, memberships go as well."""
+    (CUSTOMERS / "umbrella.yml").unlink()
+    Run(lab, "playbooks/site.yml")
+    assert umbrella_host.reaches(lab.public_ip, lab.explicit_port) == "silence"
+    assert connect(acme.host).start_tls().try_login(change.umbrella.name, change.umbrella.password).code == 530
+    account = lab.directory.sh(
+        "ldbsearch -H /var/lib/samba/private/sam.ldb '(sAMAccountName=umbrella-up)' userAccountControl memberOf"
+    )
+    assert int(account.split("userAccountControl: ")[1].split()[0]) & 0x2, "the account is not disabled"
+    assert "memberOf" not in account
+    assert "umbrella" not in lab.edge.sh("nft list set inet ftps_exchange_edge customers4")
+    root = lab.data.get("root", "/srv/ftps-exchange")
+    assert "first-file" in lab.server.sh(f"ls {root}/homes/umbrella")
