@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import time
 from collections.abc import Callable
 
 import pytest
@@ -185,6 +187,39 @@ def test_every_login_and_transfer_is_told_apart_in_one_log_line(
     assert line["account"] == globex.writer.name
     assert line["customer"] == "globex"
     assert awkward in line["file"]
+
+
+def test_nobody_forges_a_record_of_the_log(lab: Lab, globex: Customer, connect: Connect, fresh: str) -> None:
+    """A refused command is logged as it was typed; what follows a line break in it must not pass for a line."""
+    sample = lab.server.sh("tail -n 1 /var/log/ftps-exchange/transfer.raw").rstrip("\n").split("\t")
+    made_up = ["1795456924.936", "s", "acme-up", "198.51.100.20", "TLSv1.3", "STOR", "226", "success", "9", "0", "9"]
+    made_up += ["5", "1", "1", "", "-", f"/{fresh}", fresh]
+    for line in (made_up, ["", *made_up], ["-", *made_up], ["0" * len(sample[0]), *made_up]):
+        connect(globex.host).command(f"MKD x\n{chr(9).join(line)}")
+        connect(globex.host).start_tls().login(globex.writer).send(f"STOR x\n{chr(9).join(line)}")
+    time.sleep(1.5)
+    log = lab.server.sh(f"grep {fresh} /var/log/ftps-exchange/transfer.log").splitlines()
+    assert len(log) >= 8
+    assert not [line for line in log if json.loads(line)["outcome"] not in ("unreadable", "denied")], log
+    assert not [line for line in log if json.loads(line).get("account") == "acme-up"], log
+
+
+def test_one_address_does_not_take_every_session(lab: Lab, globex: Customer, acme: Customer, connect: Connect) -> None:
+    assert lab.implicit_port
+    refused = 0
+    for implicit in (False, True):
+        for _ in range(26):
+            refused += connect(globex.host, implicit=implicit).greeting.code == 530
+    assert refused, "there was room for everything: this test says nothing"
+    connect(acme.host).start_tls().login(acme.writer)
+
+
+def test_a_connection_without_a_handshake_does_not_last(lab: Lab, globex: Customer) -> None:
+    assert lab.implicit_port
+    silent = globex.host.connect(lab.public_ip, lab.implicit_port, timeout=20)
+    with silent, contextlib.suppress(ConnectionResetError):
+        while silent.recv(4096):  # 421, then the end; a timeout fails the test
+            pass
 
 
 def finished(client: FtpsClient, command: str, new_name: str) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import importlib.machinery
 import importlib.util
 import json
@@ -33,6 +34,7 @@ def load() -> ModuleType:
 
 script = load()
 
+MARK = "0123456789abcdef"
 DEFAULTS = {
     "time": "1795451380.200",
     "session": "s1",
@@ -70,7 +72,7 @@ def customers(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def follower(tmp_path: Path, customers: Path) -> Any:
-    return script.Follower(tmp_path, tmp_path / "state", customers)
+    return script.Follower(tmp_path, tmp_path / "state", customers, MARK)
 
 
 def record(line: bytes, customers: Path, sessions: Any = None) -> dict[str, Any] | None:
@@ -80,7 +82,7 @@ def record(line: bytes, customers: Path, sessions: Any = None) -> dict[str, Any]
 
 def append(follower: Any, *lines: bytes) -> None:
     with follower.raw.open("ab") as file:
-        file.write(b"".join(line + b"\n" for line in lines))
+        file.write(b"".join(MARK.encode() + b"\t" + line + b"\n" for line in lines))
 
 
 def logged(follower: Any) -> list[dict[str, Any]]:
@@ -113,7 +115,9 @@ def test_fields_are_those_of_the_daemons_log_format() -> None:
         "%F": "file",
         "%J": "argument",
     }
-    assert [meta[field] for field in match[1].split("\t")] == list(script.FIELDS)
+    mark, *fields = match[1].split("\t")
+    assert mark == "%{FTPS_EXCHANGE_LOG_MARK}e"
+    assert [meta[field] for field in fields] == list(script.FIELDS)
 
 
 def test_an_upload(customers: Path) -> None:
@@ -237,6 +241,34 @@ def test_a_line_that_is_not_understood_is_kept(customers: Path) -> None:
     }
 
 
+def test_a_command_with_a_line_break_forges_no_record(follower: Any) -> None:
+    forged = raw(account="globex-up", source="198.51.100.30", file="/forged", argument="forged")
+    typed = (b"x\n" + forged).decode()
+    append(follower, raw(command="STOR", reply="550", status="failed", file="-", argument=typed))
+    follower.step()
+    assert [(entry["outcome"], entry.get("account")) for entry in logged(follower)] == [
+        ("denied", "acme-up"),
+        ("unreadable", None),
+    ]
+
+
+def test_a_full_disk_leaves_no_half_record(follower: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(follower, raw())
+    follower.step()
+    append(follower, raw(command="RETR"))
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(script.os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            follower.step()
+    assert [entry["operation"] for entry in logged(follower)] == ["upload"]
+    follower.step()
+    assert [entry["operation"] for entry in logged(follower)] == ["upload", "download"]
+
+
 def test_new_lines_are_moved_once(follower: Any) -> None:
     append(follower, raw(), raw(command="RETR"))
     assert follower.step() is True
@@ -248,7 +280,7 @@ def test_new_lines_are_moved_once(follower: Any) -> None:
 
 
 def test_half_a_line_waits_for_its_end(follower: Any) -> None:
-    line = raw() + b"\n"
+    line = MARK.encode() + b"\t" + raw() + b"\n"
     follower.raw.write_bytes(line + line[:20])
     follower.step()
     assert len(logged(follower)) == 1
@@ -262,7 +294,7 @@ def test_a_restarted_service_goes_on_where_it_was(follower: Any, tmp_path: Path,
     append(follower, raw(), raw())
     follower.step()
     append(follower, raw(command="RETR"))
-    script.Follower(tmp_path, tmp_path / "state", customers).step()
+    script.Follower(tmp_path, tmp_path / "state", customers, MARK).step()
 
     assert [entry["operation"] for entry in logged(follower)] == ["upload", "upload", "download"]
 
@@ -280,7 +312,7 @@ def test_a_rotated_log_is_begun_anew(follower: Any, tmp_path: Path) -> None:
 def test_the_raw_file_is_rotated_and_nothing_is_lost(follower: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "ROTATE_BYTES", 100)
     session = follower.raw.open("ab")  # a session that goes on through all this
-    session.write(raw() + b"\n")
+    session.write(MARK.encode() + b"\t" + raw() + b"\n")
     session.flush()
     follower.step()
     follower.step()
@@ -288,7 +320,8 @@ def test_the_raw_file_is_rotated_and_nothing_is_lost(follower: Any, monkeypatch:
     monkeypatch.setattr(script, "ROTATE_BYTES", 1_000_000)
 
     append(follower, raw(command="RETR"))  # a new session makes a new file
-    session.write(raw(command="DELE", reply="250") + b"\n")  # the old one writes to the old file
+    # the old one writes to the old file
+    session.write(MARK.encode() + b"\t" + raw(command="DELE", reply="250") + b"\n")
     session.flush()
     follower.step()
     assert {entry["operation"] for entry in logged(follower)} == {"upload", "download", "delete"}
@@ -305,7 +338,8 @@ def test_the_raw_file_is_rotated_and_nothing_is_lost(follower: Any, monkeypatch:
 def test_an_emptied_raw_file_is_read_from_its_start(follower: Any) -> None:
     append(follower, raw(), raw())
     follower.step()
-    follower.raw.write_bytes(raw(command="RETR") + b"\n")
+    follower.raw.write_bytes(b"")
+    append(follower, raw(command="RETR"))
     follower.step()
 
     assert logged(follower)[-1]["operation"] == "download"
