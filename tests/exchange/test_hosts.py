@@ -80,11 +80,11 @@ def test_mounts_of_a_session_are_seen_by_that_session_alone(
 ) -> None:
     connect(globex.host).start_tls().login(globex.writer)
     main = server.check_output("systemctl show --property=MainPID --value proftpd")
-    namespaces = {
-        pid: server.check_output(f"readlink /proc/{pid}/ns/mnt") for pid in server.check_output("pgrep proftpd").split()
-    }
-    assert namespaces.pop(main) not in namespaces.values(), namespaces
-    assert namespaces, "there is no session"
+    listing = server.check_output(
+        "for pid in $(pgrep proftpd); do link=$(readlink /proc/$pid/ns/mnt) && echo $pid $link; done; true"
+    )
+    namespaces = dict(line.split() for line in listing.splitlines())
+    assert set(namespaces.values()) - {namespaces[main]}, f"no session has mounts of its own: {namespaces}"
     for pid in ("1", main):
         assert "/var/lib/ftps-exchange/session" not in server.check_output(f"cat /proc/{pid}/mountinfo")
 
