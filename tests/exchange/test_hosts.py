@@ -80,13 +80,11 @@ def test_mounts_of_a_session_are_seen_by_that_session_alone(
 ) -> None:
     connect(globex.host).start_tls().login(globex.writer)
     main = server.check_output("systemctl show --property=MainPID --value proftpd")
-    listing = server.check_output(
-        "for pid in $(pgrep proftpd); do link=$(readlink /proc/$pid/ns/mnt) && echo $pid $link; done; true"
-    )
-    namespaces = dict(line.split() for line in listing.splitlines())
-    assert set(namespaces.values()) - {namespaces[main]}, f"no session has mounts of its own: {namespaces}"
-    for pid in ("1", main):
-        assert "/var/lib/ftps-exchange/session" not in server.check_output(f"cat /proc/{pid}/mountinfo")
+    seen_by = server.check_output("grep -l ' /shared .*ftps-exchange-shares' /proc/[0-9]*/mountinfo || true").split()
+    assert seen_by, "no session has mounts of its own"
+    elsewhere = server.check_output(f"cat /proc/1/mountinfo /proc/{main}/mountinfo")
+    assert "ftps-exchange-shares" not in elsewhere
+    assert "/var/lib/ftps-exchange/session" not in elsewhere
 
 
 def test_numeric_ids_come_from_the_sids(lab: Lab, server: Inspected) -> None:
