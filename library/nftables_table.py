@@ -283,13 +283,16 @@ def read_table(listing_json: str, listing_text: str) -> Table:
                 continue
             declared = item[kind]
             elements = declared.get("elem", [])
-            if kind == "set" and declared["type"] in ADDRESS_BITS:
-                table.elements[declared["name"]] = read_elements(elements)
+            header = f"{kind} {declared['name']}"
             if kind == "set":
                 table.set_types[declared["name"]] = str(declared["type"])
-            # Elements of dynamic sets come from the traffic, not from anybody's declaration.
-            if "dynamic" not in declared.get("flags", []):
-                table.contents[f"{kind} {declared['name']}"] = sorted(_without_counters(item) for item in elements)
+            # Elements of dynamic sets come from the traffic, not from anybody's declaration. The text tells which they
+            # are: nft 1.0.6 leaves this flag out of its JSON.
+            if re.search(r"^\t\tflags .*\bdynamic\b", table.blocks[header], re.MULTILINE):
+                continue
+            if str(declared["type"]) in ADDRESS_BITS and kind == "set":
+                table.elements[declared["name"]] = read_elements(elements)
+            table.contents[header] = sorted(_without_counters(item) for item in elements)
     return table
 
 

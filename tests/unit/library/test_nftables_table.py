@@ -60,6 +60,19 @@ def transaction(plan: Plan) -> str:
 # ---------------------------------------------------------------------------------------------------------- reading
 
 
+@pytest.mark.parametrize("version", ["1.0.6", "1.1.3"])
+def test_what_the_traffic_puts_into_a_set_is_nobodys_drift(version: str) -> None:
+    """Both versions' own output; 1.0.6 does not tell in JSON that the set is dynamic."""
+    quiet, busy = (
+        module.read_table(
+            (GOLDEN / f"{version}-dynamic-{state}.json").read_text(), (GOLDEN / f"{version}-dynamic.txt").read_text()
+        )
+        for state in ("empty", "filled")
+    )
+    assert not plan(busy, quiet, {}).changed
+    assert "set connections4" in plan(busy, Table(), {}).stale
+
+
 @pytest.mark.parametrize(
     ("text", "interval"),
     [

@@ -139,7 +139,30 @@ def test_the_server_admits_customers_at_its_ports_before_any_established_flow() 
         "jump essentials",
         "jump refuse",
     ]
-    assert chain(rules, "service") == ["ip saddr @customers4 accept", "ip6 saddr @customers6 accept", "goto refuse"]
+    assert chain(rules, "service") == [
+        "ip saddr @customers4 goto customer",
+        "ip6 saddr @customers6 goto customer",
+        "goto refuse",
+    ]
+    assert chain(rules, "customer") == ["accept"]
+
+
+def test_the_server_counts_the_control_connections_of_an_address_and_of_a_64() -> None:
+    rules = render("host_firewall", "host_firewall.nft.j2", {"host_firewall_max_connections_per_address": 40})
+    control = "ct state new tcp dport { 21, 990 } add"
+    assert chain(rules, "customer") == [
+        f"{control} @connections4 {{ ip saddr ct count over 40 }} goto crowded",
+        f"{control} @connections6 {{ ip6 saddr & ffff:ffff:ffff:ffff:: ct count over 40 }} goto crowded",
+        "accept",
+    ]
+    assert chain(rules, "crowded")[-1] == "counter reject with tcp reset"
+    # A set that is filled by packets keeps an old limit in its elements: it has to be another one when the limit is
+    assert 'comment "at most 40 of an address"' in rules
+
+
+def test_a_limit_of_nothing_is_refused() -> None:
+    given = {"host_firewall_management_networks": ["192.0.2.0/24"], "host_firewall_max_connections_per_address": -1}
+    assert any("max_connections_per_address must be" in text for text in problems("host_firewall", **given))
 
 
 def test_management_networks_of_each_family_and_nothing_without() -> None:
