@@ -1,0 +1,108 @@
+"""What must pass: the connections of one customer, as the customer's and as the provider's firewall see them.
+
+This is the one place that decides about it. A renderer only writes it down, and the checker compares what was written
+with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from .model import Family, PackCustomer, PackService, Ports, families
+from .text import identifier, plain
+
+type Side = Literal["customer", "provider"]
+
+SIDES: Final[tuple[Side, Side]] = ("customer", "provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """New TCP connections of one address family, and the answers to them."""
+
+    family: Family
+    sources: tuple[str, ...]
+    service: str
+    """The address that clients connect to."""
+    server: str
+    """Where it leads: another address behind a translation of the provider, otherwise the same."""
+    ports: tuple[Ports, ...]
+
+    @property
+    def translated(self) -> bool:
+        """Whether the provider's firewall translates the service's address."""
+        return self.server != self.service
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Everything that one file of rules is made from."""
+
+    side: Side
+    service: PackService
+    customer: PackCustomer
+    flows: tuple[Flow, ...]
+
+    @property
+    def name(self) -> str:
+        """The beginning of the names of all objects: of the service at a customer's, of the customer at ours."""
+        if self.side == "customer":
+            return identifier(f"FTPS-{self.service.name}")
+        # Two services may have customers whose names join to the same text: with a dash in it, the hash tells them.
+        joint = "-" if "-" not in self.service.name else "/"
+        return identifier(f"FTPS-{self.service.name}{joint}{self.customer.name}")
+
+    @property
+    def who(self) -> str:
+        """The customer and who answers there, for a comment."""
+        contact = ", ".join(
+            plain(part, 60)
+            for part in (self.customer.contact.name, self.customer.contact.email, self.customer.contact.phone)
+            if part and plain(part)
+        )
+        return f"{plain(self.customer.name)} ({contact})" if contact else plain(self.customer.name)
+
+
+def jobs(service: PackService, customer: PackCustomer) -> tuple[Job, Job]:
+    """The customer's side and the provider's."""
+    shared = families(service, customer)
+    return (
+        Job("customer", service, customer, tuple(_flow(service, customer, "customer", family) for family in shared)),
+        Job("provider", service, customer, tuple(_flow(service, customer, "provider", family) for family in shared)),
+    )
+
+
+def _flow(service: PackService, customer: PackCustomer, side: Side, family: Family) -> Flow:
+    public = service.public(family)
+    assert public is not None  # noqa: S101 - families() has seen to it
+    if side == "customer":
+        return Flow(family, customer.clients(family), public, public, service.ports)
+    return Flow(family, customer.sources(family), public, service.inside(family) or public, service.ports)
+
+
+def port_text(ports: Ports, dash: str = "-") -> str:
+    """One port or a range as text."""
+    first, last = ports
+    return str(first) if first == last else f"{first}{dash}{last}"
+
+
+def header(job: Job, how: tuple[str, ...]) -> list[str]:
+    """The lines that every file begins with: what, for whom, how to load and undo. No line holds foreign text as is."""
+    service = job.service
+    to = " and ".join(flow.service for flow in job.flows)
+    ports = ", ".join(port_text(ports) for ports in service.ports)
+    if job.side == "customer":
+        what = [f"Lets {plain(job.customer.name)} reach the FTPS service {service.fqdn}, and nothing else:"]
+        what.append(f"outgoing TCP to {to}, ports {ports}, and the answers. The service never connects back.")
+    else:
+        what = [f"Lets the customer {plain(job.customer.name)} in to the FTPS service {service.fqdn}, nobody else:"]
+        what.append(f"incoming TCP to {to}, ports {ports}, and the answers.")
+    return [*what, f"For: {job.who}", "", *how]
+
+
+def commented(lines: list[str], prefix: str) -> str:
+    """The lines as comments of a language."""
+    for line in lines:
+        assert line.isprintable(), line  # noqa: S101 - a line break would end the comment
+    return "".join(f"{prefix} {line}".rstrip() + "\n" for line in lines)

@@ -1,0 +1,64 @@
+"""Makes text that somebody else wrote harmless, once for each kind of file it may stand in.
+
+Rules are code. So text is not escaped for each language, it is reduced to what no language reads as anything but
+text; only Markdown and CSV, which people read, keep more of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+_PLAIN: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,_@+() -")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9-]+")
+_FORMULA: Final = ("=", "+", "-", "@")
+
+
+def visible(text: str) -> str:
+    """The text on one line, without control, formatting and separator characters (line breaks, RTL marks)."""
+    return " ".join(
+        "".join(
+            " " if unicodedata.category(char)[0] in "CZ" else char for char in unicodedata.normalize("NFC", text)
+        ).split()
+    )
+
+
+def plain(text: str, longest: int = 100) -> str:
+    """The text for a comment or a description in a firewall's own language: few ASCII characters, on one line.
+
+    No quote, bracket, slash, backslash, dollar, hash, angle, colon, semicolon or question mark, and no two dashes in
+    a row: nothing that ends a comment or a string, starts an expression or asks a console for help.
+    """
+    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode() if not text.isascii() else text
+    reduced = "".join(char if char in _PLAIN else " " for char in ascii_only)
+    return re.sub(r"-{2,}", "-", " ".join(reduced.split()))[:longest].strip()
+
+
+def markdown(text: str) -> str:
+    """The text for Markdown: whatever might be markup, a link or HTML stands as a numeric entity."""
+    return "".join(char if char.isalnum() or char in " ,." else f"&#{ord(char)};" for char in visible(text))
+
+
+def csv_lines(rows: Iterable[Iterable[str]]) -> str:
+    """Rows as CSV (RFC 4180), every field quoted, none of which a spreadsheet takes for a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    for row in rows:
+        cells = (visible(cell) for cell in row)
+        writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
+    return out.getvalue()
+
+
+def identifier(text: str, longest: int = 24) -> str:
+    """A name for an object in a firewall: letters, digits and dashes, at most ``longest``.
+
+    What has to be changed or shortened gets a hash of the whole, so that two names never become one.
+    """
+    if len(text) <= longest and _IDENTIFIER.fullmatch(text):
+        return text
+    return f"{re.sub(r'[^A-Za-z0-9-]', '-', text)[: longest - 9]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
