@@ -14,7 +14,7 @@ from ftps_exchange import schema
 from ftps_exchange.model import check_model
 from tests.unit.ftps_exchange.model_inputs import ACME, EXCHANGE, GLOBEX, changed
 
-INVENTORIES = ("lab", "example_linux")
+INVENTORIES = ("lab", "example_linux", "example_windows")
 
 
 class _PlainDates(yaml.SafeLoader):
