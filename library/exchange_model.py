@@ -22,8 +22,8 @@ options:
     description:
       - Directory with one file C(<name>.yml) for each customer; the file name is the name of the customer.
       - All keys are described in C(docs/schema/customer.schema.json).
-      - Hidden files, files named README and what editors leave behind are ignored; anything else that is not a
-        C(.yml) file is a problem, since it would be overlooked.
+      - Hidden files, a README (plain, C(.md), C(.rst), C(.txt), C(.adoc)) and what editors leave behind are ignored;
+        anything else that is not a C(.yml) file is a problem, since it would be overlooked.
     type: path
     required: true
   exchange_file:

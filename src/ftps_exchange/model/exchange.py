@@ -23,6 +23,22 @@ _HOST_NAME = {"pattern": r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[
 
 LOWEST_PASSIVE_PORT = 1025
 
+# What servers are managed with, or speak to each other by. As a port of the service it would not answer as FTPS, or
+# would shut its administrators out; inside the passive range it would be open to every customer.
+MANAGEMENT_PORTS = {
+    22: "SSH",
+    53: "DNS",
+    88: "Kerberos",
+    135: "RPC",
+    139: "SMB",
+    389: "LDAP",
+    445: "SMB",
+    636: "LDAPS",
+    3389: "Remote Desktop",
+    5985: "WinRM",
+    5986: "WinRM",
+}
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -222,6 +238,14 @@ def _ports(exchange: dict[str, Any]) -> Iterator[Rule]:
             "is the explicit port too.",
             "Use another port (990 is usual), or null to switch implicit FTPS off.",
         )
+    for key, port, usual in (("explicit_port", explicit, "21"), ("implicit_port", implicit, "990, or null")):
+        if port in MANAGEMENT_PORTS:
+            yield (
+                (key,),
+                port,
+                f"is the port of {MANAGEMENT_PORTS[port]}, which servers need for themselves.",
+                f"Use another port ({usual}).",
+            )
     passive = sound_passive_ports(exchange)
     if passive is None:
         return
@@ -233,6 +257,14 @@ def _ports(exchange: dict[str, Any]) -> Iterator[Rule]:
                 f"contains {key} {port}.",
                 "Move the range or the port: a data connection could take the service's own port.",
             )
+    managed = [f"{port} ({what})" for port, what in MANAGEMENT_PORTS.items() if passive[0] <= port <= passive[1]]
+    if managed:
+        yield (
+            ("passive_ports",),
+            exchange["passive_ports"],
+            f"contains {', '.join(managed)}: open to every customer, and not for transfers.",
+            "Choose a small range without them, such as [50000, 50099].",
+        )
     size, sessions = passive[1] - passive[0] + 1, _count(exchange, "max_sessions")
     if sessions is not None and size < sessions:
         yield (

@@ -9,11 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ftps_exchange.model.problems import FieldPath, Problem, field_name, nearest, printable, shorten
+from ftps_exchange.model.problems import (
+    NO_SECRETS_HERE,
+    FieldPath,
+    Problem,
+    field_name,
+    looks_secret,
+    nearest,
+    printable,
+    shorten,
+)
 from ftps_exchange.model.yaml_reader import MAXIMUM_BYTES, Document, read_yaml
 
 # What editors and version control leave behind. It is no customer, and must not stop anybody's run either.
 _LEFT_BEHIND = re.compile(r".*(~|\.bak|\.orig|\.rej|\.old|\.save|\.tmp|\.swp|\.swo|\.dpkg-\w+)|#.*#", re.IGNORECASE)
+# Never a .yml file: whoever is called readme-partners is a customer, and must not vanish in silence.
+_ABOUT_THE_FOLDER = re.compile(r"README(\.(md|rst|txt|adoc))?", re.IGNORECASE)
 _WRONG_SUFFIX = re.compile(r"(?P<stem>.+)\.(ya?ml|json)", re.IGNORECASE)
 
 
@@ -72,7 +83,7 @@ def _load_entry(entry: os.DirEntry[str], label: str, loaded: Loaded) -> None:
     if _LEFT_BEHIND.fullmatch(entry.name) or (entry.name.startswith(".") and entry.name.endswith(".yml")):
         loaded.notes.append(f"{label}: ignored, since its name is that of a backup or of a hidden file.")
         return
-    if entry.name.startswith(".") or entry.name.upper().startswith("README"):
+    if entry.name.startswith(".") or _ABOUT_THE_FOLDER.fullmatch(entry.name):
         return
     if entry.is_symlink() and not os.path.exists(entry.path):
         refuse("is a symbolic link to nothing.", "Repair or remove the link; to offboard, set state: absent.")
@@ -101,13 +112,14 @@ def _load_entry(entry: os.DirEntry[str], label: str, loaded: Loaded) -> None:
     if document is None:
         return
     for flaw in document.flaws:
+        secret = looks_secret(flaw.path)
         loaded.problems.append(
             Problem(
                 file=label,
                 field=field_name(flaw.path),
-                value=None if flaw.value is None else printable(flaw.value),
+                value=None if flaw.value is None or secret else printable(flaw.value),
                 message=flaw.message,
-                remedy=flaw.remedy,
+                remedy=NO_SECRETS_HERE if secret else flaw.remedy,
                 line=flaw.line,
             )
         )

@@ -205,9 +205,10 @@ def check_managed_ou(text: str) -> str:
             "is not an organisational unit of the domain.",
             "Begin with OU=..., end with the domain's DC=... parts, nothing else: all accounts in it are managed.",
         )
-    if organisational[0].lower() == "domain controllers":
+    if any(value.lower() == "domain controllers" for value in organisational):
         raise RefusedError(
-            "holds the domain controllers.", "Make an OU that is used for nothing else: what lies in it is managed."
+            "is, or lies in, the OU of the domain controllers.",
+            "Make an OU that is used for nothing else: what lies in it is managed.",
         )
     if any(len(value) > 64 for value in organisational):
         raise RefusedError("has an OU name of more than 64 characters.", "Choose a shorter name.")

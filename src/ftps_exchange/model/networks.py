@@ -42,6 +42,10 @@ _NEVER_A_SOURCE = (
     ("fe80::/10", "link-local (RFC 4291)"),
     ("fec0::/10", "site-local, which is abandoned (RFC 3879)"),
     ("ff00::/8", "multicast (RFC 4291)"),
+    ("2001::/32", "a Teredo tunnel (RFC 4380), whose addresses anybody can have; write the IPv4 network"),
+    ("2002::/16", "a 6to4 tunnel (RFC 3056), whose addresses are IPv4 ones; write the IPv4 network"),
+    ("2001:10::/28", "an identifier that is abandoned (RFC 4843)"),
+    ("2001:20::/28", "an identifier, not an address (RFC 7343)"),
 )
 _PRIVATE = (
     ("10.0.0.0/8", "private (RFC 1918)"),
@@ -55,10 +59,6 @@ _NEVER_PUBLIC = (
     *_NEVER_A_SOURCE,
     ("198.18.0.0/15", "for benchmarks (RFC 2544)"),
     ("2001:2::/48", "for benchmarks (RFC 5180)"),
-    ("2001:10::/28", "an identifier that is abandoned (RFC 4843)"),
-    ("2001:20::/28", "an identifier, not an address (RFC 7343)"),
-    ("2001::/32", "a Teredo tunnel (RFC 4380)"),
-    ("2002::/16", "a 6to4 tunnel (RFC 3056)"),
 )
 _GLOBAL_UNICAST_IP6 = IPv6Network("2000::/3")
 
@@ -98,6 +98,8 @@ def parse_network(text: str) -> Network:
         if re.fullmatch(r"[A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*", text):
             raise RefusedError("is a name.", "Write addresses: a name can change without anybody noticing.")
         raise RefusedError("is not a network.", _NETWORK_EXAMPLE)
+    if re.search(r"(?:^|\.)0[0-9]+(?=\.|/|$)|/0[0-9]", text) and ":" not in text.partition("/")[0]:
+        raise RefusedError("has leading zeros.", "Write it without them: some programs take such numbers for octal.")
     try:
         return ip_network(text)
     except ValueError:
@@ -148,6 +150,10 @@ def _check_not_special(network: Network) -> None:
     special = _within(network, _NEVER_A_SOURCE_RANGES)
     if special:
         raise RefusedError(f"lies in {special[0]}, which is {special[1]}.", "Write where the customer comes from.")
+    if isinstance(network, IPv6Network) and not network.subnet_of(_GLOBAL_UNICAST_IP6) and not private_meaning(network):
+        raise RefusedError(
+            "lies outside 2000::/3, the global unicast space (RFC 4291).", "Write where the customer comes from."
+        )
 
 
 def private_meaning(network: Network) -> str | None:

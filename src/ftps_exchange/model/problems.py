@@ -173,18 +173,33 @@ def problems_of(
         if path in skipped:
             continue
         message, remedy = _translate(item, model)
+        secret = item["type"] == "extra_forbidden" and looks_secret(path)
         missing = item["type"] in ("missing", "extra_forbidden")
         problems.append(
             Problem(
                 file=file,
                 field=field_name(path),
-                value=None if item["type"] == "missing" else shorten(item["input"]),
+                value=None if item["type"] == "missing" or secret else shorten(item["input"]),
                 message=message,
-                remedy=remedy,
+                remedy=NO_SECRETS_HERE if secret else remedy,
                 line=line_of(path if not missing or item["type"] == "extra_forbidden" else path[:-1]),
             )
         )
     return problems
+
+
+NO_SECRETS_HERE = (
+    "Remove it, also from the history of the repository: no secret stands in these files. Passwords of accounts are "
+    "made by the run (docs/passwords.md)."
+)
+
+
+def looks_secret(path: FieldPath) -> bool:
+    """Tell whether somebody put a secret there, which a message must not repeat; no key of the model is one."""
+    return any(
+        isinstance(part, str) and re.search(r"pass(?!ive_|word_max_)|pwd|secret|token|private", part, re.IGNORECASE)
+        for part in path
+    )
 
 
 def _model_at(model: type[BaseModel], path: FieldPath) -> type[BaseModel]:

@@ -83,6 +83,19 @@ def read_yaml(data: bytes, *, with_lines: bool = False) -> Document:
             )
         )
         return document
+    hidden = _HIDDEN.search(text)
+    if hidden:
+        line = len(re.findall(r"\r\n|[\r\n]", text[: hidden.start()])) + 1
+        document.flaws.append(
+            Flaw(
+                (),
+                line,
+                None,
+                f"holds the hidden character {printable(hidden[0])}, so that it does not read as it looks.",
+                "Remove the character: most editors do not show it, and what follows it may be no comment.",
+            )
+        )
+        return document
     try:
         _build(text, document, with_lines)
         document.is_complete = True
@@ -108,6 +121,9 @@ def read_yaml(data: bytes, *, with_lines: bool = False) -> Document:
         document.flaws.append(Flaw((), None, None, f"is not valid YAML: {printable(str(error))}.", _SYNTAX_REMEDY))
     return document
 
+
+# A line break for YAML but not for most editors (so a comment ends unseen), or a change of writing direction.
+_HIDDEN = re.compile(r"\r(?!\n)|[\x85\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 _SYNTAX_REMEDY = "Look for wrong indentation, an unclosed quote or bracket, or a tab."
 

@@ -150,7 +150,42 @@ def test_what_editors_leave_is_ignored_and_told(inventory: Inventory, name: str)
     assert model["notes"] == [f"customers/{name}: ignored, since its name is that of a backup or of a hidden file."]
 
 
-@pytest.mark.parametrize("name", [".gitkeep", ".gitignore", "README.md", "README"])
+@pytest.mark.parametrize(("name", "customer"), [("readme-partners.yml", "readme-partners"), ("readme.yml", "readme")])
+def test_a_customer_whose_name_begins_like_a_readme_is_not_overlooked(
+    inventory: Inventory, name: str, customer: str
+) -> None:
+    inventory.write(name, CUSTOMER)
+    assert customer in {entry["name"] for entry in inventory.check()["customers"]}
+
+
+@pytest.mark.parametrize("hidden", ["\r", "\x85", "\u2028", "\u2029", "\u202e", "\u2066"])
+def test_a_comment_cannot_end_unseen(inventory: Inventory, hidden: str) -> None:
+    inventory.write("b.yml", f"# harmless{hidden}state: absent\n{CUSTOMER}".encode())
+    inventory.write("c.yml", f"{CUSTOMER.replace('a1', 'a2')}\n#{hidden}".encode())
+    (first, second) = inventory.problems()
+    assert first.startswith("customers/b.yml: ")
+    assert "holds the hidden character \\" in first
+    assert second.startswith("customers/c.yml: ")
+
+
+@pytest.mark.parametrize("key", ["password", "Passwort", "api_token", "secret", "private_key", "initialPwd"])
+def test_a_secret_in_a_customer_file_is_refused_and_not_repeated(inventory: Inventory, key: str) -> None:
+    inventory.globex["accounts"][0][key] = "hunter2-hunter2"
+    problem = inventory.only_problem()
+    assert f"accounts[0].{key} = None: is not a known key." in problem
+    assert "no secret stands in these files" in problem
+    assert "hunter2" not in problem
+
+
+def test_a_secret_that_yaml_misreads_is_not_repeated_either(inventory: Inventory) -> None:
+    inventory.write("b.yml", f"password: 0o17\n{CUSTOMER}pwd: 0644\n")
+    problems = "\n".join(inventory.problems())
+    assert "pwd = None: is a number that YAML readers take differently" in problems
+    assert "0o17" not in problems
+    assert "0644" not in problems
+
+
+@pytest.mark.parametrize("name", [".gitkeep", ".gitignore", "README.md", "README", "Readme.rst"])
 def test_what_belongs_to_a_repository_is_ignored(inventory: Inventory, name: str) -> None:
     inventory.write(name, "text")
     assert inventory.check()["notes"] == []
