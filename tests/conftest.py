@@ -14,6 +14,8 @@ A module itself writes ``from ansible.module_utils.sddl import …``, because th
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import ansible.module_utils
@@ -23,8 +25,44 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 ansible.module_utils.__path__.append(str(PROJECT / "module_utils"))
 
+from tests.windows import powershell as windows  # noqa: E402
+
+NO_POWERSHELL = f"no PowerShell engine: neither {windows.VARIABLE} nor `pwsh` on the PATH"
+
 
 @pytest.fixture(scope="session")
 def project() -> Path:
     """The top of the repository."""
     return PROJECT
+
+
+# What runs the project's PowerShell. Where there is no engine these checks are left out, and the last lines of the run
+# say how many: see pytest_terminal_summary. In continuous integration none may be left out.
+
+
+@pytest.fixture(scope="session")
+def pwsh() -> Path:
+    """The PowerShell engine."""
+    found = windows.find()
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{NO_POWERSHELL}, and in continuous integration no check may be left out", pytrace=False)
+        pytest.skip(NO_POWERSHELL)
+    return found
+
+
+@pytest.fixture(scope="session")
+def powershell(pwsh: Path) -> Iterator[windows.PowerShell]:
+    """One process of the engine for the whole run, for scripts and modules that only need the plain engine."""
+    process = windows.PowerShell(pwsh)
+    yield process
+    process.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    left_out = sum(NO_POWERSHELL in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+    if left_out:
+        terminalreporter.section("Windows", sep="-")
+        terminalreporter.line(
+            f"{left_out} checks of the PowerShell modules were left out: {NO_POWERSHELL}.", yellow=True
+        )
