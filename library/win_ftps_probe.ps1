@@ -1,0 +1,139 @@
+#!powershell
+
+# Which certificate this host's own FTPS ports serve, waited for. Documentation: win_ftps_probe.yml beside this file.
+#
+# A look from outside the service: it connects as a client does and goes as far as the TLS handshake, before any login.
+# Windows PowerShell 5.1 and .NET Framework 4.8.
+
+#AnsibleRequires -CSharpUtil Ansible.Basic
+
+Set-StrictMode -Version 3.0
+$ErrorActionPreference = 'Stop'
+
+function Read-Reply {
+    # One reply of an FTP server, which may have several lines (RFC 959, 4.2); read byte by byte, since TLS may follow
+    param ([System.IO.Stream] $Stream)
+
+    $code = ''
+    for ($line = 0; $line -lt 100; $line++) {
+        $text = New-Object -TypeName System.Text.StringBuilder
+        while ($true) {
+            $byte = $Stream.ReadByte()
+            if ($byte -lt 0) { throw "the connection was closed after '$text'" }
+            if ($byte -eq 10) { break }
+            if ($byte -ne 13) { $null = $text.Append([char] $byte) }
+            if ($text.Length -gt 1000) { throw 'a line of the reply has no end' }
+        }
+        $reply = $text.ToString()
+        if (-not $code) {
+            if ($reply -notmatch '^[1-5][0-9][0-9][ -]') { throw "'$reply' is no reply of an FTP server" }
+            $code = $reply.Substring(0, 3)
+        }
+        if ($reply.StartsWith("$code ")) { return $reply }
+    }
+    throw 'the reply has no end'
+}
+
+function Get-ServedThumbprint {
+    # The thumbprint of the certificate that a port serves; what goes wrong is thrown
+    param ([string] $Address, [int] $Port, [bool] $Implicit, [string] $HostName, [System.Security.Authentication.SslProtocols] $Protocols)
+
+    $client = New-Object -TypeName System.Net.Sockets.TcpClient
+    try {
+        if (-not $client.ConnectAsync($Address, $Port).Wait(5000)) { throw 'does not answer within 5 seconds' }
+        $client.ReceiveTimeout = 10000
+        $client.SendTimeout = 10000
+        $stream = $client.GetStream()
+        if (-not $Implicit) {
+            $greeting = Read-Reply -Stream $stream
+            if (-not $greeting.StartsWith('220')) { throw "greets with '$greeting'" }
+            $command = [System.Text.Encoding]::ASCII.GetBytes("AUTH TLS`r`n")
+            $stream.Write($command, 0, $command.Length)
+            $answer = Read-Reply -Stream $stream
+            if (-not $answer.StartsWith('234')) { throw "answers AUTH TLS with '$answer'" }
+        }
+        # Any certificate is looked at here: nothing is said over this connection that anybody should trust
+        $any = [System.Net.Security.RemoteCertificateValidationCallback] { $true }
+        $tls = New-Object -TypeName System.Net.Security.SslStream -ArgumentList $stream, $false, $any
+        try {
+            $tls.AuthenticateAsClient($HostName, $null, $Protocols, $false)
+            return $tls.RemoteCertificate.GetCertHashString()
+        }
+        finally { $tls.Dispose() }
+    }
+    finally { $client.Dispose() }
+}
+
+function Get-Cause {
+    # The innermost message, which is the one that tells something
+    param ([System.Exception] $Exception)
+
+    while ($Exception.InnerException) { $Exception = $Exception.InnerException }
+    return $Exception.Message
+}
+
+function Get-PortState {
+    # What a port serves, or why nothing could be seen
+    param ([string] $Address, [int] $Port, [bool] $Implicit, [string] $HostName)
+
+    $state = @{ port = $Port; thumbprint = ''; problem = '' }
+    # None lets the system choose, so also TLS 1.3 where there is one. Old .NET Frameworks refuse it.
+    foreach ($protocols in @([System.Security.Authentication.SslProtocols]::None, [System.Security.Authentication.SslProtocols]::Tls12)) {
+        try {
+            $state.thumbprint = Get-ServedThumbprint -Address $Address -Port $Port -Implicit $Implicit -HostName $HostName -Protocols $protocols
+            $state.problem = ''
+            break
+        }
+        catch { $state.problem = Get-Cause -Exception $_.Exception }
+    }
+    return $state
+}
+
+$spec = @{
+    options = @{
+        address = @{ type = 'str'; default = '127.0.0.1' }
+        host_name = @{ type = 'str'; required = $true }
+        ports = @{
+            type = 'list'
+            elements = 'dict'
+            required = $true
+            options = @{
+                port = @{ type = 'int'; required = $true }
+                implicit = @{ type = 'bool'; default = $false }
+            }
+        }
+        thumbprint = @{ type = 'str'; required = $true }
+        wait_seconds = @{ type = 'int'; default = 30 }
+    }
+    supports_check_mode = $true
+}
+
+$module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
+
+$wanted = $module.Params.thumbprint.ToUpperInvariant()
+if ($wanted -notmatch '^[0-9A-F]{40}$') {
+    $module.FailJson("thumbprint '$($module.Params.thumbprint)' must be 40 hexadecimal digits")
+}
+if (@($module.Params.ports).Count -eq 0) { $module.FailJson('ports must name at least one port') }
+
+$deadline = [System.DateTime]::UtcNow.AddSeconds($module.Params.wait_seconds)
+while ($true) {
+    $states = @(foreach ($one in $module.Params.ports) {
+        Get-PortState -Address $module.Params.address -Port $one.port -Implicit $one.implicit -HostName $module.Params.host_name
+    })
+    $problems = @(foreach ($seen in $states) {
+        if ($seen.problem) { "port $($seen.port): $($seen.problem)" }
+        elseif ($seen.thumbprint -ne $wanted) { "port $($seen.port) serves the certificate $($seen.thumbprint), not $wanted" }
+    })
+    # A check looks once: what is not there yet cannot be waited for
+    if ($problems.Count -eq 0 -or $module.CheckMode -or [System.DateTime]::UtcNow -ge $deadline) { break }
+    Start-Sleep -Seconds 1
+}
+
+$module.Result.changed = $false
+$module.Result.served = $states
+$module.Result.problems = $problems
+if ($problems.Count -gt 0 -and -not $module.CheckMode) {
+    $module.FailJson("This host's FTPS service, asked at $($module.Params.address): $($problems -join '; ')")
+}
+$module.ExitJson()
