@@ -48,10 +48,20 @@ class Job:
     def name(self) -> str:
         """The beginning of the names of all objects: of the service at a customer's, of the customer at ours."""
         if self.side == "customer":
-            return identifier(f"FTPS-{self.service.name}")
+            return self.service_name
         # Two services may have customers whose names join to the same text: with a dash in it, the hash tells them.
         joint = "-" if "-" not in self.service.name else "/"
         return identifier(f"FTPS-{self.service.name}{joint}{self.customer.name}")
+
+    @property
+    def service_name(self) -> str:
+        """The beginning of the names of objects that all customers of the service share."""
+        return identifier(f"FTPS-{self.service.name}")
+
+    @property
+    def translated(self) -> tuple[Flow, ...]:
+        """The flows whose service address the provider translates; none at a customer's."""
+        return tuple(flow for flow in self.flows if flow.translated)
 
     @property
     def who(self) -> str:
@@ -87,6 +97,10 @@ def port_text(ports: Ports, dash: str = "-") -> str:
     return str(first) if first == last else f"{first}{dash}{last}"
 
 
+UNTRIED: Final = "Tried: on no real device. Read the lines before you load them."
+REPLACE: Final = "To replace an older version of this file: run the undo lines of that version first."
+
+
 def header(job: Job, how: tuple[str, ...]) -> list[str]:
     """The lines that every file begins with: what, for whom, how to load and undo. No line holds foreign text as is."""
     service = job.service
@@ -94,11 +108,17 @@ def header(job: Job, how: tuple[str, ...]) -> list[str]:
     ports = ", ".join(port_text(ports) for ports in service.ports)
     if job.side == "customer":
         what = [f"Lets {plain(job.customer.name)} reach the FTPS service {service.fqdn}, and nothing else:"]
-        what.append(f"outgoing TCP to {to}, ports {ports}, and the answers. The service never connects back.")
+        what.append(f"outgoing TCP to {to}, ports {ports}, and the answers.")
+        what.append("The service never connects back.")
     else:
         what = [f"Lets the customer {plain(job.customer.name)} in to the FTPS service {service.fqdn}, nobody else:"]
         what.append(f"incoming TCP to {to}, ports {ports}, and the answers.")
     return [*what, f"For: {job.who}", "", *how]
+
+
+def lines_if(condition: object, *lines: str) -> tuple[str, ...]:
+    """Lines of a header that only some files have."""
+    return lines if condition else ()
 
 
 def commented(lines: list[str], prefix: str) -> str:

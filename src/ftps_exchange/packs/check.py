@@ -1,0 +1,559 @@
+"""Reads rules back before they leave: nothing but exactly what the model says may pass, whoever wrote the rules.
+
+It shares no code with the renderers. Each line of each file must be one that is known, in full; a line that opens
+something must name a source, a destination and ports; and all of it together must equal the model, no more and no
+less. So a text that broke out of a comment, an address list that became empty, and a rule that was forgotten are all
+told here, with an ExchangeError.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from ipaddress import ip_network
+from itertools import product
+from typing import Any, Final
+
+from ftps_exchange.errors import ExchangeError
+
+from .model import Family, PackCustomer, PackService, families
+
+type Fact = tuple[str, str, str, str, str]
+"""What a rule does, its source, its destination, its ports, and where a translation leads; "" is not said."""
+type Reader = Callable[[str], Iterator[Fact]]
+
+_NET: Final = r"[0-9a-f:.]+(?:/[0-9]{1,3})?"
+_NAME: Final = r"[A-Za-z0-9_-]+"
+_RANGE: Final = r"[0-9]{1,5}(?:[-:][0-9]{1,5})?"
+
+
+class UnsoundError(Exception):
+    """A line that is not known, or one that opens more than it names."""
+
+
+def check_rules(
+    format: str,  # noqa: A002
+    service: PackService,
+    customer: PackCustomer,
+    files: Mapping[str, str],
+) -> None:
+    """Raise an ExchangeError unless the files say exactly what the model says."""
+    for side in ("customer", "provider"):
+        try:
+            facts = {
+                fact
+                for name, text in files.items()
+                if format == "table" or f"-{side}" in name
+                for fact in _READERS[format](text if format != "table" else _table_of(name, text, side))
+            }
+        except (UnsoundError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise _refused(format, customer, f"cannot be read back ({error})") from error
+        wanted = set(_expected(format, side, service, customer))
+        for what, differing in (("opens more than", facts - wanted), ("lacks what", wanted - facts)):
+            if differing:
+                raise _refused(format, customer, f"{what} the model says, on the side of the {side}: {min(differing)}")
+
+
+def _refused(format: str, customer: PackCustomer, problem: str) -> ExchangeError:  # noqa: A002
+    return ExchangeError(
+        f"the generated file {problem}",
+        customer=customer.name,
+        field=f"rules for {format}",
+        remedy="Hand out none of these rules and report it: this is a fault of ftps-exchange, not of the inventory",
+    )
+
+
+# ------------------------------------------------------------------------------------------- what the model says
+
+
+def _expected(format: str, side: str, service: PackService, customer: PackCustomer) -> Iterator[Fact]:  # noqa: A002
+    for family in families(service, customer):
+        public = service.public(family) or ""
+        server = (service.inside(family) or public) if side == "provider" else public
+        clients = customer.clients(family) if side == "customer" else customer.sources(family)
+        yield from _expected_of(format, side, customer, family, clients, _net(public), _net(server), service)
+
+
+def _expected_of(
+    format: str,  # noqa: A002
+    side: str,
+    customer: PackCustomer,
+    family: Family,
+    clients: tuple[str, ...],
+    public: str,
+    server: str,
+    service: PackService,
+) -> Iterator[Fact]:
+    ports = [_ports(f"{first}-{last}") for first, last in service.ports]
+    translated = public != server
+    # Where a firewall asks its rules before it translates, they name the public address.
+    asked = public if format in ("palo_alto", "fortigate", "table") else server
+    if format == "pf":
+        outside = customer.sources(family) if side == "customer" else clients
+        yield from (("in", client, public, port, "") for client, port in product(clients, ports))
+        yield from (("out", client, server, port, "") for client, port in product({*clients, *outside}, ports))
+    elif format == "aws":
+        # A security group does not say who has it; the rule group beside it does.
+        yield from (("pass", client, server, port, "") for client, port in product(clients, ports))
+        peers = (server,) if side == "customer" else clients
+        yield from (("group", "", peer, port, "") for peer, port in product(peers, ports))
+    else:
+        yield from (("pass", client, asked, port, "") for client, port in product(clients, ports))
+    if format in ("nftables", "iptables", "routeros"):
+        yield from (("back", client, server, port, "") for client, port in product(clients, ports))
+    if translated and format in ("nftables", "iptables", "routeros", "palo_alto", "pf", "table"):
+        yield from (("translate", client, public, port, server) for client, port in product(clients, ports))
+    if translated and (format in ("cisco_asa", "juniper_srx", "fortigate") or (format == "cisco_ios" and family == 4)):
+        yield ("translate", "", public, "", server)
+
+
+# --------------------------------------------------------------------------------------------- reading, in common
+
+
+@lru_cache(maxsize=4096)
+def _net(text: str) -> str:
+    network = ip_network(text)
+    if network.prefixlen == 0:
+        raise UnsoundError(f"{text} is every address")
+    return str(network)
+
+
+@lru_cache(maxsize=4096)
+def _ports(text: str) -> str:
+    first, _, last = text.replace(":", "-").partition("-")
+    if not 1 <= int(first) <= int(last or first) <= 65535:
+        raise UnsoundError(f"{text} is no port")
+    return f"{int(first)}-{int(last or first)}"
+
+
+def _each(kind: str, sources: Iterable[str], destination: str, ports: Iterable[str], to: str = "") -> Iterator[Fact]:
+    """One fact for each source and port; a rule without either is refused, and so is one without a destination."""
+    pairs = list(product(sources, ports))
+    if not pairs:
+        raise UnsoundError(f"a rule ({kind}) to {destination} names no source or no port")
+    for source, port in pairs:
+        yield (kind, _net(source), _net(destination), _ports(port), _net(to) if to else "")
+
+
+def _lines(text: str, comment: str) -> Iterator[str]:
+    """The lines that are no comment; every one printable ASCII, so that none hides another."""
+    for line in text.split("\n"):
+        if not re.fullmatch(r"[\t\x20-\x7e]*", line):
+            raise UnsoundError(f"a character that hides something, in {line!r}")
+        stripped = line.strip()
+        if stripped and not stripped.startswith(comment):
+            yield stripped
+
+
+def _match(line: str, *patterns: str) -> tuple[int, re.Match[str]]:
+    """Which pattern the whole line is."""
+    for number, pattern in enumerate(patterns):
+        found = re.fullmatch(pattern, line)
+        if found:
+            return number, found
+    raise UnsoundError(f"an unknown line: {line!r}")
+
+
+def _list(text: str, separator: str = r"[\s,{}]+") -> list[str]:
+    return [part for part in re.split(separator, text) if part]
+
+
+# ------------------------------------------------------------------------------------------------- format by format
+
+
+def _nftables(text: str) -> Iterator[Fact]:
+    many = rf"(\{{ {_NET}(?:, {_NET})* \}}|{_NET})"
+    ports = rf"(\{{ {_RANGE}(?:, {_RANGE})* \}}|{_RANGE})"
+    for line in _lines(text, "#"):
+        number, found = _match(
+            line,
+            rf"(ip6?) saddr {many} \1 daddr ({_NET}) tcp dport {ports} ct state new,established accept",
+            rf"(ip6?) saddr ({_NET}) \1 daddr {many} tcp sport {ports} ct state established accept",
+            rf"(ip6?) saddr {many} \1 daddr ({_NET}) tcp dport {ports} dnat to ({_NET})",
+            r"table inet filter \{|table ip6? ftps_[a-z0-9_]+ \{|chain (?:ftps_[a-z0-9_]+|translate) \{|\}",
+            r"flush chain inet filter ftps_[a-z0-9_]+|delete table ip6? ftps_[a-z0-9_]+",
+            r"type nat hook prerouting priority dstnat; policy accept;",
+        )
+        if number == 0:
+            yield from _each("pass", _list(found[2]), found[3], _list(found[4]))
+        elif number == 1:
+            yield from _each("back", _list(found[3]), found[2], _list(found[4]))
+        elif number == 2:
+            yield from _each("translate", _list(found[2]), found[3], _list(found[4]), found[5])
+
+
+def _iptables(text: str) -> Iterator[Fact]:
+    ports = rf"({_RANGE}(?:,{_RANGE})*)"
+    for line in _lines(text, "#"):
+        number, found = _match(
+            line,
+            rf"-A {_NAME} -s ({_NET}) -d ({_NET}) -p tcp -m multiport --dports {ports} "
+            r"-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT",
+            rf"-A {_NAME} -s ({_NET}) -d ({_NET}) -p tcp -m multiport --sports {ports} "
+            r"-m conntrack --ctstate ESTABLISHED -j ACCEPT",
+            rf"-A {_NAME} -s ({_NET}) -d ({_NET}) -p tcp -m multiport --dports {ports} "
+            rf"-j DNAT --to-destination ({_NET})",
+            rf"\*filter|\*nat|COMMIT|:{_NAME} - \[0:0\]",
+        )
+        if number == 0:
+            yield from _each("pass", [found[1]], found[2], _list(found[3]))
+        elif number == 1:
+            yield from _each("back", [found[2]], found[1], _list(found[3]))
+        elif number == 2:
+            yield from _each("translate", [found[1]], found[2], _list(found[3]), found[4])
+
+
+def _cisco_end(words: list[str]) -> str:
+    """The network that one end of an access list's line is: host X, X/n, or X with a mask or wildcard."""
+    if words[0] == "host" and len(words) == 2:
+        return words[1]
+    return words[0] if len(words) == 1 else str(ip_network(f"{words[0]}/{words[1]}"))
+
+
+_CISCO_ACE: Final = rf"permit tcp (host {_NET}|{_NET}|{_NET} {_NET}) host ({_NET}) (?:eq|range) ([0-9]+(?: [0-9]+)?)"
+
+
+def _cisco_asa(text: str) -> Iterator[Fact]:
+    server = ""
+    for line in _lines(text, "!"):
+        number, found = _match(
+            line,
+            rf"access-list FTPS-{_NAME} extended {_CISCO_ACE}",
+            rf"host ({_NET})",
+            rf"nat \({_NAME},{_NAME}\) static ({_NET})",
+            rf"object network FTPS-{_NAME}",
+        )
+        if number == 0:
+            yield from _each("pass", [_cisco_end(found[1].split())], found[2], [found[3].replace(" ", "-")])
+        elif number == 1:
+            server = found[1]
+        elif number == 2:
+            yield ("translate", "", _net(found[1]), "", _net(server))
+
+
+def _cisco_ios(text: str) -> Iterator[Fact]:
+    for line in _lines(text, "!"):
+        number, found = _match(
+            line,
+            _CISCO_ACE,
+            rf"ip nat inside source static ({_NET}) ({_NET}) no-payload",
+            rf"(?:ip access-list extended|ipv6 access-list|policy-map type inspect|class type inspect) FTPS-{_NAME}",
+            rf"class-map type inspect match-any FTPS-{_NAME}|match access-group name FTPS-{_NAME}|inspect|exit",
+        )
+        if number == 0:
+            yield from _each("pass", [_cisco_end(found[1].split())], found[2], [found[3].replace(" ", "-")])
+        elif number == 1:
+            yield ("translate", "", _net(found[2]), "", _net(found[1]))
+
+
+class _Objects:
+    """Named addresses, groups and services, as far as the file has defined them."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, list[str]] = {}
+
+    def add(self, name: str, *values: str) -> None:
+        self.members.setdefault(name, []).extend(values)
+
+    def one(self, name: str) -> str:
+        (value,) = self.all(name)
+        return value
+
+    def all(self, name: str) -> list[str]:
+        values = self.members.get(name, [])
+        if not values:
+            raise UnsoundError(f"the object {name} is empty or not defined in the file")
+        return values
+
+
+def _juniper_srx(text: str) -> Iterator[Fact]:
+    objects, applications = _Objects(), _Objects()
+    rules: dict[str, dict[str, str]] = {}
+    public: dict[str, str] = {}
+    book = "set security address-book global"
+    for line in _lines(text, "#"):
+        number, found = _match(
+            line,
+            rf"{book} address ({_NAME}) ({_NET})",
+            rf"{book} address-set ({_NAME}) address ({_NAME})",
+            rf"set applications application ({_NAME}) destination-port ({_RANGE})",
+            rf"set applications application-set ({_NAME}) application ({_NAME})",
+            rf"set security policies from-zone {_NAME} to-zone {_NAME} policy ({_NAME}) "
+            rf"(?:match )?(source-address|destination-address|application|then) ({_NAME})",
+            rf"set security nat static rule-set {_NAME} rule ({_NAME}) match destination-address ({_NET})",
+            rf"set security nat static rule-set {_NAME} rule ({_NAME}) then static-nat prefix ({_NET})",
+            rf"set applications application {_NAME} (?:protocol tcp|application-protocol ignore)",
+            rf"set security nat static rule-set {_NAME} from zone {_NAME}",
+        )
+        if number == 0:
+            objects.add(found[1], found[2])
+        elif number == 1:
+            objects.add(found[1], *objects.all(found[2]))
+        elif number == 2:
+            applications.add(found[1], found[2])
+        elif number == 3:
+            applications.add(found[1], *applications.all(found[2]))
+        elif number == 4:
+            rules.setdefault(found[1], {})[found[2]] = found[3]
+        elif number == 5:
+            public[found[1]] = found[2]
+        elif number == 6:
+            yield ("translate", "", _net(public[found[1]]), "", _net(found[2]))
+    for rule in rules.values():
+        if rule["then"] != "permit":
+            raise UnsoundError(f"a policy that does not permit: {rule}")
+        yield from _each(
+            "pass",
+            objects.all(rule["source-address"]),
+            objects.one(rule["destination-address"]),
+            applications.all(rule["application"]),
+        )
+
+
+def _palo_alto(text: str) -> Iterator[Fact]:
+    objects, services = _Objects(), _Objects()
+    for line in _lines(text, "#"):
+        number, found = _match(
+            line,
+            rf"set address ({_NAME}) ip-netmask ({_NET})",
+            rf"set address-group ({_NAME}) static \[ ((?:{_NAME} )+)\]",
+            rf"set service ({_NAME}) protocol tcp port ({_RANGE}(?:,{_RANGE})*)",
+            rf"set rulebase security rules {_NAME} from {_NAME} to {_NAME} source ({_NAME}) destination ({_NAME}) "
+            rf"application any service ({_NAME}) action allow",
+            rf"set rulebase nat rules {_NAME} from {_NAME} to {_NAME} source ({_NAME}) destination ({_NAME}) "
+            rf"service ({_NAME}) destination-translation translated-address ({_NAME})",
+        )
+        if number == 0:
+            objects.add(found[1], found[2])
+        elif number == 1:
+            objects.add(found[1], *(objects.one(name) for name in found[2].split()))
+        elif number == 2:
+            services.add(found[1], *_list(found[2]))
+        else:
+            to = objects.one(found[4]) if number == 4 else ""
+            kind = "translate" if to else "pass"
+            yield from _each(kind, objects.all(found[1]), objects.one(found[2]), services.all(found[3]), to)
+
+
+_FORTI_SETTINGS: Final = {
+    "address": {"subnet", "comment"},
+    "address6": {"ip6", "comment"},
+    "addrgrp": {"member", "comment"},
+    "addrgrp6": {"member", "comment"},
+    "service custom": {"protocol", "tcp-portrange", "helper"},
+    "vip": {"extip", "extintf", "mappedip"},
+    "vip6": {"extip", "mappedip"},
+    "policy": {"name", "srcintf", "dstintf", "service", "schedule", "action"},
+}
+
+
+def _fortigate_entries(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """(section, name, settings) of each ``edit``."""
+    section, name, settings = "", "", dict[str, str]()
+    for line in _lines(text, "#"):
+        number, found = _match(
+            line,
+            r"config firewall (address6?|addrgrp6?|service custom|vip6?|policy)",
+            rf'edit (?:"({_NAME})"|0)',
+            r'set ([a-z0-9-]+) ("[A-Za-z0-9_., @+()-]*"(?: "[A-Za-z0-9_-]+")*|[A-Za-z0-9./: -]+)',
+            "next",
+            "end",
+        )
+        if number == 0:
+            section = found[1]
+        elif number == 1:
+            name, settings = found[1] or "", {}
+        elif number == 2:
+            settings[found[1]] = found[2].replace('"', "") if found[1] != "member" else found[2]
+        elif number == 3:
+            yield section, name, settings
+
+
+def _fortigate(text: str) -> Iterator[Fact]:
+    objects, services = _Objects(), _Objects()
+    for section, name, settings in _fortigate_entries(text):
+        wanted = set(_FORTI_SETTINGS[section])
+        if section == "policy":
+            six = "6" if "srcaddr6" in settings else ""
+            wanted |= {f"srcaddr{six}", f"dstaddr{six}"} | (settings.keys() & {"nat"})
+        if settings.keys() != wanted:
+            raise UnsoundError(f"{section} {name} sets {sorted(settings)}")
+        if section == "address":
+            objects.add(name, str(ip_network("/".join(settings["subnet"].split()))))
+        elif section == "address6":
+            objects.add(name, settings["ip6"])
+        elif section.startswith("addrgrp"):
+            objects.add(name, *(objects.one(member) for member in re.findall(r'"([^"]+)"', settings["member"])))
+        elif section.startswith("vip"):
+            objects.add(name, settings["extip"])
+            yield ("translate", "", _net(settings["extip"]), "", _net(settings["mappedip"]))
+        elif section == "service custom":
+            if settings["protocol"] != "TCP/UDP/SCTP" or settings["helper"] != "disable":
+                raise UnsoundError(f"service {name}: {settings}")
+            services.add(name, *settings["tcp-portrange"].split())
+        else:
+            if settings["action"] != "accept" or settings["schedule"] != "always":
+                raise UnsoundError(f"policy {settings}")
+            yield from _each(
+                "pass",
+                objects.all(settings[f"srcaddr{six}"]),
+                objects.one(settings[f"dstaddr{six}"]),
+                services.all(settings["service"]),
+            )
+
+
+_WINDOWS_FIXED: Final = {
+    "$ErrorActionPreference = 'Stop'",
+    "$rules = @(",
+    ")",
+    "foreach ($rule in $rules) {",
+    "if (Get-NetFirewallRule -Name $rule.Name -ErrorAction SilentlyContinue) {",
+    "Set-NetFirewallRule @rule",
+    "} else {",
+    "New-NetFirewallRule -DisplayName $rule.Name @rule | Out-Null",
+}
+_WINDOWS_KEYS: Final = {"Name", "Description", "Direction", "Action", "Enabled", "Profile", "Protocol"}
+
+
+def _windows(text: str) -> Iterator[Fact]:
+    rule: dict[str, list[str]] | None = None
+    for line in _lines(text, "#"):
+        if line == "@{":
+            rule = {}
+        elif rule is not None and line == "}":
+            yield from _windows_rule(rule)
+            rule = None
+        elif rule is not None:
+            _, found = _match(line, r"([A-Za-z]+) = (?:'([A-Za-z0-9_., @+()-]*)'|@\(('[^']+'(?:, '[^']+')*)\))")
+            rule[found[1]] = re.findall(r"'([^']+)'", found[3]) if found[3] else [found[2]]
+        elif line not in _WINDOWS_FIXED and line != "}":
+            raise UnsoundError(f"an unknown line: {line!r}")
+
+
+def _windows_rule(rule: dict[str, list[str]]) -> Iterator[Fact]:
+    near, far = ("Local", "Remote") if rule["Direction"] == ["Outbound"] else ("Remote", "Local")
+    if rule.keys() != _WINDOWS_KEYS | {"LocalAddress", "RemoteAddress", f"{far}Port"}:
+        raise UnsoundError(f"a rule with {sorted(rule)}")
+    if (
+        rule["Protocol"] != ["TCP"]
+        or rule["Action"] != ["Allow"]
+        or rule["Direction"] not in (["Outbound"], ["Inbound"])
+    ):
+        raise UnsoundError(f"a rule that says {rule}")
+    (server,) = rule[f"{far}Address"]
+    yield from _each("pass", rule[f"{near}Address"], server, rule[f"{far}Port"])
+
+
+def _pf(text: str) -> Iterator[Fact]:
+    for line in _lines(text, "#"):
+        _, found = _match(
+            line,
+            rf"pass (in |out |)quick inet6? proto tcp from \{{ ({_NET}(?:, {_NET})*) \}} to ({_NET}) "
+            rf"port \{{ ({_RANGE}(?:, {_RANGE})*) \}} flags S/SA keep state(?: rdr-to ({_NET}))?",
+        )
+        way, clients, ports = found[1].strip(), _list(found[2]), _list(found[4])
+        for direction in (way,) if way else ("in", "out"):
+            yield from _each(direction, clients, found[3], ports)
+        if found[5]:
+            yield from _each("translate", clients, found[3], ports, found[5])
+
+
+def _routeros(text: str) -> Iterator[Fact]:
+    ports = rf"({_RANGE}(?:,{_RANGE})*)"
+    for line in _lines(text, "#"):
+        number, found = _match(
+            line,
+            rf"add chain={_NAME} action=accept protocol=tcp src-address=({_NET}) dst-address=({_NET}) "
+            rf"dst-port={ports} connection-state=new,established comment={_NAME}",
+            rf"add chain={_NAME} action=accept protocol=tcp src-address=({_NET}) dst-address=({_NET}) "
+            rf"src-port={ports} connection-state=established comment={_NAME}",
+            rf"add chain=dstnat action=dst-nat protocol=tcp src-address=({_NET}) dst-address=({_NET}) "
+            rf"dst-port={ports} to-address(?:es)?=({_NET}) comment={_NAME}",
+            rf"/(?:ip|ipv6) firewall (?:filter|nat)|remove \[find (?:chain|comment)=FTPS-{_NAME}\]",
+        )
+        if number == 0:
+            yield from _each("pass", [found[1]], found[2], _list(found[3]))
+        elif number == 1:
+            yield from _each("back", [found[2]], found[1], _list(found[3]))
+        elif number == 2:
+            yield from _each("translate", [found[1]], found[2], _list(found[3]), found[4])
+
+
+def _only(content: Mapping[str, Any], *keys: str) -> None:
+    if content.keys() != set(keys):
+        raise UnsoundError(f"the keys {sorted(content)} instead of {sorted(keys)}")
+
+
+def _aws(text: str) -> Iterator[Fact]:
+    (resource,) = json.loads(text)["Resources"].values()
+    properties = resource["Properties"]
+    if resource["Type"] == "AWS::NetworkFirewall::RuleGroup":
+        _only(properties["RuleGroup"]["RulesSource"], "StatefulRules")
+        for rule in properties["RuleGroup"]["RulesSource"]["StatefulRules"]:
+            head = rule["Header"]
+            if (rule["Action"], head["Protocol"], head["Direction"]) != ("PASS", "TCP", "FORWARD"):
+                raise UnsoundError(f"a rule that says {rule}")
+            yield from _each("pass", [head["Source"]], head["Destination"], [head["DestinationPort"]])
+        return
+    (way,) = {"SecurityGroupEgress", "SecurityGroupIngress"} & properties.keys()
+    _only(properties, "GroupName", "GroupDescription", "VpcId", way)
+    for rule in properties[way]:
+        peer = "CidrIp" if "CidrIp" in rule else "CidrIpv6"
+        _only(rule, "IpProtocol", "FromPort", "ToPort", "Description", peer)
+        if rule["IpProtocol"] != "tcp":
+            raise UnsoundError(f"a rule for {rule['IpProtocol']}")
+        yield ("group", "", _net(rule[peer]), _ports(f"{rule['FromPort']}-{rule['ToPort']}"), "")
+
+
+def _azure(text: str) -> Iterator[Fact]:
+    for resource in json.loads(text)["resources"]:
+        rule = resource["properties"]
+        _only(
+            rule, "description", "protocol", "sourceAddressPrefixes", "sourcePortRange", "destinationAddressPrefixes",
+            "destinationPortRanges", "access", "priority", "direction",
+        )  # fmt: skip
+        if (rule["protocol"], rule["access"]) != ("Tcp", "Allow"):
+            raise UnsoundError(f"a rule that says {rule}")
+        (destination,) = rule["destinationAddressPrefixes"]
+        yield from _each("pass", rule["sourceAddressPrefixes"], destination, rule["destinationPortRanges"])
+
+
+def _table_of(name: str, text: str, side: str) -> str:
+    """The rows of one side as tab-separated lines, from either of the two files."""
+    if name.endswith(".csv"):
+        rows = list(csv.reader(io.StringIO(text)))
+    else:
+        rows = [line.strip("| ").split(" | ") for line in text.split("\n") if line.startswith("| ")]
+    return "\n".join("\t".join(row) for row in rows[1:] if row[0] == side)
+
+
+def _table(text: str) -> Iterator[Fact]:
+    for line in text.split("\n"):
+        _side, direction, action, protocol, source, source_port, destination, ports, _state = line.split("\t")
+        _, found = _match(
+            f"{direction} {protocol} {source_port} {action}", rf"(?:in|out) tcp any allow(?:, translate to ({_NET}))?"
+        )
+        yield from _each("pass", [source], destination, [ports])
+        if found[1]:
+            yield from _each("translate", [source], destination, [ports], found[1])
+
+
+_READERS: Final[dict[str, Reader]] = {
+    "nftables": _nftables,
+    "iptables": _iptables,
+    "cisco_asa": _cisco_asa,
+    "cisco_ios": _cisco_ios,
+    "juniper_srx": _juniper_srx,
+    "palo_alto": _palo_alto,
+    "fortigate": _fortigate,
+    "windows": _windows,
+    "pf": _pf,
+    "routeros": _routeros,
+    "aws": _aws,
+    "azure": _azure,
+    "table": _table,
+}

@@ -1,0 +1,182 @@
+"""AWS (CloudFormation templates) and Azure (an ARM template)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from ipaddress import ip_network
+from typing import Any, Final
+
+from ftps_exchange.packs.flows import UNTRIED, Flow, Job, header, lines_if, port_text
+from ftps_exchange.packs.model import Ports
+from ftps_exchange.packs.text import plain
+
+_FIRST_PRIORITY: Final = 200
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _pairs(job: Job) -> Iterator[tuple[Flow, str, Ports]]:
+    """Every source with every range of ports."""
+    for flow in job.flows:
+        for source in flow.sources:
+            for ports in flow.ports:
+                yield flow, source, ports
+
+
+def aws(job: Job) -> dict[str, str]:
+    """A security group, and the same as a rule group of Network Firewall, which can name both ends."""
+    return {
+        f"aws-{job.side}.json": _security_group(job),
+        f"aws-{job.side}-network-firewall.json": _network_firewall(job),
+    }
+
+
+def _security_group(job: Job) -> str:
+    out = job.side == "customer"
+    attached = "instances of the clients" if out else "instance of the server"
+    how = (
+        "Load:  aws cloudformation deploy --template-file FILE --stack-name NAME --parameter-overrides VpcId=vpc-...",
+        f"       then add the group to the {attached}.",
+        "Undo:  take the group off, then: aws cloudformation delete-stack --stack-name NAME",
+        "A security group names one end of a connection: the other is the instance that it is attached to.",
+        "Where both ends have to be named, use the rule group of Network Firewall in the other file.",
+        *(f"The elastic address {flow.service} on {flow.server} is the static translation." for flow in job.translated),
+        "AWS inspects no FTP: nothing to switch off. Answers pass, because a security group keeps state.",
+        UNTRIED,
+    )
+    description = plain(f"FTPS {job.service.fqdn}, customer {job.customer.name}")
+    # Outwards one rule for each port and not for each client: the clients are whoever has the group.
+    to_service = [(flow, flow.server, ports) for flow in job.flows for ports in flow.ports]
+    entries = to_service if out else list(_pairs(job))
+    rules = [
+        {
+            "IpProtocol": "tcp",
+            "FromPort": first,
+            "ToPort": last,
+            "CidrIp" if flow.family == 4 else "CidrIpv6": str(ip_network(peer)),
+            "Description": description,
+        }
+        for flow, peer, (first, last) in entries
+    ]
+    return _json(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": description,
+            "Metadata": {"Instructions": header(job, how)},
+            "Parameters": {"VpcId": {"Type": "AWS::EC2::VPC::Id", "Description": "The network of the instances"}},
+            "Resources": {
+                "SecurityGroup": {
+                    "Type": "AWS::EC2::SecurityGroup",
+                    "Properties": {
+                        "GroupName": job.name,
+                        "GroupDescription": description,
+                        "VpcId": {"Ref": "VpcId"},
+                        "SecurityGroupEgress" if out else "SecurityGroupIngress": rules,
+                    },
+                }
+            },
+        }
+    )
+
+
+def _network_firewall(job: Job) -> str:
+    how = (
+        "Load:  aws cloudformation deploy --template-file FILE --stack-name NAME",
+        "       then add the rule group to the policy of your firewall, which drops what no rule passes.",
+        "Undo:  take it out of the policy, then: aws cloudformation delete-stack --stack-name NAME",
+        "AWS inspects no FTP unless a rule names the protocol: these name tcp. Answers pass, the group is stateful.",
+        UNTRIED,
+    )
+    rules = [
+        {
+            "Action": "PASS",
+            "Header": {
+                "Protocol": "TCP",
+                "Source": source,
+                "SourcePort": "ANY",
+                "Direction": "FORWARD",
+                "Destination": str(ip_network(flow.server)),
+                "DestinationPort": port_text(ports, ":"),
+            },
+            "RuleOptions": [{"Keyword": "sid", "Settings": [str(number)]}],
+        }
+        for number, (flow, source, ports) in enumerate(_pairs(job), 1)
+    ]
+    return _json(
+        {
+            "AWSTemplateFormatVersion": "2010-09-09",
+            "Description": plain(f"FTPS {job.service.fqdn}, customer {job.customer.name}"),
+            "Metadata": {"Instructions": header(job, how)},
+            "Resources": {
+                "RuleGroup": {
+                    "Type": "AWS::NetworkFirewall::RuleGroup",
+                    "Properties": {
+                        "RuleGroupName": job.name,
+                        "Type": "STATEFUL",
+                        "Capacity": max(100, len(rules)),
+                        "RuleGroup": {"RulesSource": {"StatefulRules": rules}},
+                    },
+                }
+            },
+        }
+    )
+
+
+def azure(job: Job) -> dict[str, str]:
+    """Rules for a network security group that exists: those of others stay."""
+    out = job.side == "customer"
+    how = (
+        "Load:  az deployment group create --resource-group GROUP --template-file FILE",
+        "       --parameters networkSecurityGroup=NAME",
+        "       Another rule has the priority already? Give firstPriority too (100 to 4000).",
+        "Undo:  "
+        + "; ".join(
+            f"az network nsg rule delete --resource-group GROUP --nsg-name NAME --name {job.name}-{flow.family}"
+            for flow in job.flows
+        ),
+        *lines_if(out, "A group lets everything out to the Internet by default: deny it below these rules."),
+        *(f"The public address {flow.service} on {flow.server} is the static translation." for flow in job.translated),
+        "Azure inspects no FTP: nothing to switch off. Answers pass, because a group keeps state.",
+        UNTRIED,
+    )
+    resources = [
+        {
+            "type": "Microsoft.Network/networkSecurityGroups/securityRules",
+            "apiVersion": "2023-11-01",
+            "name": f"[concat(parameters('networkSecurityGroup'), '/{job.name}-{flow.family}')]",
+            "properties": {
+                "description": plain(f"FTPS {job.service.fqdn}, customer {job.customer.name}"),
+                "protocol": "Tcp",
+                "sourceAddressPrefixes": list(flow.sources),
+                "sourcePortRange": "*",
+                "destinationAddressPrefixes": [str(ip_network(flow.server))],
+                "destinationPortRanges": [port_text(ports) for ports in flow.ports],
+                "access": "Allow",
+                "priority": f"[add(parameters('firstPriority'), {number})]",
+                "direction": "Outbound" if out else "Inbound",
+            },
+        }
+        for number, flow in enumerate(job.flows)
+    ]
+    return {
+        f"azure-{job.side}.json": _json(
+            {
+                "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+                "contentVersion": "1.0.0.0",
+                "metadata": {"instructions": header(job, how)},
+                "parameters": {
+                    "networkSecurityGroup": {"type": "string"},
+                    "firstPriority": {
+                        "type": "int",
+                        "defaultValue": _FIRST_PRIORITY,
+                        "minValue": 100,
+                        "maxValue": 4000,
+                    },
+                },
+                "resources": resources,
+            }
+        )
+    }
