@@ -68,6 +68,9 @@ def change(lab: Lab) -> Iterator[Change]:
     upload = acme_session.secure_data(plain)
     upload.sendall(UPLOAD[:1_000_000])
     globex_session = FtpsClient(lab, globex.host, timeout=120).start_tls().login(globex.writer)
+    # In a folder whose name is not UTF-8: ProFTPD's own list of sessions (ftpwho) crashes at it.
+    assert globex_session.command(b"MKD f\xfcr").code == 257
+    assert globex_session.command(b"CWD f\xfcr").code == 250
     before = packets(lab, "acme"), packets(lab, "globex")
     main_pid = lab.server.sh("systemctl show --property=MainPID --value proftpd")
 

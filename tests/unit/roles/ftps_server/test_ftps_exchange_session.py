@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import importlib.util
+import json
 import os
 import pwd
 from pathlib import Path
@@ -11,6 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+from library import ftps_sessions
 
 SCRIPT = Path(__file__).parents[4] / "roles" / "ftps_server" / "files" / "ftps-exchange-session"
 
@@ -51,6 +54,8 @@ def host(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(script.syslog, "syslog", lambda *_arguments: None)
     for name, value in {"PAM_TYPE": "open_session", "PAM_USER": "acme-up", "PAM_RUSER": "acme-up"}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PAM_RHOST", "2001:db8:100::20")
+    monkeypatch.setattr(script, "SESSIONS", str(tmp_path / "sessions"))
     monkeypatch.setattr(os, "umask", lambda _mask: 0o022)
     return tmp_path
 
@@ -120,6 +125,31 @@ def test_login_mounts_home_and_shares(script: ModuleType, host: Path, mounts: li
         (None, f"{session}/shared", None, again | script.MS_RDONLY, None),
     ]
     assert (host / "customers" / "acme-up").read_text() == "acme"
+
+
+def test_a_login_notes_whose_session_the_process_is(
+    script: ModuleType, host: Path, mounts: list[tuple[Any, ...]]
+) -> None:
+    notes = host / "sessions"
+    notes.mkdir()
+    for old in ("999999999", "999999999.left-over", str(os.getpid())):
+        (notes / old).touch()
+
+    assert script.main(arguments_for(host)) == 0
+    process = os.getppid()
+    assert sorted(path.name for path in notes.iterdir()) == sorted({str(process), str(os.getpid())})
+    note = json.loads((notes / str(process)).read_text())
+    began = ftps_sessions.status_of(process, Path("/proc"))
+    assert began is not None
+    assert note == {"account": "acme-up", "address": "2001:db8:100::20", "started": int(began[19])}
+    assert (notes / str(process)).stat().st_mode & 0o077 == 0
+
+
+def test_a_login_that_cannot_be_noted_is_refused(script: ModuleType, host: Path, mounts: list[tuple[Any, ...]]) -> None:
+    (host / "sessions").touch()
+
+    assert script.main(arguments_for(host)) == 1
+    assert mounts == []
 
 
 def test_a_reader_gets_the_home_read_only(script: ModuleType, host: Path, mounts: list[tuple[Any, ...]]) -> None:
