@@ -162,6 +162,13 @@ def _list(text: str, separator: str = r"[\s,{}]+") -> list[str]:
     return [part for part in re.split(separator, text) if part]
 
 
+def _once[T](settings: dict[str, T], key: str, value: T) -> None:
+    """A second value for the same key might add to the first, or win over it: neither is meant."""
+    if key in settings:
+        raise UnsoundError(f"{key} twice: {value}")
+    settings[key] = value
+
+
 # ------------------------------------------------------------------------------------------------- format by format
 
 
@@ -298,9 +305,9 @@ def _juniper_srx(text: str) -> Iterator[Fact]:
         elif number == 3:
             applications.add(found[1], *applications.all(found[2]))
         elif number == 4:
-            rules.setdefault(found[1], {})[found[2]] = found[3]
+            _once(rules.setdefault(found[1], {}), found[2], found[3])
         elif number == 5:
-            public[found[1]] = found[2]
+            _once(public, found[1], found[2])
         elif number == 6:
             yield ("translate", "", _net(public[found[1]]), "", _net(found[2]))
     for rule in rules.values():
@@ -353,7 +360,9 @@ _FORTI_SETTINGS: Final = {
 
 def _fortigate_entries(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
     """(section, name, settings) of each ``edit``."""
-    section, name, settings = "", "", dict[str, str]()
+    section: str | None = None
+    name: str | None = None
+    settings: dict[str, str] = {}
     for line in _lines(text, "#"):
         number, found = _match(
             line,
@@ -363,14 +372,19 @@ def _fortigate_entries(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
             "next",
             "end",
         )
-        if number == 0:
+        if number == 0 and section is None:
             section = found[1]
-        elif number == 1:
+        elif number == 1 and section is not None and name is None:
             name, settings = found[1] or "", {}
-        elif number == 2:
+        elif number == 2 and name is not None and found[1] not in settings:
             settings[found[1]] = found[2].replace('"', "") if found[1] != "member" else found[2]
-        elif number == 3:
+        elif number == 3 and section is not None and name is not None:
             yield section, name, settings
+            name = None
+        elif number == 4 and name is None:
+            section = None
+        else:
+            raise UnsoundError(f"a line out of its place: {line!r}")
 
 
 def _fortigate(text: str) -> Iterator[Fact]:
@@ -429,7 +443,7 @@ def _windows(text: str) -> Iterator[Fact]:
             rule = None
         elif rule is not None:
             _, found = _match(line, r"([A-Za-z]+) = (?:'([A-Za-z0-9_., @+()-]*)'|@\(('[^']+'(?:, '[^']+')*)\))")
-            rule[found[1]] = re.findall(r"'([^']+)'", found[3]) if found[3] else [found[2]]
+            _once(rule, found[1], re.findall(r"'([^']+)'", found[3]) if found[3] else [found[2]])
         elif line not in _WINDOWS_FIXED and line != "}":
             raise UnsoundError(f"an unknown line: {line!r}")
 

@@ -28,14 +28,18 @@ def visible(text: str) -> str:
     )
 
 
+def _is_accent(char: str) -> bool:
+    return unicodedata.combining(char) != 0
+
+
 def plain(text: str, longest: int = 100) -> str:
     """The text for a comment or a description in a firewall's own language: few ASCII characters, on one line.
 
     No quote, bracket, slash, backslash, dollar, hash, angle, colon, semicolon or question mark, and no two dashes in
     a row: nothing that ends a comment or a string, starts an expression or asks a console for help.
     """
-    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode() if not text.isascii() else text
-    reduced = "".join(char if char in _PLAIN else " " for char in ascii_only)
+    letters = text if text.isascii() else "".join(c for c in unicodedata.normalize("NFKD", text) if not _is_accent(c))
+    reduced = "".join(char if char in _PLAIN else " " for char in letters)
     return re.sub(r"-{2,}", "-", " ".join(reduced.split()))[:longest].strip()
 
 

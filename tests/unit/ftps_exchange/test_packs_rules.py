@@ -1,0 +1,261 @@
+"""Rules in every format: hand-checked files, hostile text, order, and a checker that lets nothing through.
+
+golden/packs/ holds the files of one case, checked by hand against the vendors' references when they change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model.customer import Customer
+from ftps_exchange.packs import FORMATS, PackContact, PackCustomer, PackService, render_rules
+from ftps_exchange.packs import check as checker
+from ftps_exchange.packs.flows import Job, jobs
+from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED, HOSTILE, cases
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "packs"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_golden_files(name: str) -> None:
+    files = render_rules(name, HAND_CHECKED, ACME)
+    for file, text in files.items():
+        golden = GOLDEN / file
+        if not golden.exists() or golden.read_bytes() != text.encode():
+            golden.with_name(f"{file}.actual").write_bytes(text.encode())
+        assert golden.read_bytes() == text.encode(), f"compare golden/packs/{file} with {file}.actual"
+
+
+def test_there_is_no_golden_file_that_nothing_makes() -> None:
+    made = {file for name in FORMATS for file in render_rules(name, HAND_CHECKED, ACME)}
+    assert {path.name for path in GOLDEN.iterdir() if path.suffix != ".actual"} == made
+
+
+def test_every_firewall_that_a_customer_may_name_has_a_format() -> None:
+    schema = Customer.model_json_schema()["properties"]["firewall"]
+    named = next(entry["enum"] for entry in schema["anyOf"] if "enum" in entry)
+    assert [*named, "table"] == list(FORMATS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_file_says_what_it_is_for_and_how_to_undo_it(name: str) -> None:
+    for file, text in render_rules(name, HAND_CHECKED, ACME).items():
+        if file == "firewall.csv":
+            continue  # a table for tools; the same with its words is firewall.md
+        assert "acme" in text
+        assert "ftps.exchange.example" in text
+        for word in ("undo", "FTP"):
+            assert re.search(word, text, re.IGNORECASE), (file, word)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_five_hundred_random_customers_are_rendered_as_the_model_says(name: str) -> None:
+    """The checker compares each with the model; this only hands it enough of them."""
+    for service, customer in cases(500):
+        render_rules(name, service, customer)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_changes_no_line_but_the_one_it_stands_in(name: str, text: str) -> None:
+    quiet = dataclasses.replace(ACME, contact=PackContact("x", "y", "z"))
+    hostile = dataclasses.replace(ACME, contact=PackContact(text, text, text))
+    before, after = render_rules(name, HAND_CHECKED, quiet), render_rules(name, HAND_CHECKED, hostile)
+    assert before.keys() == after.keys()
+    for file in before:
+        one, other = before[file].split("\n"), after[file].split("\n")
+        assert len(one) == len(other) == len(after[file].splitlines()) + 1
+        differing = [pair for pair in zip(one, other, strict=True) if pair[0] != pair[1]]
+        assert all(re.match(r"^(\W*)For: acme", new) for _old, new in differing), (file, differing)
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_text_is_harmless_in_every_format(contact: str, email: str, phone: str) -> None:
+    customer = dataclasses.replace(ACME, contact=PackContact(contact, email, phone))
+    for name in FORMATS:
+        for file, text in render_rules(name, HAND_CHECKED, customer).items():
+            if file.startswith("firewall."):
+                assert all(char.isprintable() or char in "\r\n" for char in text)
+            else:
+                assert re.fullmatch(r"[\t\n\x20-\x7e]*", text)
+            if file.endswith(".json"):
+                json.loads(text)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_order_of_networks_changes_nothing(name: str) -> None:
+    mixed = PackCustomer(
+        "acme",
+        sources4=("203.0.113.136/29", "203.0.113.20/32", "203.0.113.128/29"),
+        sources6=("2001:db8:200:0:8000::/65", "2001:db8:200::/65"),
+        inside4=("10.20.128.0/17", "10.20.0.0/17", "10.20.3.0/24"),
+        contact=ACME.contact,
+    )
+    assert render_rules(name, HAND_CHECKED, mixed) == render_rules(name, HAND_CHECKED, ACME)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_without_a_shared_family_nothing_is_rendered(name: str) -> None:
+    service = PackService("lab", "ftps.exchange.example", "198.51.100.10", None, 21, None, (50000, 50099))
+    with pytest.raises(ExchangeError, match="never means 'from anywhere'"):
+        render_rules(name, service, PackCustomer("acme", sources6=("2001:db8:200::/64",)))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_family_that_the_service_lacks_appears_nowhere(name: str) -> None:
+    service = PackService("lab", "ftps.exchange.example", "198.51.100.10", None, 21, None, (50000, 50099))
+    for text in render_rules(name, service, ACME).values():
+        assert "2001:db8" not in text
+
+
+def test_names_of_objects_differ_between_customers_and_services() -> None:
+    names = {
+        job.name
+        for service in ("a", "a-b")
+        for customer in ("c", "b-c", "b.c", "b_c", "b" * 32)
+        for job in jobs(
+            dataclasses.replace(HAND_CHECKED, name=service), PackCustomer(customer, sources4=("203.0.113.20/32",))
+        )
+        if job.side == "provider"
+    }
+    assert len(names) == 10
+    assert all(re.fullmatch(r"[A-Za-z0-9-]{1,24}", name) for name in names)
+
+
+# ------------------------------------------------------------------------------------------------------- the checker
+
+
+def check(name: str, files: dict[str, str], customer: PackCustomer = ACME) -> None:
+    checker.check_rules(name, HAND_CHECKED, customer, files)
+
+
+def replaced(files: dict[str, str], file: str, old: str, new: str) -> dict[str, str]:
+    assert old in files[file], (file, old)
+    return {**files, file: files[file].replace(old, new, 1)}
+
+
+def lines_with_rules(text: str) -> list[int]:
+    """The numbers of lines that are neither empty nor a comment."""
+    return [number for number, line in enumerate(text.split("\n")) if line.strip() and line.strip()[0] not in "#!"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_address_or_port_can_be_changed_unnoticed(name: str) -> None:
+    """Each address and port of each rule, one after the other, becomes another."""
+    files = render_rules(name, HAND_CHECKED, ACME)
+    changed = 0
+    for file, text in files.items():
+        lines = text.split("\n")
+        for number in lines_with_rules(text):
+            if name in ("aws", "azure") and not re.match(
+                r'\s*"(Cidr|From|To|Source|Desti|\d|20)|\s*"[0-9a-f.:/]+"', lines[number]
+            ):
+                continue
+            if name == "table" and not lines[number].startswith(("| customer", "| provider", '"customer', '"provider')):
+                continue
+            for found in re.finditer(
+                r"(?<![\w.:/-])(?:[0-9a-f]+[.:][0-9a-f.:]*[0-9a-f](?:/\d+)?|21|990|50000|50099)(?![\w.])", lines[number]
+            ):
+                other = {"21": "22", "990": "991", "50000": "50001", "50099": "50098"}.get(found[0])
+                if other is None:
+                    other = "192.0.2.77" if "." in found[0] else "2001:db8:bad::77"
+                line = lines[number][: found.start()] + other + lines[number][found.end() :]
+                with pytest.raises(ExchangeError, match="report it"):
+                    check(name, {**files, file: "\n".join([*lines[:number], line, *lines[number + 1 :]])})
+                changed += 1
+    assert changed >= 16
+
+
+# In each format one rule that names no source, no destination or no port, as its language would write it.
+OPEN = {
+    "nftables": ("nftables-customer.nft", "ip saddr 10.20.0.0/16 ip daddr", "ip daddr"),
+    "iptables": ("iptables-customer.rules", "-s 10.20.0.0/16 ", ""),
+    "cisco_asa": ("cisco_asa-customer.txt", "tcp 10.20.0.0 255.255.0.0", "tcp any"),
+    "cisco_ios": ("cisco_ios-customer.txt", " eq 21", ""),
+    "juniper_srx": ("juniper_srx-customer.txt", "match source-address FTPS-lab-CLIENTS4", "match source-address any"),
+    "palo_alto": ("palo_alto-customer.txt", "source FTPS-lab-CLIENTS4", "source any"),
+    "fortigate": ("fortigate-customer.txt", 'set srcaddr "FTPS-lab-CLIENTS4"', 'set srcaddr "all"'),
+    "windows": ("windows-customer.ps1", "        RemotePort = @('21', '990', '50000-50099')\n", ""),
+    "pf": ("pf-customer.conf", "from { 10.20.0.0/16 } to", "from any to"),
+    "routeros": ("routeros-customer.rsc", "src-address=10.20.0.0/16 ", ""),
+    "aws": ("aws-provider.json", "203.0.113.20/32", "0.0.0.0/0"),
+    "azure": ("azure-customer.json", '"10.20.0.0/16"', '"*"'),
+    "table": ("firewall.md", "| 10.20.0.0/16 |", "| any |"),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_rule_that_names_not_all_of_it_is_refused(name: str) -> None:
+    file, old, new = OPEN[name]
+    files = render_rules(name, HAND_CHECKED, ACME)
+    with pytest.raises(ExchangeError, match=f"customer acme: rules for {name}"):
+        check(name, replaced(files, file, old, new))
+
+
+# What a text might bring that broke out of its comment: a rule of the format that opens everything.
+BROKEN_OUT = {
+    "nftables": "accept",
+    "iptables": "-A FORWARD -j ACCEPT",
+    "cisco_asa": "access-list FTPS-lab-OUT extended permit ip any any",
+    "cisco_ios": " permit ip any any",
+    "juniper_srx": "set security policies default-policy permit-all",
+    "palo_alto": "set rulebase security rules x from any to any source any destination any action allow",
+    "fortigate": "set srcaddr all",
+    "windows": "Set-NetFirewallProfile -Enabled False",
+    "pf": "pass quick all",
+    "routeros": "/ip firewall filter add chain=forward action=accept",
+}
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN_OUT))
+def test_a_line_that_nobody_meant_is_refused_wherever_it_stands(name: str) -> None:
+    files = render_rules(name, HAND_CHECKED, ACME)
+    for file, text in files.items():
+        lines = text.split("\n")
+        for number in range(0, len(lines), 3):
+            with pytest.raises(ExchangeError, match="report it"):
+                check(name, {**files, file: "\n".join([*lines[:number], BROKEN_OUT[name], *lines[number:]])})
+
+
+@pytest.mark.parametrize("hidden", ["\u2028", "\u202e", "\x85", "\x0b", "\x00"])
+def test_a_character_that_hides_something_is_refused_in_a_comment_too(hidden: str) -> None:
+    files = render_rules("nftables", HAND_CHECKED, ACME)
+    with pytest.raises(ExchangeError, match="hides something"):
+        check("nftables", replaced(files, "nftables-customer.nft", "# For:", f"# {hidden}For:"))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_or_a_rule_that_is_missing_is_told(name: str) -> None:
+    files = render_rules(name, HAND_CHECKED, ACME)
+    for file in files:
+        if name in ("table", "aws") and len(files) > 1 and file != "aws-customer.json":
+            continue  # the same is said twice there
+        with pytest.raises(ExchangeError, match="lacks what"):
+            check(name, {other: text for other, text in files.items() if other != file})
+
+
+def test_rules_of_another_customer_are_refused() -> None:
+    other = PackCustomer("globex", sources4=("203.0.113.99/32",))
+    for name in FORMATS:
+        with pytest.raises(ExchangeError, match="customer globex"):
+            check(name, render_rules(name, HAND_CHECKED, ACME), other)
+
+
+def test_nothing_leaves_that_the_checker_refuses() -> None:
+    def empty(job: Job) -> dict[str, str]:
+        return {f"nftables-{job.side}.nft": "table inet filter {\n\tct state new accept\n}\n"}
+
+    with (
+        mock.patch.dict("ftps_exchange.packs.rules._RENDERERS", {"nftables": empty}),
+        pytest.raises(ExchangeError, match="an unknown line: 'ct state new accept'"),
+    ):
+        render_rules("nftables", HAND_CHECKED, ACME)

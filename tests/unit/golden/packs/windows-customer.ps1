@@ -1,0 +1,48 @@
+# Lets acme reach the FTPS service ftps.exchange.example, and nothing else:
+# outgoing TCP to 198.51.100.10 and 2001:db8:100::10, ports 21, 990, 50000-50099, and the answers.
+# The service never connects back.
+# For: acme (Jo Doe, jo@acme.example, +32 2 555 01 20)
+#
+# Load:  on the client itself: in an elevated PowerShell, run this file. A second run changes nothing.
+#        By group policy: enter the same values there.
+#        Windows lets out everything by default: the rule matters where outgoing connections are blocked.
+# Undo:  Remove-NetFirewallRule -Name FTPS-lab-4, FTPS-lab-6
+# FTP inspection: netsh advfirewall set global StatefulFtp disable  (the control channel is encrypted, so the
+# inspector reads no port in it). It is one switch for the whole machine, so this script leaves it alone.
+# Answers pass, because the firewall keeps state.
+# Tried: read by the parser of PowerShell and run against stand-ins of the two commands; on no real Windows.
+
+$ErrorActionPreference = 'Stop'
+$rules = @(
+    @{
+        Name = 'FTPS-lab-4'
+        Description = 'FTPS ftps.exchange.example, customer acme'
+        Direction = 'Outbound'
+        Action = 'Allow'
+        Enabled = 'True'
+        Profile = 'Any'
+        Protocol = 'TCP'
+        LocalAddress = @('10.20.0.0/16')
+        RemoteAddress = @('198.51.100.10')
+        RemotePort = @('21', '990', '50000-50099')
+    }
+    @{
+        Name = 'FTPS-lab-6'
+        Description = 'FTPS ftps.exchange.example, customer acme'
+        Direction = 'Outbound'
+        Action = 'Allow'
+        Enabled = 'True'
+        Profile = 'Any'
+        Protocol = 'TCP'
+        LocalAddress = @('2001:db8:200::/64')
+        RemoteAddress = @('2001:db8:100::10')
+        RemotePort = @('21', '990', '50000-50099')
+    }
+)
+foreach ($rule in $rules) {
+    if (Get-NetFirewallRule -Name $rule.Name -ErrorAction SilentlyContinue) {
+        Set-NetFirewallRule @rule
+    } else {
+        New-NetFirewallRule -DisplayName $rule.Name @rule | Out-Null
+    }
+}

@@ -1,0 +1,47 @@
+# Lets the customer acme in to the FTPS service ftps.exchange.example, nobody else:
+# incoming TCP to 198.51.100.10 and 2001:db8:100::10, ports 21, 990, 50000-50099, and the answers.
+# For: acme (Jo Doe, jo@acme.example, +32 2 555 01 20)
+#
+# Load:  on the server itself: in an elevated PowerShell, run this file. A second run changes nothing.
+#        By group policy: enter the same values there.
+# Undo:  Remove-NetFirewallRule -Name FTPS-lab-acme-4, FTPS-lab-acme-6
+# FTP inspection: netsh advfirewall set global StatefulFtp disable  (the control channel is encrypted, so the
+# inspector reads no port in it). It is one switch for the whole machine, so this script leaves it alone.
+# Answers pass, because the firewall keeps state.
+# Windows translates nothing here: that belongs on the firewall in front.
+# Tried: read by the parser of PowerShell and run against stand-ins of the two commands; on no real Windows.
+
+$ErrorActionPreference = 'Stop'
+$rules = @(
+    @{
+        Name = 'FTPS-lab-acme-4'
+        Description = 'FTPS ftps.exchange.example, customer acme'
+        Direction = 'Inbound'
+        Action = 'Allow'
+        Enabled = 'True'
+        Profile = 'Any'
+        Protocol = 'TCP'
+        RemoteAddress = @('203.0.113.20/32', '203.0.113.128/28')
+        LocalAddress = @('10.77.10.11')
+        LocalPort = @('21', '990', '50000-50099')
+    }
+    @{
+        Name = 'FTPS-lab-acme-6'
+        Description = 'FTPS ftps.exchange.example, customer acme'
+        Direction = 'Inbound'
+        Action = 'Allow'
+        Enabled = 'True'
+        Profile = 'Any'
+        Protocol = 'TCP'
+        RemoteAddress = @('2001:db8:200::/64')
+        LocalAddress = @('2001:db8:100::10')
+        LocalPort = @('21', '990', '50000-50099')
+    }
+)
+foreach ($rule in $rules) {
+    if (Get-NetFirewallRule -Name $rule.Name -ErrorAction SilentlyContinue) {
+        Set-NetFirewallRule @rule
+    } else {
+        New-NetFirewallRule -DisplayName $rule.Name @rule | Out-Null
+    }
+}
