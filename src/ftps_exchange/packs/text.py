@@ -49,9 +49,9 @@ def markdown(text: str) -> str:
 
 
 def csv_lines(rows: Iterable[Iterable[str]]) -> str:
-    """Rows as CSV (RFC 4180), every field quoted, none of which a spreadsheet takes for a formula."""
+    """Rows as CSV, every field quoted, none of which a spreadsheet takes for a formula."""
     out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     for row in rows:
         cells = (visible(cell) for cell in row)
         writer.writerow([f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells])
