@@ -287,6 +287,15 @@ def main() -> None:
             f"Left alone in {desired.managed_ou}, where only this project's accounts and groups belong: "
             f"{few(plan.left_alone, '; ')}"
         )
+    if plan.handed_on:
+        whose = few(
+            [f"{user.name} (of {owner} until now, of {user.customer} from now on)" for user, owner in plan.handed_on],
+            "; ",
+        )
+        module.warn(
+            f"Accounts that another customer's file declares now keep their password: {whose}. If that is not the same "
+            "customer under a new name, renew it with playbooks/rotate_password.yml -e account=NAME"
+        )
     if plan.due_for_rotation:
         ages = few([f"{user.name} of {user.customer}, {age} days" for user, age in plan.due_for_rotation], "; ")
         module.warn(

@@ -140,6 +140,8 @@ class Plan:
     deleted: list[str] = field(default_factory=list)
     without_password: list[User] = field(default_factory=list)
     due_for_rotation: list[tuple[User, int]] = field(default_factory=list)
+    # Accounts of another customer until now, and of which one
+    handed_on: list[tuple[User, str]] = field(default_factory=list)
     left_alone: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -366,6 +368,9 @@ def _user(user: User, entry: Entry | None, current: Current, settings: Settings,
         )
         return
 
+    owner = entry.text("company")
+    if owner and owner.casefold() != user.customer.casefold():
+        plan.handed_on.append((user, owner))
     set_at = entry.number("pwdLastSet") or 0
     if user.enabled and not set_at:
         plan.without_password.append(user)

@@ -132,6 +132,20 @@ def test_old_passwords_and_foreign_objects_are_warned_of(run: Runner, monkeypatc
     ]
 
 
+def test_an_account_that_becomes_another_customers_is_warned_of(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever knows its password does not change with its owner."""
+    warnings: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, text: warnings.append(text))
+    run()
+    run.directory.set("acme-up", company="globex")
+    run()
+    assert warnings == [
+        "Accounts that another customer's file declares now keep their password: acme-up (of globex until now, of acme "
+        "from now on). If that is not the same customer under a new name, renew it with playbooks/rotate_password.yml "
+        "-e account=NAME"
+    ]
+
+
 def test_a_refusal_in_the_middle_is_told_and_the_next_run_finishes(run: Runner) -> None:
     run.directory.refuse["group ftpsx-customers"] = "the server refuses"
     failed = run()
