@@ -15,6 +15,7 @@ try:
     from ftps_exchange.edge import exchange_edge_sets
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
     from ftps_exchange.permissions import exchange_permission_matrix
+    from ftps_exchange.wire import exchange_wire_text
 except ImportError as error:
     # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
     _MISSING: str | None = str(error)
@@ -29,6 +30,7 @@ _NAMES = (
     "exchange_group_names",
     "exchange_permission_matrix",
     "exchange_predicted_sids",
+    "exchange_wire_text",
 )
 
 
@@ -56,5 +58,6 @@ class FilterModule:
                 exchange_group_names,
                 exchange_permission_matrix,
                 exchange_predicted_sids,
+                exchange_wire_text,
             )
         }
