@@ -14,6 +14,8 @@ try:
     from ftps_exchange.directory import exchange_directory, exchange_group_names
     from ftps_exchange.edge import exchange_edge_sets
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
+    from ftps_exchange.iis.render import exchange_iis_application_host
+    from ftps_exchange.iis.settings import exchange_iis_settings
     from ftps_exchange.permissions import exchange_permission_matrix
     from ftps_exchange.wire import exchange_wire_text
 except ImportError as error:
@@ -28,6 +30,8 @@ _NAMES = (
     "exchange_edge_sets",
     "exchange_folders",
     "exchange_group_names",
+    "exchange_iis_application_host",
+    "exchange_iis_settings",
     "exchange_permission_matrix",
     "exchange_predicted_sids",
     "exchange_wire_text",
@@ -56,6 +60,8 @@ class FilterModule:
                 exchange_edge_sets,
                 exchange_folders,
                 exchange_group_names,
+                exchange_iis_application_host,
+                exchange_iis_settings,
                 exchange_permission_matrix,
                 exchange_predicted_sids,
                 exchange_wire_text,
