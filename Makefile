@@ -5,11 +5,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# The deployment that `make verify` checks
+# The deployment that `make verify` checks and `make packs` writes packs for
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify bench venv docs requirements clean
+.PHONY: help lab lab-down test lint unit molecule verify packs bench venv docs requirements clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -34,6 +34,9 @@ molecule: ## the molecule scenario alone (root)
 
 verify: ## the live checks against the lab; writes reports/verify.xml (root)
 	@scripts/verify
+
+packs: ## the customers' packs, in packs/: INVENTORY=inventories/x CUSTOMER=x ALL_FORMATS=1 DEADLINE=2027-03-01
+	@scripts/packs
 
 bench: ## the benchmarks
 	@scripts/bootstrap --lab

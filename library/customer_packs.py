@@ -1,0 +1,298 @@
+#!/usr/bin/python
+"""Make the packs of all customers on the control node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: customer_packs
+short_description: Firewall rules, guide, client profiles and self-test for every customer
+description:
+  - Checks the model as M(exchange_model) does, and writes a folder for each customer who may log in. All customers in
+    one call.
+  - A folder has the rules for the customer's firewall and a neutral table, a guide (C(guide.html), C(guide.md)), the
+    certificate of the authority, profiles for clients without passwords, self-tests for a POSIX shell and for
+    PowerShell, and C(pack.json) for programs. When the service changed since the pack before, C(CHANGES.md) says what
+    the customer has to do, and by when.
+  - The same input gives the same bytes. A pack whose input did not change is not made again; a file is only written
+    when it differs, in one step.
+  - The pack of a customer who may not log in at present (suspended, or every account expired) stays as it is. The pack
+    of a customer who is absent or has no file any more is taken away. Files that are not ours stay, and are told.
+options:
+  exchange:
+    description: The settings of the service, as in C(group_vars/all/exchange.yml) of the inventory.
+    type: raw
+    required: true
+  customers_dir:
+    description: Directory with one file C(<name>.yml) for each customer.
+    type: path
+    required: true
+  exchange_file:
+    description: File in which O(exchange) is written, for the lines in messages. It need not exist.
+    type: path
+  directory:
+    description: Folder for the packs. What lies in it and has no C(pack.json) of this exchange is left alone.
+    type: path
+    required: true
+  customer:
+    description: Only the pack of this customer.
+    type: str
+  formats:
+    description:
+      - Formats of rules for the customer's side, besides the table and the firewall that the customer file names.
+      - C(all) for all of them.
+    type: list
+    elements: str
+    default: []
+  provider_formats:
+    description:
+      - Formats of rules for the provider's side, in C(provider/), for an edge that is not ours. C(all) for all.
+    type: list
+    elements: str
+    default: []
+  ca_file:
+    description:
+      - Certificate of the authority that customers have to trust, in PEM form. Only certificates are taken from it.
+      - Empty for an authority that every operating system trusts.
+    type: path
+  servers:
+    description:
+      - The server's own addresses behind the edge, for the translation in O(provider_formats); at most one of a family.
+    type: list
+    elements: str
+    default: []
+  contact:
+    description: Whom customers ask.
+    type: dict
+    default: {}
+    suboptions:
+      name: {description: A person or a team., type: str}
+      email: {description: E-mail address., type: str}
+      phone: {description: Telephone number., type: str}
+  change_deadline:
+    description:
+      - Day (C(YYYY-MM-DD)) by which customers must have done what C(CHANGES.md) says. It goes into the newest change of
+        each pack, also when that was told before.
+      - Empty leaves the days as they are; a new change has none then.
+    type: str
+  when_removed:
+    description: Whether the packs of customers who are gone are removed, or moved to C(.archive) in the folder.
+    type: str
+    choices: [remove, archive]
+    default: remove
+  removal_confirmed:
+    description: Says that taking away more than the share C(removal_limit_percent) of the packs is meant.
+    type: bool
+    default: false
+  today:
+    description: Day for which dates are judged, C(YYYY-MM-DD). Now, in UTC, by default.
+    type: str
+  processes:
+    description: How many processes make packs. 0 for as many as there are processors.
+    type: int
+    default: 0
+attributes:
+  check_mode:
+    support: full
+    description: Tells what it would change.
+  diff_mode:
+    support: full
+    description: Every file that differs, up to 200 files, each up to 100,000 characters.
+notes:
+  - Runs on the control node, with the Python that runs Ansible (the package C(ftps_exchange) is installed there).
+seealso:
+  - module: exchange_model
+author: the ftps-exchange contributors
+"""
+
+EXAMPLES = r"""
+- name: Make the packs
+  customer_packs:
+    exchange: "{{ exchange }}"
+    customers_dir: "{{ inventory_dir }}/customers"
+    directory: packs
+    ca_file: "{{ certificate_ca_file }}"
+    contact: {name: Exchange desk, email: exchange@example.com}
+  delegate_to: localhost
+  run_once: true
+
+- name: One customer, with rules for every firewall
+  customer_packs:
+    exchange: "{{ exchange }}"
+    customers_dir: "{{ inventory_dir }}/customers"
+    directory: packs
+    customer: acme
+    formats: [all]
+"""
+
+RETURN = r"""
+created: &names
+  description: Customers whose pack was made for the first time (in check mode, would be).
+  returned: always
+  type: list
+  elements: str
+  sample: [acme]
+updated:
+  <<: *names
+  description: Customers whose pack changed.
+removed:
+  <<: *names
+  description: Customers whose pack was taken away, removed or archived.
+kept:
+  <<: *names
+  description: Customers who may not log in at present; their packs stayed as they are.
+unchanged:
+  description: How many packs needed nothing.
+  returned: always
+  type: int
+  sample: 2
+new_changes:
+  <<: *names
+  description: Customers who have something to change on their side since the pack before.
+edited:
+  description: Files of packs that somebody had changed or removed by hand; they are as they should be again.
+  returned: always
+  type: list
+  elements: str
+  sample: [acme/guide.md]
+foreign:
+  description: Files in packs that are not ours. They stay.
+  returned: always
+  type: list
+  elements: str
+  sample: [acme/notes.txt]
+problems:
+  description: Every pack that could not be made, with the reason. All others were made.
+  returned: failure
+  type: list
+  elements: str
+"""
+
+import datetime
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+try:
+    from ftps_exchange.errors import ExchangeError
+    from ftps_exchange.model import ModelError, check_model
+    from ftps_exchange.packs import PackContact
+    from ftps_exchange.packs.run import PacksError, Settings, Summary, make_packs
+except ImportError as error:
+    IMPORT_ERROR: str | None = str(error)
+else:
+    IMPORT_ERROR = None
+
+
+def answer(summary: Summary) -> dict[str, Any]:
+    """What the module returns about a run."""
+    results = summary.results
+    return {
+        "changed": summary.changed,
+        "created": summary.names("created"),
+        "updated": summary.names("changed"),
+        "removed": summary.names("removed") + summary.names("archived"),
+        "kept": summary.kept,
+        "unchanged": len(summary.names("unchanged")),
+        "new_changes": [result.customer for result in results if result.new_change],
+        "edited": [f"{result.customer}/{path}" for result in results for path in result.edited],
+        "foreign": [f"{result.customer}/{path}" for result in results for path in result.foreign],
+        "diff": [diff for result in results for diff in result.diffs],
+    }
+
+
+def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
+    """What a person should look at."""
+    found = []
+    if told["edited"]:
+        found.append(f"Changed by hand, and written anew: {_some(told['edited'])}. Change the inventory instead.")
+    if told["foreign"]:
+        found.append(f"Not ours, and left where it is: {_some(told['foreign'])}.")
+    if told["new_changes"] and not deadline:
+        found.append(
+            f"CHANGES.md names no day for {_some(told['new_changes'])}: run again with "
+            "customer_packs_change_deadline=YYYY-MM-DD before you hand the packs out."
+        )
+    return found
+
+
+def _some(names: list[str], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def main() -> None:
+    """Make the packs."""
+    module = AnsibleModule(
+        argument_spec={
+            "exchange": {"type": "raw", "required": True},
+            "customers_dir": {"type": "path", "required": True},
+            "exchange_file": {"type": "path"},
+            "directory": {"type": "path", "required": True},
+            "customer": {"type": "str"},
+            "formats": {"type": "list", "elements": "str", "default": []},
+            "provider_formats": {"type": "list", "elements": "str", "default": []},
+            "ca_file": {"type": "path"},
+            "servers": {"type": "list", "elements": "str", "default": []},
+            "contact": {
+                "type": "dict",
+                "default": {},
+                "options": {"name": {"type": "str"}, "email": {"type": "str"}, "phone": {"type": "str"}},
+            },
+            "change_deadline": {"type": "str"},
+            "when_removed": {"type": "str", "choices": ["remove", "archive"], "default": "remove"},
+            "removal_confirmed": {"type": "bool", "default": False},
+            "today": {"type": "str"},
+            "processes": {"type": "int", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    if IMPORT_ERROR is not None:
+        module.fail_json(
+            msg=f"The control node's Python cannot import this project's package ({IMPORT_ERROR}). "
+            "Run 'make venv' and start Ansible from .venv/bin/."
+        )
+    asked = module.params
+    # Packs are handed out: everybody may read them, whatever umask Ansible was started with.
+    os.umask(0o022)
+    try:
+        today = datetime.date.fromisoformat(asked["today"]) if asked["today"] else None
+    except ValueError:
+        module.fail_json(msg=f"today is {asked['today']!r}: write a day as YYYY-MM-DD.")
+    contact = asked["contact"] or {}
+    try:
+        model = check_model(
+            asked["exchange"], asked["customers_dir"], exchange_file=asked["exchange_file"], today=today
+        )
+        summary = make_packs(
+            model,
+            Settings(
+                directory=os.path.abspath(asked["directory"]),
+                customer=asked["customer"] or None,
+                formats=tuple(asked["formats"]),
+                provider_formats=tuple(asked["provider_formats"]),
+                ca_file=asked["ca_file"] or None,
+                servers=tuple(asked["servers"]),
+                contact=PackContact(*(contact.get(key) or None for key in ("name", "email", "phone"))),
+                deadline=asked["change_deadline"] or None,
+                when_removed=asked["when_removed"],
+                removal_confirmed=asked["removal_confirmed"],
+                today=today,
+                processes=asked["processes"],
+                check_mode=module.check_mode,
+                want_diff=module._diff,
+            ),
+        )
+    except ModelError as error:
+        module.fail_json(msg=str(error), problems=[str(problem) for problem in error.problems])
+    except PacksError as error:
+        module.fail_json(msg=str(error), problems=error.problems, **answer(error.summary))
+    except (ExchangeError, OSError) as error:
+        module.fail_json(msg=str(error), problems=[str(error)])
+    told = answer(summary)
+    for warning in warnings_of(told, asked["change_deadline"]):
+        module.warn(warning)
+    module.exit_json(**told)
+
+
+if __name__ == "__main__":
+    main()

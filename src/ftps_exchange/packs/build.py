@@ -1,0 +1,176 @@
+"""One customer's whole pack as files in memory; nothing here looks at a disk or a clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from .changes import changes_markdown, facts_of, next_changes
+from .guide import Files, blocks, guide_html, guide_markdown
+from .profiles import profiles
+from .rules import TABLE, render_rules
+from .scripts import selftest_ps1, selftest_sh
+from .subject import Subject
+
+MADE_BY: Final = "ftps-exchange customer pack"
+"""By this a pack is known as ours: nothing without it is ever changed or removed."""
+MARKER: Final = "pack.json"
+EXECUTABLE: Final = frozenset({"selftest.sh"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Choice:
+    """Which formats of rules a pack has."""
+
+    customer: tuple[str, ...]
+    """For the customer's side, besides the table and the firewall that the customer file names."""
+    provider: tuple[str, ...]
+    """For the provider's side: for an edge that is not ours."""
+
+    def for_customer(self, firewall: str | None) -> tuple[str, ...]:
+        """The formats of the customer's side, each once."""
+        return tuple(sorted({*self.customer, *([firewall] if firewall else [])}))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pack:
+    """The files of a pack by path, ``pack.json`` last, and whether it tells a change that the one before did not."""
+
+    files: dict[str, bytes]
+    version: str
+    new_change: bool
+
+
+def build_pack(
+    subject: Subject, choice: Choice, inputs: str, previous: Mapping[str, Any] | None, deadline: str | None
+) -> Pack:
+    """Everything of one pack. ``previous`` is the ``pack.json`` of the one before."""
+    formats = choice.for_customer(subject.customer.firewall)
+    rules, provider_rules = _rules(subject, formats, choice.provider)
+    facts = facts_of(subject)
+    changes, new_change = next_changes(previous, facts, deadline)
+    clients = {f"clients/{name}": text for name, text in profiles(subject).items()}
+    texts = {
+        **rules,
+        **provider_rules,
+        **clients,
+        "selftest.sh": selftest_sh(subject),
+        "selftest.ps1": selftest_ps1(subject),
+    }
+    if subject.offer.authorities.pem:
+        texts["ca.pem"] = subject.offer.authorities.pem
+    if changes:
+        texts["CHANGES.md"] = changes_markdown(subject, changes, _named(rules, subject.customer.firewall))
+    content = tuple(blocks(subject, Files(_named(rules, subject.customer.firewall), tuple(clients), bool(changes))))
+    texts["guide.html"] = guide_html(subject, content)
+    texts["guide.md"] = guide_markdown(subject, content)
+    files = {path: texts[path].encode() for path in sorted(texts)}
+    sums = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
+    whole = digest(f"{path} {sums[path]}".encode() for path in sums)
+    files[MARKER] = _marker(subject, formats, choice.provider, facts, changes, sums, whole, inputs)
+    return Pack(files, whole, new_change)
+
+
+def _rules(
+    subject: Subject, customer_formats: Sequence[str], provider_formats: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The files of both sides."""
+    found: dict[str, dict[str, str]] = {"rules": {}, "provider": {}}
+    for name in sorted({*customer_formats, *provider_formats}):
+        for file, text in render_rules(name, subject.service, subject.customer).items():
+            folder, wanted = (
+                ("provider", provider_formats) if _side(file) == "provider" else ("rules", customer_formats)
+            )
+            if name in wanted:
+                found[folder][f"{folder}/{file}"] = text
+    # The table says both sides; where our server stands behind our own firewall is nobody's business there.
+    outside = dataclasses.replace(subject.service, inside4=None, inside6=None)
+    for file, text in render_rules(TABLE, outside, subject.customer).items():
+        found["rules"][f"rules/{file}"] = text
+    return found["rules"], found["provider"]
+
+
+def _side(file: str) -> str:
+    """``aws-customer-network-firewall.json`` is the customer's; the table has no side in its name."""
+    return file.partition("-")[2].replace(".", "-").partition("-")[0]
+
+
+def _named(rules: Iterable[str], firewall: str | None) -> tuple[str, ...]:
+    """The files that a customer reads first: of the own firewall, and the table."""
+    own = [path for path in rules if firewall and _format_of(path) == firewall]
+    return (*own, *(path for path in rules if path.startswith("rules/firewall.")))
+
+
+_PREFIXES: Final = {"ip6tables": "iptables"}
+
+
+def _format_of(path: str) -> str:
+    name = path.removeprefix("rules/").split("-", 1)[0]
+    return _PREFIXES.get(name, name)
+
+
+def _marker(
+    subject: Subject,
+    formats: Sequence[str],
+    provider: Sequence[str],
+    facts: Mapping[str, Any],
+    changes: Sequence[Mapping[str, Any]],
+    sums: Mapping[str, str],
+    whole: str,
+    inputs: str,
+) -> bytes:
+    customer = subject.customer
+    content = {
+        "made_by": MADE_BY,
+        "schema": 1,
+        "exchange": subject.service.name,
+        "customer": customer.name,
+        "version": whole,
+        "facts": facts,
+        "authorities": [dataclasses.asdict(one) for one in subject.offer.authorities.certificates],
+        "sources": list(subject.sources),
+        "inside_networks": list(subject.clients) if subject.clients != subject.sources else [],
+        "firewall": customer.firewall,
+        "rule_formats": list(formats),
+        "provider_rule_formats": list(provider),
+        "accounts": [
+            {"name": one.name, "access": one.access, "expires": one.expires, "enabled": one.enabled}
+            for one in customer.accounts
+        ],
+        "shares": [
+            {"path": f"/shared/{share.name}", "access": share.access, "description": share.description}
+            for share in customer.shares
+        ],
+        "changes": list(changes),
+        "files": dict(sums),
+        "inputs": inputs,
+    }
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def digest(parts: Iterable[bytes]) -> str:
+    """SHA-256 over parts that cannot run into each other."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        hashed.update(len(part).to_bytes(8, "big") + part)
+    return hashed.hexdigest()
+
+
+@cache
+def program() -> bytes:
+    """What the packs are made by: another version of it may make other files from the same customer."""
+    package = Path(__file__).parent
+    sources = sorted(path for path in package.rglob("*") if path.suffix in {".py", ".sh", ".ps1", ".css"})
+    parts = [path.relative_to(package).as_posix().encode() + b"\n" + path.read_bytes() for path in sources]
+    for name in ("aerleon", "ftps-exchange"):
+        try:
+            parts.append(f"{name} {version(name)}".encode())
+        except PackageNotFoundError:
+            parts.append(f"{name} unknown".encode())
+    return digest(parts).encode()

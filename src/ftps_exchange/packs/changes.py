@@ -1,0 +1,174 @@
+"""What a customer has to change when the service did: kept in ``pack.json``, printed as ``CHANGES.md``.
+
+A change is what differs between the facts of the previous pack and those of this one. It stays in the list, with the
+day by which it has to be done, so a customer who skipped a pack still reads all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from .document import Block, Bullets, Code, Heading, Inline, Paragraph, Strong, Table, markdown_of
+from .subject import Subject
+
+type Facts = dict[str, Any]
+type Change = dict[str, Any]
+"""``{"before": facts, "after": facts, "deadline": "YYYY-MM-DD" or None}``: only the keys that differ."""
+
+LONGEST_HISTORY: Final = 10
+
+
+def facts_of(subject: Subject) -> Facts:
+    """What a customer has entered somewhere, and has to enter anew when it changes."""
+    service, used = subject.service, subject.families
+    return {
+        "fqdn": service.fqdn,
+        "public_ip4": service.public4 if 4 in used else None,
+        "public_ip6": service.public6 if 6 in used else None,
+        "explicit_port": service.explicit_port,
+        "implicit_port": service.implicit_port,
+        "passive_ports": list(service.passive),
+        "tls_minimum_version": service.tls_minimum_version,
+        "authority_sha256": [authority.fingerprint for authority in subject.offer.authorities.certificates],
+    }
+
+
+def next_changes(previous: Mapping[str, Any] | None, facts: Facts, deadline: str | None) -> tuple[list[Change], bool]:
+    """The list for the new pack, newest first, and whether there is a new change in it."""
+    if previous is None:
+        return [], False
+    before: Facts = previous["facts"]
+    changes = [dict(change) for change in previous["changes"]]
+    keys = [key for key in facts if before.get(key) != facts[key]]
+    if keys:
+        new = {
+            "before": {key: before.get(key) for key in keys},
+            "after": {key: facts[key] for key in keys},
+            "deadline": deadline,
+        }
+        return [new, *changes][:LONGEST_HISTORY], True
+    if changes and deadline is not None:
+        # Nothing new, but another day for what was told last
+        changes[0]["deadline"] = deadline
+    return changes, False
+
+
+def changes_markdown(subject: Subject, changes: Sequence[Change], rules: Sequence[str]) -> str:
+    """CHANGES.md"""
+    blocks: list[Block] = [
+        Paragraph(
+            (
+                "What changed at the FTPS service ",
+                Code(subject.fqdn),
+                " for ",
+                Code(subject.name),
+                ", newest first. The other files of this pack say how it is after all of it.",
+            )
+        )
+    ]
+    for number, change in enumerate(changes):
+        deadline = change["deadline"]
+        day = f"by {deadline}" if deadline else "day not set yet: ask us"
+        blocks.append(Heading(f"{'Newest change' if number == 0 else 'Before that'}: {day}"))
+        before, after = change["before"], change["after"]
+        blocks.append(
+            Table(
+                ("What", "Was", "Is"),
+                tuple((_NAMES[key], _shown(before[key]), _shown(after[key])) for key in after),
+            )
+        )
+        blocks.append(Bullets(tuple(_tasks(before, after, deadline, rules)), numbered=True))
+    return "\n\n".join(["# Changes", *map(markdown_of, blocks)]) + "\n"
+
+
+_NAMES: Final = {
+    "fqdn": "Name of the server",
+    "public_ip4": "Address (IPv4)",
+    "public_ip6": "Address (IPv6)",
+    "explicit_port": "Port",
+    "implicit_port": "Port for implicit TLS",
+    "passive_ports": "Data ports",
+    "tls_minimum_version": "Oldest TLS version",
+    "authority_sha256": "Authority (SHA-256)",
+}
+
+
+def _shown(value: object) -> Inline:
+    if value is None or value == []:
+        return "none"
+    if isinstance(value, list):
+        return Code(" ".join(map(str, value)) if isinstance(value[0], str) else "-".join(map(str, value)))
+    return Code(str(value))
+
+
+def _tasks(before: Facts, after: Facts, deadline: str | None, rules: Sequence[str]) -> Iterator[Inline]:
+    by = f"By {deadline}: " if deadline else "Before the change: "
+    then = f"After {deadline}: " if deadline else "After the change: "
+    network = {"public_ip4", "public_ip6", "explicit_port", "implicit_port", "passive_ports"} & after.keys()
+    for key in ("public_ip4", "public_ip6"):
+        if key in after:
+            if after[key]:
+                yield Strong(by), "allow ", Code(after[key]), " outwards in addition, on all ports of the service."
+            if before[key]:
+                yield Strong(then), "remove ", Code(before[key]), " from your rules."
+    for key in ("explicit_port", "implicit_port"):
+        if key in after:
+            if after[key]:
+                yield Strong(by), f"open TCP {after[key]} in addition, and set it in your clients."
+            if before[key]:
+                yield Strong(then), f"close TCP {before[key]}."
+    if "passive_ports" in after:
+        old, new = tuple(before["passive_ports"]), tuple(after["passive_ports"])
+        for first, last in _without(new, old):
+            yield Strong(by), f"open TCP {_range(first, last)} in addition."
+        for first, last in _without(old, new):
+            yield Strong(then), f"close TCP {_range(first, last)}."
+    if network:
+        yield (
+            "All of this stands in ",
+            *_files(rules),
+            " of this pack: load it on the day, in place of the earlier one.",
+        )
+    if "fqdn" in after:
+        yield (
+            Strong(by),
+            "enter the name ",
+            Code(after["fqdn"]),
+            " in your clients; the certificate is for this name from then on.",
+        )
+    if "authority_sha256" in after:
+        if after["authority_sha256"]:
+            yield (
+                Strong(by),
+                "install the new ",
+                Code("ca.pem"),
+                " wherever the old one is, beside it. Compare the fingerprint with us by telephone.",
+            )
+        if before["authority_sha256"]:
+            yield Strong(then), "remove the earlier authority."
+    if "tls_minimum_version" in after:
+        yield Strong(by), f"see that your clients know TLS {after['tls_minimum_version']} or newer."
+    yield ("Run the self-test after each step.",)
+
+
+def _files(rules: Sequence[str]) -> Iterator[Code | str]:
+    for number, name in enumerate(rules):
+        if number:
+            yield ", "
+        yield Code(name)
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def _without(one: tuple[int, ...], other: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """The parts of a range that another does not have."""
+    if one[0] > other[1] or one[1] < other[0]:
+        yield one[0], one[1]
+        return
+    if one[0] < other[0]:
+        yield one[0], other[0] - 1
+    if one[1] > other[1]:
+        yield other[1] + 1, one[1]

@@ -1,0 +1,399 @@
+<#
+.SYNOPSIS
+Tries the way from this machine to the service, step by step.
+
+.DESCRIPTION
+At the first step that fails it says what is wrong and which side has to mend it. It changes nothing but one small file
+of its own in your folder on the server, which it removes again. Run it while no transfer of yours is running:
+
+    powershell -NoProfile -ExecutionPolicy Bypass -File selftest.ps1
+
+Needs Windows PowerShell 5.1 or PowerShell 7. Login and transfer are made with curl.exe, which Windows has since version
+1803. Exit codes:
+
+@CODES@
+
+.PARAMETER NoLogin
+Only what needs no password: name, ports, TLS, certificate.
+.PARAMETER Account
+Another account than the first that may write.
+.PARAMETER NoImplicit
+Leave the port for implicit TLS out.
+.PARAMETER Ca
+Another authority than the file ca.pem beside this script.
+.PARAMETER PasswordStdin
+Read the password from standard input instead of asking for it (for automatic tests).
+#>
+[CmdletBinding()]
+param(
+    [switch] $NoLogin,
+    [string] $Account = '',
+    [switch] $NoImplicit,
+    [string] $Ca = '',
+    [switch] $PasswordStdin
+)
+
+Set-StrictMode -Version 2.0
+$ErrorActionPreference = 'Stop'
+
+@FACTS@
+
+$work = $null
+
+function Write-Row([string] $Step, [string] $Result, [string] $Seen) {
+    [Console]::Out.WriteLine(('  {0,-14} {1,-5} {2}' -f $Step, $Result, $Seen))
+}
+
+# The verdict, and the end
+function Stop-Here([int] $Code, [string] $Step, [string] $Seen) {
+    Write-Row $Step 'FAIL' $Seen
+    $cause = $causes[$Code]
+    [Console]::Out.WriteLine('')
+    [Console]::Out.WriteLine('What it means:    ' + $cause[0])
+    [Console]::Out.WriteLine('Who mends it:     ' + $cause[1])
+    [Console]::Out.WriteLine('What to do:       ' + $cause[2])
+    [Console]::Out.WriteLine('Exit code:        ' + $Code)
+    if ($script:work) { Remove-Item -LiteralPath $script:work -Recurse -Force -ErrorAction SilentlyContinue }
+    exit $Code
+}
+
+function Read-Authority([string] $Path) {
+    $found = @()
+    $text = [IO.File]::ReadAllText($Path)
+    foreach ($match in [regex]::Matches($text, '-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----')) {
+        $bytes = [Convert]::FromBase64String(($match.Groups[1].Value -replace '\s', ''))
+        $found += New-Object Security.Cryptography.X509Certificates.X509Certificate2 (, $bytes)
+    }
+    return $found
+}
+
+$here = $PSScriptRoot
+if (-not $Ca -and $hasCa) { $Ca = Join-Path $here 'ca.pem' }
+$authority = @()
+if ($Ca) {
+    if (-not (Test-Path -LiteralPath $Ca)) { Stop-Here 3 'start' "cannot read the authority's file $Ca" }
+    $authority = @(Read-Authority $Ca)
+    if ($authority.Count -eq 0) { Stop-Here 3 'start' "no certificate in $Ca" }
+}
+if ($NoImplicit) { $implicit = 0 }
+if (-not $Account) { $Account = $firstAccount }
+
+[Console]::Out.WriteLine(('Way of {0} to {1} ({2} UTC)' -f $customer, $fqdn, [DateTime]::UtcNow.ToString('yyyy-MM-dd HH:mm')))
+[Console]::Out.WriteLine('')
+
+# ---- name -----------------------------------------------------------------------------------------------------------
+try { $seen = @([Net.Dns]::GetHostAddresses($fqdn) | ForEach-Object { $_.ToString() }) } catch { $seen = @() }
+if ($seen.Count -eq 0) { Stop-Here 10 'name' "no address for $fqdn" }
+$resolved = @($addresses | Where-Object { $seen -contains $_ })
+if ($resolved.Count -eq 0) { Stop-Here 11 'name' ("$fqdn is " + ($seen -join ' ')) }
+Write-Row 'name' 'ok' ("$fqdn is " + ($resolved -join ' '))
+
+# ---- ports ----------------------------------------------------------------------------------------------------------
+# What TCP connections meet: open, refused, silent, unreachable, barred
+function Test-Ports([string] $Address, [int[]] $Ports) {
+    $ip = [Net.IPAddress]::Parse($Address)
+    $tries = @(foreach ($number in $Ports) {
+            $client = New-Object Net.Sockets.TcpClient ($ip.AddressFamily)
+            try { $task = $client.ConnectAsync($ip, $number) } catch { $task = $null }
+            , @($client, $task)
+        })
+    $until = [DateTime]::UtcNow.AddSeconds(4)
+    $results = @(foreach ($try in $tries) {
+            $task = $try[1]
+            $state = 'barred'
+            if ($null -ne $task) {
+                $left = [int] [Math]::Max(0, ($until - [DateTime]::UtcNow).TotalMilliseconds)
+                $failure = $null
+                $ended = $false
+                try { $ended = $task.Wait($left) } catch { $ended = $true; $failure = $_.Exception.GetBaseException() }
+                if (-not $ended) { $state = 'silent' }
+                elseif ($null -eq $failure) { $state = 'open' }
+                elseif ($failure -is [Net.Sockets.SocketException]) {
+                    switch ($failure.SocketErrorCode.ToString()) {
+                        'ConnectionRefused' { $state = 'refused' }
+                        'ConnectionReset' { $state = 'refused' }
+                        'NetworkUnreachable' { $state = 'unreachable' }
+                        'AddressNotAvailable' { $state = 'unreachable' }
+                        'AddressFamilyNotSupported' { $state = 'unreachable' }
+                        'TimedOut' { $state = 'silent' }
+                    }
+                }
+            }
+            $try[0].Close()
+            $state
+        })
+    return , $results
+}
+
+$points = [Math]::Min(8, $lastPort - $firstPort)
+$dataPorts = @($firstPort)
+for ($point = 1; $point -le $points; $point++) {
+    $dataPorts += $firstPort + [int] [Math]::Floor(($lastPort - $firstPort) * $point / $points)
+}
+
+$usable = @()
+foreach ($address in $resolved) {
+    $wanted = @($port)
+    if ($implicit) { $wanted += $implicit }
+    $wanted += $dataPorts
+    $states = Test-Ports $address $wanted
+    $control = $states[0]
+    $second = ''
+    if ($implicit) { $second = $states[1] }
+    $data = @($states[($wanted.Count - $dataPorts.Count)..($wanted.Count - 1)])
+    $answered = @($states | Where-Object { $_ -eq 'open' -or $_ -eq 'refused' }).Count
+    $quiet = @(for ($i = 0; $i -lt $dataPorts.Count; $i++) {
+            if ($data[$i] -ne 'open' -and $data[$i] -ne 'refused') { $dataPorts[$i] }
+        })
+    if ($control -eq 'unreachable' -and @($states | Where-Object { $_ -ne 'unreachable' }).Count -eq 0) {
+        Write-Row $address '-' 'this machine has no way to the outside in this family'
+        continue
+    }
+    if ($control -ne 'open') {
+        if ($answered -eq 0) {
+            if (@($states | Where-Object { $_ -eq 'barred' }).Count -gt 0) {
+                Stop-Here 20 'ports' "${address}: a device near you says that nothing may pass"
+            }
+            Stop-Here 20 'ports' "${address}: TCP $($wanted -join ' ') are silent"
+        }
+        if ($control -eq 'refused' -and @($data | Where-Object { $_ -eq 'refused' }).Count -gt 0) {
+            Stop-Here 22 "TCP $port" "$address refuses"
+        }
+        Stop-Here 21 "TCP $port" "${address}: $control, while $answered other ports answer"
+    }
+    Write-Row "TCP $port" 'ok' $address
+    if ($implicit) {
+        if ($second -ne 'open') { Stop-Here 23 "TCP $implicit" "${address}: $second" }
+        Write-Row "TCP $implicit" 'ok' $address
+    }
+    if ($quiet.Count -gt 0) {
+        if ($quiet.Count -lt $dataPorts.Count) {
+            Stop-Here 61 'data ports' "${address}: silent at $($quiet -join ' '); the others that were tried answer"
+        }
+        if ($idlePortsAnswer) { Stop-Here 60 'data ports' "${address}: none of $($quiet -join ' ') answers" }
+        Write-Row 'data ports' '-' "${address}: idle ones do not answer there; tried with the login"
+    }
+    else { Write-Row 'data ports' 'ok' "${address}: $firstPort-$lastPort, tried: $($dataPorts -join ' ')" }
+    $usable += $address
+}
+if ($usable.Count -eq 0) { Stop-Here 20 'ports' 'this machine reaches no address of the service' }
+
+# ---- TLS and certificate --------------------------------------------------------------------------------------------
+function Read-Reply($Stream) {
+    $line = ''
+    while ($true) {
+        $byte = $Stream.ReadByte()
+        if ($byte -lt 0) { return $line }
+        if ($byte -eq 10) {
+            if ($line -match '^\d{3} ') { return $line }
+            $line = ''
+        }
+        elseif ($byte -ne 13) { $line += [char] $byte }
+    }
+}
+
+function Test-Certificate([string] $Address) {
+    $ip = [Net.IPAddress]::Parse($Address)
+    $client = New-Object Net.Sockets.TcpClient ($ip.AddressFamily)
+    $script:flaws = [Net.Security.SslPolicyErrors]::None
+    $script:sent = @()
+    try {
+        $client.Connect($ip, $port)
+        $client.ReceiveTimeout = 15000
+        $client.SendTimeout = 15000
+        $stream = $client.GetStream()
+        $greeting = Read-Reply $stream
+        if ($greeting -notmatch '^220') { throw "instead of a greeting: $greeting" }
+        $command = [Text.Encoding]::ASCII.GetBytes("AUTH TLS`r`n")
+        $stream.Write($command, 0, $command.Length)
+        $answer = Read-Reply $stream
+        if ($answer -notmatch '^234') { throw "AUTH TLS is answered by: $answer" }
+        $look = [Net.Security.RemoteCertificateValidationCallback] {
+            param($from, $certificate, $chain, $problems)
+            $script:flaws = $problems
+            foreach ($one in $chain.ChainPolicy.ExtraStore) { $script:sent += $one }
+            foreach ($one in $chain.ChainElements) { $script:sent += $one.Certificate }
+            return $true
+        }
+        $tls = New-Object Net.Security.SslStream ($stream, $false, $look)
+        $tls.AuthenticateAsClient($fqdn)
+        $leaf = New-Object Security.Cryptography.X509Certificates.X509Certificate2 ($tls.RemoteCertificate)
+        $tls.Close()
+    }
+    catch { Stop-Here 30 'TLS' "${Address}: $($_.Exception.GetBaseException().Message)" }
+    finally { $client.Close() }
+
+    if (($flaws -band [Net.Security.SslPolicyErrors]::RemoteCertificateNameMismatch) -ne 0) {
+        Stop-Here 41 'certificate' "$Address shows one for $($leaf.Subject)"
+    }
+    $now = [DateTime]::Now
+    if ($now -lt $leaf.NotBefore -or $now -gt $leaf.NotAfter) {
+        Stop-Here 42 'certificate' "${Address}: valid from $($leaf.NotBefore) to $($leaf.NotAfter)"
+    }
+    if ($authority.Count -eq 0) {
+        if ($flaws -ne [Net.Security.SslPolicyErrors]::None) {
+            Stop-Here 40 'certificate' "${Address}: signed by $($leaf.Issuer)"
+        }
+    }
+    else {
+        # The chain has to end in an authority of the pack, whatever this machine trusts besides
+        $path = New-Object Security.Cryptography.X509Certificates.X509Chain
+        $path.ChainPolicy.RevocationMode = [Security.Cryptography.X509Certificates.X509RevocationMode]::NoCheck
+        $path.ChainPolicy.VerificationFlags =
+        [Security.Cryptography.X509Certificates.X509VerificationFlags]::AllowUnknownCertificateAuthority
+        foreach ($one in @($sent) + @($authority)) { [void] $path.ChainPolicy.ExtraStore.Add($one) }
+        $whole = $path.Build($leaf)
+        $ours = @($path.ChainElements | Where-Object {
+                $element = $_.Certificate
+                @($authority | Where-Object { $_.Thumbprint -eq $element.Thumbprint }).Count -gt 0
+            })
+        if (-not $whole -or $ours.Count -eq 0) { Stop-Here 40 'certificate' "${Address}: signed by $($leaf.Issuer)" }
+    }
+    Write-Row 'TLS' 'ok' "${Address}: certificate for $fqdn, signed by $($leaf.Issuer)"
+}
+
+foreach ($address in $usable) { Test-Certificate $address }
+
+if ($NoLogin) {
+    [Console]::Out.WriteLine('')
+    [Console]::Out.WriteLine('Name, ports and TLS work. Login and transfer were not tried (-NoLogin).')
+    exit 0
+}
+
+# ---- login ----------------------------------------------------------------------------------------------------------
+$curl = @(Get-Command -Name 'curl.exe', 'curl' -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1)
+if ($curl.Count -eq 0) { Stop-Here 3 'start' 'curl.exe is not installed' }
+$curl = $curl[0].Path
+
+if ($PasswordStdin) {
+    $reader = New-Object IO.StreamReader ([Console]::OpenStandardInput(), (New-Object Text.UTF8Encoding $false))
+    $password = $reader.ReadLine()
+}
+else {
+    $secret = Read-Host -Prompt "  Password of $Account" -AsSecureString
+    $pointer = [Runtime.InteropServices.Marshal]::SecureStringToBSTR($secret)
+    try { $password = [Runtime.InteropServices.Marshal]::PtrToStringBSTR($pointer) }
+    finally { [Runtime.InteropServices.Marshal]::ZeroFreeBSTR($pointer) }
+}
+if (-not $password) { Stop-Here 3 'login' 'no password' }
+
+$work = Join-Path ([IO.Path]::GetTempPath()) ('ftps-selftest-' + [Guid]::NewGuid().ToString('N'))
+[void] (New-Item -ItemType Directory -Path $work)
+
+# One curl. The password goes in through its standard input, never as an argument.
+function Invoke-Session([string[]] $Options) {
+    $all = @('-q', '-s', '-S', '-v', '--noproxy', '*', '--ssl-reqd', '--ssl-no-revoke', '--connect-timeout', '15',
+        '--speed-time', '30', '--speed-limit', '1', '--max-time', '300', '-K', '-')
+    if ($Ca) { $all += @('--cacert', $Ca) }
+    $all += $Options
+    $start = New-Object Diagnostics.ProcessStartInfo
+    $start.FileName = $curl
+    $start.Arguments = ($all | ForEach-Object { '"' + ($_ -replace '(\\*)"', '$1$1\"' -replace '(\\+)$', '$1$1') + '"' }) -join ' '
+    $start.UseShellExecute = $false
+    $start.RedirectStandardInput = $true
+    $start.RedirectStandardOutput = $true
+    $start.RedirectStandardError = $true
+    $process = [Diagnostics.Process]::Start($start)
+    $output = $process.StandardOutput.ReadToEndAsync()
+    $errors = $process.StandardError.ReadToEndAsync()
+    $quoted = ($Account + ':' + $password) -replace '(["\\])', '\$1'
+    $bytes = [Text.Encoding]::UTF8.GetBytes("user = `"$quoted`"`n")
+    $process.StandardInput.BaseStream.Write($bytes, 0, $bytes.Length)
+    $process.StandardInput.Close()
+    $process.WaitForExit()
+    [void] $output.Result
+    $script:code = $process.ExitCode
+    $script:trace = @($errors.Result -split "`r?`n" | Where-Object { $_ -notlike '> PASS*' })
+}
+
+function Get-Reply([string] $Pattern) {
+    $found = @($trace | Where-Object { $_ -match "^< $Pattern" })
+    if ($found.Count -eq 0) { return '' }
+    return $found[-1].Substring(2)
+}
+
+# Why the last session failed
+function Stop-Session([string] $Step, [int] $Otherwise) {
+    $told = (@($trace | Where-Object { $_ -match '^curl: \(\d+\) ' }) + @(''))[0] -replace '^curl: \(\d+\) ', ''
+    if ($code -eq 60) { Stop-Here 40 'certificate' $told }
+    if ($code -eq 77) { Stop-Here 3 'certificate' $told }
+    if ($code -eq 35 -or $code -eq 64) { Stop-Here 30 'TLS' $told }
+    if (Get-Reply '421') { Stop-Here 51 'login' (Get-Reply '421') }
+    if ($code -eq 67) { Stop-Here 50 'login' "${Account}: $(Get-Reply '530')" }
+    if (Get-Reply '(425|522)') { Stop-Here 71 'data ports' (Get-Reply '(425|522)') }
+    if ((Get-Reply '22[79]') -and -not (Get-Reply '(226|55[03])') -and (7, 13, 14, 28) -contains $code) {
+        Stop-Here 60 'data ports' $told
+    }
+    if (-not (Get-Reply '230')) { Stop-Here 30 'TLS' $told }
+    Stop-Here $Otherwise $Step "$(Get-Reply '[45]') $told"
+}
+
+# The ports and the address that the server announced
+function Get-Announced([string] $Address) {
+    $found = @()
+    foreach ($line in $trace) {
+        if ($line -match '^< 229.*\(\|\|\|(\d+)\|\)') { $found += [int] $Matches[1] }
+        elseif ($line -match '^< 227[^0-9]*(\d+),(\d+),(\d+),(\d+),(\d+),(\d+)') {
+            $announced = ($Matches[1], $Matches[2], $Matches[3], $Matches[4]) -join '.'
+            if ($announced -ne $Address) { Stop-Here 70 'data ports' "PASV announces $announced instead of $Address" }
+            $found += [int] $Matches[5] * 256 + [int] $Matches[6]
+        }
+    }
+    foreach ($number in $found) {
+        if ($number -lt $firstPort -or $number -gt $lastPort) { Stop-Here 70 'data ports' "$Address announces port $number" }
+    }
+    return , $found
+}
+
+$url = "ftp://${fqdn}:$port/"
+$listing = Join-Path $work 'listing'
+$loggedIn = $false
+foreach ($address in $usable) {
+    $family = if ($address.Contains(':')) { '-6' } else { '-4' }
+    # Three times in one session: three data ports
+    Invoke-Session @($family, '--list-only', '-o', $listing, $url, '-o', $listing, $url, '-o', $listing, $url)
+    if ($code -ne 0) { Stop-Session 'login' 80 }
+    if (-not $loggedIn) { Write-Row 'login' 'ok' $Account }
+    $loggedIn = $true
+    Write-Row 'EPSV' 'ok' "${address}: ports $((Get-Announced $address) -join ' ')"
+    if ($family -eq '-4') {
+        Invoke-Session @('-4', '--disable-epsv', '--list-only', '-o', $listing, $url)
+        if ($code -ne 0) { Stop-Session 'data ports' 80 }
+        Write-Row 'PASV' 'ok' "${address}: ports $((Get-Announced $address) -join ' ')"
+    }
+}
+
+# ---- transfer -------------------------------------------------------------------------------------------------------
+function Write-End([string] $Text) {
+    [Console]::Out.WriteLine('')
+    [Console]::Out.WriteLine($Text)
+    Remove-Item -LiteralPath $work -Recurse -Force -ErrorAction SilentlyContinue
+}
+
+$access = ''
+if ($accounts.ContainsKey($Account)) { $access = $accounts[$Account] }
+if ($access -eq 'read') {
+    Write-Row 'transfer' '-' "$Account only reads: nothing is uploaded (run it once more with an account that writes)"
+    Write-End 'Everything works that this account may do.'
+    exit 0
+}
+$file = 'selftest-' + [DateTime]::UtcNow.ToString('yyyyMMddHHmmss') + '-' + $PID + '.txt'
+$sent = Join-Path $work 'sent'
+$received = Join-Path $work 'received'
+$content = "Self-test of $customer, may be removed.`n" + ([Guid]::NewGuid().ToString() + "`n") * 400
+[IO.File]::WriteAllText($sent, $content)
+foreach ($address in $usable) {
+    $family = if ($address.Contains(':')) { '-6' } else { '-4' }
+    Invoke-Session @($family, '-T', $sent, ($url + $file))
+    if ($code -ne 0) { Stop-Session 'upload' 80 }
+    Invoke-Session @($family, '-o', $received, '-Q', "-DELE $file", ($url + $file))
+    if (-not (Test-Path -LiteralPath $received)) { Stop-Session 'download' 81 }
+    if ((Get-FileHash -LiteralPath $sent).Hash -ne (Get-FileHash -LiteralPath $received).Hash) {
+        Stop-Here 81 'download' 'it differs from what was sent'
+    }
+    if (-not (Get-Reply '250')) { Stop-Here 82 'clean up' "${file}: $(Get-Reply '55')" }
+    Remove-Item -LiteralPath $received
+    Write-Row 'transfer' 'ok' "${address}: sent, fetched, equal, removed ($($content.Length) bytes)"
+}
+Write-End 'Everything works.'
+exit 0

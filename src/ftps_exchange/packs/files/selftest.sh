@@ -1,0 +1,369 @@
+#!/bin/sh
+# Tries the way from this machine to the service, step by step. At the first step that fails it says what is wrong and
+# which side has to mend it. It changes nothing but one small file of its own in your folder on the server, which it
+# removes again. Run it while no transfer of yours is running.
+#
+#   sh selftest.sh                    everything; asks for the password on the terminal
+#   sh selftest.sh --no-login         what needs no password: name, ports, TLS, certificate
+#   sh selftest.sh --account NAME     with another account than the first that may write
+#   sh selftest.sh --no-implicit      leave the port for implicit TLS out
+#   sh selftest.sh --ca FILE          another authority than the file ca.pem beside this script
+#   sh selftest.sh --password-stdin   read the password from standard input instead (for automatic tests)
+#
+# Needs a POSIX shell and curl; with openssl it can say more about the certificate. Exit codes:
+#
+@CODES@
+set -u
+LC_ALL=C
+export LC_ALL
+
+@FACTS@
+
+login=yes account='' ca='' from_stdin=no password=''
+usage() { sed -n '2,/^# Exit codes/s/^# \{0,1\}//p' "$0" | sed '$d'; }
+
+while [ $# -gt 0 ]; do
+    case $1 in
+        --no-login) login=no ;;
+        --no-implicit) implicit= ;;
+        --password-stdin) from_stdin=yes ;;
+        --account | --ca)
+            [ $# -gt 1 ] || { usage >&2; exit 2; }
+            if [ "$1" = --ca ]; then ca=$2; else account=$2; fi
+            shift ;;
+        --help) usage; exit 0 ;;
+        *) usage >&2; exit 2 ;;
+    esac
+    shift
+done
+
+umask 077
+work=$(mktemp -d "${TMPDIR:-/tmp}/ftps-selftest.XXXXXX") || exit 3
+echo_off=no left_behind='' family=''
+finish() {
+    status=$?
+    trap - EXIT INT TERM HUP
+    if [ "$echo_off" = yes ]; then stty echo </dev/tty; fi
+    rm -rf "$work"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+
+row() { printf '  %-14s %-5s %s\n' "$1" "$2" "$3"; }
+
+# fail CODE STEP WHAT-WAS-SEEN: the verdict, and the end
+fail() {
+    row "$2" FAIL "$3"
+    if [ -n "$left_behind" ]; then session remove "-$family" --list-only -Q "-DELE $left_behind" "ftp://$fqdn:$port/"; fi
+    explain "$1"
+    printf '\nWhat it means:    %s\nWho mends it:     %s\nWhat to do:       %s\nExit code:        %s\n' \
+        "$meaning" "$who" "$remedy" "$1"
+    exit "$1"
+}
+
+command -v curl >/dev/null 2>&1 || fail 3 start "curl is not installed"
+here=$(dirname "$0")
+if [ -z "$ca" ] && [ "$has_ca" = yes ]; then ca=$here/ca.pem; fi
+if [ -n "$ca" ] && [ ! -r "$ca" ]; then fail 3 start "cannot read the authority's file $ca"; fi
+if [ -z "$account" ]; then account=$first_account; fi
+
+printf 'Way of %s to %s (%s)\n\n' "$customer" "$fqdn" "$(date -u '+%Y-%m-%d %H:%M UTC')"
+
+in_url() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf '%s' "$1" ;; esac; }
+
+# What a TCP connection meets, into a file: open, refused, silent, barred (something near says that it may not pass)
+probe() {
+    curl -q -s -v -o /dev/null --noproxy '*' --connect-timeout 4 --max-time 5 -w 'time %{time_connect}\n' \
+        "$3://$(in_url "$1"):$2/" </dev/null >"$4.log" 2>&1
+    code=$?
+    if [ "$(sed -n 's/^time //p' "$4.log" | tr -d '0.,')" ]; then
+        echo open
+    elif [ "$code" -eq 28 ]; then
+        echo silent
+    elif grep -q 'unreachable' "$4.log"; then
+        echo unreachable
+    elif grep -q -i -e 'no route' -e 'prohibited' -e 'permi' -e 'denied' "$4.log"; then
+        echo barred
+    elif grep -q -i 'refused' "$4.log"; then
+        echo refused
+    elif [ "$code" -eq 7 ]; then
+        echo refused
+    else
+        echo silent
+    fi >"$4"
+}
+
+# ---- name -----------------------------------------------------------------------------------------------------------
+resolved=
+for entry in $addresses; do
+    family=${entry%%=*} address=${entry#*=}
+    curl -q -s -v -o /dev/null --noproxy '*' "-$family" --connect-timeout 2 --max-time 2 "http://$fqdn:$first/" \
+        </dev/null >"$work/name" 2>&1
+    code=$?
+    if [ "$code" -eq 6 ]; then continue; fi
+    seen=$(sed -n 's/^\* *Trying \(.*\)$/\1/p' "$work/name" | tr -d '[]' | sed 's/\.\.\.$//' | tr '\n' ' ')
+    case " $seen" in
+        *" $address:"* | *" $address "*) resolved="$resolved $address" ;;
+        *" "?*) fail 11 name "$fqdn is $seen" ;;
+    esac
+done
+[ -n "$resolved" ] || fail 10 name "no address for $fqdn"
+row name ok "$fqdn is$resolved"
+
+# ---- ports ----------------------------------------------------------------------------------------------------------
+points=$(( last - first < 8 ? last - first : 8 ))
+data_ports=$first
+point=1
+while [ "$point" -le "$points" ]; do
+    data_ports="$data_ports $(( first + (last - first) * point / points ))"
+    point=$(( point + 1 ))
+done
+
+count() { result=0; for word in $1; do case " $2 " in *" $word "*) result=$(( result + 1 )) ;; esac; done; echo "$result"; }
+
+usable=
+for entry in $addresses; do
+    family=${entry%%=*} address=${entry#*=}
+    case " $resolved " in *" $address "*) ;; *) row "IPv$family" "-" "the name has no such address here"; continue ;; esac
+    jobs=
+    probe "$address" "$port" telnet "$work/control" & jobs="$jobs $!"
+    if [ -n "$implicit" ]; then probe "$address" "$implicit" telnet "$work/implicit" & jobs="$jobs $!"; fi
+    for data_port in $data_ports; do
+        probe "$address" "$data_port" http "$work/data.$data_port" & jobs="$jobs $!"
+    done
+    # shellcheck disable=SC2086 # a list of numbers
+    wait $jobs
+    control=$(cat "$work/control")
+    second=; if [ -n "$implicit" ]; then second=$(cat "$work/implicit"); fi
+    data='' quiet=''
+    for data_port in $data_ports; do
+        state=$(cat "$work/data.$data_port")
+        data="$data $state"
+        case $state in open | refused) ;; *) quiet="$quiet $data_port" ;; esac
+    done
+    all="$control $second $data"
+    if [ "$control" = unreachable ] && [ "$(count "$all" "open refused silent barred")" -eq 0 ]; then
+        row "IPv$family" "-" "this machine has no IPv$family to the outside"
+        continue
+    fi
+    answered=$(count "$all" "open refused")
+    if [ "$control" != open ]; then
+        if [ "$answered" -eq 0 ]; then
+            if [ "$(count "$all" barred)" -gt 0 ]; then
+                fail 20 "ports" "$address: a device near you says that nothing may pass"
+            fi
+            fail 20 "ports" "$address: TCP $port${implicit:+, $implicit} and $first-$last are silent"
+        fi
+        if [ "$control" = refused ] && [ "$(count "$data" refused)" -gt 0 ]; then
+            fail 22 "TCP $port" "$address refuses"
+        fi
+        fail 21 "TCP $port" "$address: $control, while $answered other ports answer"
+    fi
+    row "TCP $port" ok "$address"
+    if [ -n "$implicit" ]; then
+        [ "$second" = open ] || fail 23 "TCP $implicit" "$address: $second"
+        row "TCP $implicit" ok "$address"
+    fi
+    if [ -n "$quiet" ]; then
+        if [ "$(count "$data" "open refused")" -gt 0 ]; then
+            fail 61 "data ports" "$address: silent at$quiet; the others that were tried answer"
+        elif [ "$idle_ports_answer" = yes ]; then
+            fail 60 "data ports" "$address: none of$quiet answers"
+        fi
+        row "data ports" "-" "$address: idle ones do not answer there; tried with the login"
+    else
+        row "data ports" ok "$address: $first-$last, tried:$(printf ' %s' $data_ports)"
+    fi
+    usable="$usable $entry"
+done
+[ -n "$usable" ] || fail 20 "ports" "this machine reaches no address of the service"
+
+# ---- TLS and certificate --------------------------------------------------------------------------------------------
+# limited SECONDS COMMAND...: end it when it takes longer
+limited() {
+    seconds=$1
+    shift
+    "$@" &
+    child=$!
+    (sleep "$seconds"; kill "$child") >/dev/null 2>&1 &
+    guard=$!
+    wait "$child" 2>/dev/null
+    code=$?
+    kill "$guard" 2>/dev/null
+    return "$code"
+}
+
+see_certificate() {
+    printf 'QUIT\r\n' >"$work/quit"
+    set -- -connect "$(in_url "$address"):$port" -starttls ftp -servername "$fqdn" -verify_hostname "$fqdn"
+    if [ -n "$ca" ]; then set -- "$@" -CAfile "$ca"; fi
+    limited 15 openssl s_client "$@" <"$work/quit" >"$work/tls" 2>&1
+}
+
+judge_certificate() {
+    number=$(sed -n 's/^ *Verify return code: \([0-9]*\).*/\1/p' "$work/tls" | sed -n 1p)
+    issuer=$(sed -n 's/^issuer= *//p' "$work/tls" | sed -n 1p)
+    if [ -z "$number" ] || [ -z "$issuer" ]; then
+        if grep -q -i 'unknown option' "$work/tls"; then
+            row TLS "-" "this openssl is too old to look closely; checked with the login"
+            return
+        fi
+        fail 30 TLS "$address: $(grep -v '^ *$' "$work/tls" | grep -i -e error -e reset -e 'closed' -e starttls |
+            sed -n '1s/^\(.\{1,90\}\).*/\1/p' | grep . || echo 'no answer when TLS begins')"
+    fi
+    case $number in
+        0) row TLS ok "$address: certificate for $fqdn, signed by $issuer" ;;
+        62) fail 41 certificate "$address shows one for $(sed -n 's/^subject= *//p' "$work/tls" | sed -n 1p)" ;;
+        9 | 10) fail 42 certificate "$address: $(sed -n 's/^ *Verify return code: //p' "$work/tls" | sed -n 1p)" ;;
+        *) fail 40 certificate "$address: signed by $issuer" ;;
+    esac
+}
+
+if command -v openssl >/dev/null 2>&1; then
+    for entry in $usable; do
+        family=${entry%%=*} address=${entry#*=}
+        see_certificate
+        judge_certificate
+    done
+else
+    row TLS "-" "no openssl here; checked with the login"
+fi
+
+if [ "$login" = no ]; then
+    printf '\nName, ports and TLS work. Login and transfer were not tried (--no-login).\n'
+    exit 0
+fi
+
+# ---- login ----------------------------------------------------------------------------------------------------------
+access=
+for known in $accounts; do
+    if [ "${known%%:*}" = "$account" ]; then access=${known#*:}; fi
+done
+if [ "$from_stdin" = yes ]; then
+    IFS= read -r password || [ -n "$password" ] || fail 3 login "no password on standard input"
+else
+    (: </dev/tty) 2>/dev/null || fail 3 login "no terminal to ask for the password on (or use --no-login)"
+    printf '  Password of %s: ' "$account" >/dev/tty
+    echo_off=yes
+    stty -echo </dev/tty
+    IFS= read -r password </dev/tty
+    stty echo </dev/tty
+    echo_off=no
+    printf '\n' >/dev/tty
+fi
+# Here-documents instead of arguments: nobody sees them in a process list, whatever shell this is.
+credentials=$(sed 's/[\\"]/\\&/g' <<END
+$account:$password
+END
+)
+
+# session NAME OPTION...: one curl, what it said in $work/NAME (without the password), its status in $code
+session() {
+    trace=$work/$1
+    shift
+    if [ -n "$ca" ]; then set -- --cacert "$ca" "$@"; fi
+    {
+        curl -q -s -S -v --noproxy '*' --ssl-reqd --connect-timeout 15 --speed-time 30 --speed-limit 1 --max-time 300 \
+            -K - "$@" <<END
+user = "$credentials"
+END
+        echo "status $?"
+    } 2>&1 | sed '/^> PASS/d' >"$trace"
+    code=$(sed -n 's/^status //p' "$trace" | tail -n 1)
+}
+
+reply() { sed -n "s/^< \($1.*\)/\1/p" "$trace" | tr -d '\r' | tail -n 1; }
+
+# judge STEP CODE-WHEN-NOTHING-ELSE-EXPLAINS-IT: why the last session failed
+judge() {
+    told=$(sed -n 's/^curl: ([0-9]*) //p' "$trace" | tail -n 1)
+    case $code in
+        60)
+            # Some builds tell why, some do not
+            case $told in
+                *"does not match"* | *"alternative certificate subject"* | *principal*) fail 41 certificate "$told" ;;
+                *expired* | *"not yet valid"*) fail 42 certificate "$told" ;;
+                *) fail 40 certificate "$told" ;;
+            esac ;;
+        77) fail 3 certificate "$told" ;;
+        35 | 64) fail 30 TLS "$told" ;;
+        67) if [ -n "$(reply 421)" ]; then fail 51 login "$(reply 421)"; fi
+            fail 50 login "$account: $(reply 530)" ;;
+    esac
+    if [ -n "$(reply 421)" ]; then fail 51 login "$(reply 421)"; fi
+    if [ -n "$(reply 425)$(reply 522)" ]; then fail 71 "data ports" "$(reply 425)$(reply 522)"; fi
+    if grep -q -e '^< 227' -e '^< 229' "$trace" && ! grep -q -e '^< 226' -e '^< 550' -e '^< 553' "$trace"; then
+        case $code in 7 | 28 | 13 | 14) fail 60 "data ports" "$told" ;; esac
+    fi
+    if ! grep -q '^< 230' "$trace"; then fail 30 TLS "$told"; fi
+    fail "$2" "$1" "$(reply '[45]')${told:+ ($told)}"
+}
+
+# The ports and the address that the server announced
+check_announced() {
+    for announced in $(sed -n 's/^< 229.*(|||\([0-9]*\)|).*/\1/p' "$trace"); do
+        in_range "$announced"
+    done
+    sed -n 's/^< 227[^0-9]*\([0-9]*,[0-9]*,[0-9]*,[0-9]*,[0-9]*,[0-9]*\).*/\1/p' "$trace" | tr ',' ' ' >"$work/announced"
+    while read -r a b c d high low; do
+        if [ "$a.$b.$c.$d" != "$address" ]; then fail 70 "data ports" "PASV announces $a.$b.$c.$d instead of $address"; fi
+        in_range $(( high * 256 + low ))
+    done <"$work/announced"
+}
+in_range() {
+    if [ "$1" -lt "$first" ] || [ "$1" -gt "$last" ]; then fail 70 "data ports" "$address announces port $1"; fi
+    used="$used $1"
+}
+
+logged_in=no
+for entry in $usable; do
+    family=${entry%%=*} address=${entry#*=} used=
+    url=ftp://$fqdn:$port
+    # Three times in one session: three data ports
+    session epsv "-$family" --list-only -o "$work/listing" "$url/" -o "$work/listing" "$url/" -o "$work/listing" "$url/"
+    [ "$code" -eq 0 ] || judge login 80
+    if [ "$logged_in" = no ]; then row login ok "$account"; fi
+    logged_in=yes
+    check_announced
+    row EPSV ok "$address: ports$used"
+    if [ "$family" = 4 ]; then
+        used=
+        session pasv -4 --disable-epsv --list-only -o "$work/listing" "$url/"
+        [ "$code" -eq 0 ] || judge "data ports" 80
+        check_announced
+        row PASV ok "$address: ports$used"
+    fi
+done
+
+# ---- transfer -------------------------------------------------------------------------------------------------------
+if [ "$access" = read ]; then
+    row transfer "-" "$account only reads: nothing is uploaded (run it once more with an account that writes)"
+    printf '\nEverything works that this account may do.\n'
+    exit 0
+fi
+file=selftest-$(date -u '+%Y%m%d%H%M%S')-$$.txt
+{ printf 'Self-test of %s, may be removed.\n' "$customer"; cat "$0"; } >"$work/sent"
+for entry in $usable; do
+    family=${entry%%=*}
+    left_behind=$file
+    session upload "-$family" -T "$work/sent" "ftp://$fqdn:$port/$file"
+    if [ "$code" -ne 0 ]; then
+        if [ -z "$access" ] && [ -n "$(reply 55)" ]; then
+            row transfer "-" "$account may not write here: $(reply 55)"
+            printf '\nEverything works that this account may do.\n'
+            exit 0
+        fi
+        judge upload 80
+    fi
+    session download "-$family" -o "$work/received" -Q "-DELE $file" "ftp://$fqdn:$port/$file"
+    if ! cmp -s "$work/sent" "$work/received"; then
+        if [ "$code" -eq 0 ]; then fail 81 download "IPv$family: it differs from what was sent"; fi
+        judge download 81
+    fi
+    grep -q '^< 250' "$trace" || fail 82 "clean up" "$file: $(reply 55)"
+    left_behind=
+    row transfer ok "IPv$family: sent, fetched, equal, removed ($(wc -c <"$work/sent" | tr -d ' ') bytes)"
+done
+
+printf '\nEverything works.\n'

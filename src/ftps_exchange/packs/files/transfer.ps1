@@ -1,0 +1,85 @@
+<#
+.SYNOPSIS
+Sends and fetches files over FTP with TLS.
+
+.DESCRIPTION
+    powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -Upload C:\out\report.csv
+    powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -Download report.csv -To C:\in
+    powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -List
+
+Asks for the password; for scheduled runs hand it in through standard input with -PasswordStdin, from wherever you keep
+secrets. It is never an argument, so no process list shows it. Transfers are made with curl.exe, which Windows has since
+version 1803. The exit code is curl's: 0 for success, 67 for a refused login, 28 for a time-out.
+
+.PARAMETER Folder
+Folder on the server, such as / or /shared/maps.
+#>
+[CmdletBinding()]
+param(
+    [string[]] $Upload = @(),
+    [string[]] $Download = @(),
+    [switch] $List,
+    [string] $Folder = '/',
+    [string] $To = '.',
+    [string] $Account = '',
+    [switch] $PasswordStdin
+)
+
+Set-StrictMode -Version 2.0
+$ErrorActionPreference = 'Stop'
+
+@FACTS@
+
+if (-not $Account) { $Account = $firstAccount }
+$here = $PSScriptRoot
+$curl = @(Get-Command -Name 'curl.exe', 'curl' -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1)
+if ($curl.Count -eq 0) { throw 'curl.exe is not installed (Windows has it since version 1803).' }
+
+if ($PasswordStdin) {
+    $reader = New-Object IO.StreamReader ([Console]::OpenStandardInput(), (New-Object Text.UTF8Encoding $false))
+    $password = $reader.ReadLine()
+}
+else {
+    $secret = Read-Host -Prompt "Password of $Account" -AsSecureString
+    $pointer = [Runtime.InteropServices.Marshal]::SecureStringToBSTR($secret)
+    try { $password = [Runtime.InteropServices.Marshal]::PtrToStringBSTR($pointer) }
+    finally { [Runtime.InteropServices.Marshal]::ZeroFreeBSTR($pointer) }
+}
+
+function Invoke-Curl([string[]] $Options) {
+    # TLS or nothing; no revocation lists, which an authority of its own usually has none of
+    $all = @('-q', '-s', '-S', '--noproxy', '*', '--ssl-reqd', '--ssl-no-revoke', '--connect-timeout', '15', '-K', '-')
+    if ($hasCa) { $all += @('--cacert', (Join-Path (Split-Path -Parent $here) 'ca.pem')) }
+    $all += $Options
+    $start = New-Object Diagnostics.ProcessStartInfo
+    $start.FileName = $curl[0].Path
+    $start.Arguments = ($all | ForEach-Object { '"' + ($_ -replace '(\\*)"', '$1$1\"' -replace '(\\+)$', '$1$1') + '"' }) -join ' '
+    $start.UseShellExecute = $false
+    $start.RedirectStandardInput = $true
+    $process = [Diagnostics.Process]::Start($start)
+    $quoted = ($Account + ':' + $password) -replace '(["\\])', '\$1'
+    $bytes = [Text.Encoding]::UTF8.GetBytes("user = `"$quoted`"`n")
+    $process.StandardInput.BaseStream.Write($bytes, 0, $bytes.Length)
+    $process.StandardInput.Close()
+    $process.WaitForExit()
+    if ($process.ExitCode -ne 0) { exit $process.ExitCode }
+}
+
+# A name in a URL: everything that means something there is escaped
+function Get-Url([string] $Name) {
+    $parts = @($Folder.Split('/') | Where-Object { $_ }) + @($Name)
+    return "ftp://${fqdn}:$port/" + (@($parts | ForEach-Object { [Uri]::EscapeDataString($_) }) -join '/')
+}
+
+foreach ($file in $Upload) {
+    # Under another name until it is whole: nobody fetches half a file
+    $path = (Resolve-Path -LiteralPath $file).Path
+    $name = Split-Path -Leaf $path
+    Invoke-Curl @('-T', $path, '-Q', "-RNFR $name.part", '-Q', "-RNTO $name", (Get-Url "$name.part"))
+    [Console]::Out.WriteLine("sent $name")
+}
+foreach ($name in $Download) {
+    Invoke-Curl @('-o', (Join-Path (Resolve-Path -LiteralPath $To).Path $name), (Get-Url $name))
+    [Console]::Out.WriteLine("fetched $name")
+}
+if ($List) { Invoke-Curl @('--list-only', ((Get-Url '') -replace '/*$', '/')) }

@@ -1,0 +1,521 @@
+"""The guide that a customer's network and workstation staff gets: what to open, why it is safe, and what to do if not.
+
+One list of blocks, printed as a page (``guide.html``: self-contained, for screens, phones and A4) and as Markdown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from . import picture
+from .causes import BOTH, WE, YOU, causes_for, symptoms_for
+from .document import (
+    Block,
+    Bullets,
+    Code,
+    Foreign,
+    Heading,
+    Inline,
+    Link,
+    Listing,
+    Note,
+    Paragraph,
+    Part,
+    Picture,
+    Side,
+    Strong,
+    Table,
+    html_block,
+    html_inline,
+    markdown_inline,
+    markdown_of,
+)
+from .escape import html_text
+from .scripts import fixed
+from .subject import Subject
+
+_SIDES: dict[str, Inline] = {YOU: Side("you"), WE: Side("we"), BOTH: Side("you, then we"), "": ""}
+
+FIREWALLS = {
+    "nftables": "nftables",
+    "iptables": "iptables",
+    "cisco_asa": "Cisco ASA",
+    "cisco_ios": "Cisco IOS",
+    "juniper_srx": "Juniper SRX",
+    "palo_alto": "Palo Alto PAN-OS",
+    "fortigate": "FortiGate",
+    "windows": "Windows Defender Firewall",
+    "pf": "pf (OpenBSD, pfSense, OPNsense)",
+    "routeros": "MikroTik RouterOS",
+    "aws": "AWS security group",
+    "azure": "Azure network security group",
+}
+
+# Where each firewall looks into FTP: it has to stop doing so for TLS.
+INSPECTION = {
+    "nftables": "no conntrack helper “ftp” may be assigned to port 21 (nft list ruleset shows “ct helper set”)",
+    "iptables": "the module nf_conntrack_ftp must not be assigned to port 21 (iptables -t raw -L shows CT helper)",
+    "cisco_asa": "“inspect ftp” must not match this traffic in the global policy map",
+    "cisco_ios": "“ip nat service ftp” and “ip inspect … ftp” must not apply to this traffic",
+    "juniper_srx": "“security alg ftp” must be disabled, or the application be one of your own without ALG",
+    "palo_alto": "use the services of the rules file, not the application “ftp”, and exempt it from decryption",
+    "fortigate": "no session helper “ftp” on port 21 for this policy, and no SSL inspection but certificate-only",
+    "windows": "“netsh advfirewall set global StatefulFtp disable” if downloads stall",
+    "pf": "no ftp-proxy anchor for this traffic",
+    "routeros": "“/ip firewall service-port” ftp must be disabled",
+    "aws": "a security group looks at no content; a Network Firewall or a proxy in the way may",
+    "azure": "a network security group looks at no content; an Azure Firewall with TLS inspection may",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What lies in the pack besides the guide, as far as the guide has to name it."""
+
+    rules: tuple[str, ...]
+    clients: tuple[str, ...]
+    changes: bool
+
+
+def blocks(subject: Subject, files: Files) -> Iterator[Block]:
+    """The whole guide."""
+    yield from _at_a_glance(subject, files)
+    yield from _what_to_open(subject, files)
+    yield from _route(subject)
+    yield from _why_it_is_safe(subject)
+    yield from _certificate(subject)
+    yield from _clients(subject)
+    yield from _accounts(subject)
+    yield from _exits(subject)
+    yield from _selftest(subject)
+    yield from _trouble(subject)
+
+
+def _at_a_glance(subject: Subject, files: Files) -> Iterator[Block]:
+    yield Heading("In short", "short")
+    yield Bullets(
+        (
+            (
+                Strong("Network: "),
+                "let your computers open TCP connections to ",
+                *_codes(subject.addresses),
+                " on the ports ",
+                *_codes(_ports(subject)),
+                ". Nothing has to be opened inwards. The rules are written for you: ",
+                *_links(files.rules),
+                ".",
+            ),
+            (
+                Strong("Workstation: "),
+                "import a profile for your client from ",
+                Code("clients/"),
+                ". Passwords come to you by another way than this pack.",
+            ),
+            (
+                Strong("Try it: "),
+                "run ",
+                Code("sh selftest.sh"),
+                " or ",
+                Code("selftest.ps1"),
+                ". It says which side has to mend what.",
+            ),
+        ),
+        numbered=True,
+    )
+    if files.changes:
+        yield Note(
+            (Strong("Something changed since an earlier pack. "), Link("CHANGES.md", "CHANGES.md"),
+             " says what you have to do, and by when."),
+            "warning",
+        )  # fmt: skip
+
+
+def _what_to_open(subject: Subject, files: Files) -> Iterator[Block]:
+    service = subject.service
+    yield Heading("What to open", "open")
+    clients, addresses = _lines(subject.clients), _lines(subject.addresses)
+    rows: list[tuple[Inline, ...]] = [
+        (clients, addresses, f"TCP {service.explicit_port}", "Control channel. TLS begins before name and password.")
+    ]
+    if service.implicit_port is not None:
+        rows.append(
+            (clients, addresses, f"TCP {service.implicit_port}",
+             "The same for clients that know implicit TLS only. Leave it closed if you have none.")
+        )  # fmt: skip
+    rows.append(
+        (clients, addresses, f"TCP {subject.passive}", "Data channels, in TLS: the server names one port a transfer.")
+    )
+    yield Table(("From", "To", "Ports", "What for"), tuple(rows), "open")
+    yield Bullets(
+        (
+            (Strong("Outwards only, stateful. "), "Answers pass by themselves; there is no rule inwards."),
+            (
+                Strong("The whole range. "),
+                f"{service.passive[1] - service.passive[0] + 1} ports, always the same. With half of it, every second "
+                "transfer stalls.",
+            ),
+            (
+                Strong("No FTP inspection. "),
+                "FTP helpers (ALG, fixup, inspect) and TLS inspection must be off for this traffic: the control "
+                "channel is encrypted, so a firewall can read no port in it, and some break what they cannot read.",
+            ),
+        )
+    )
+    if subject.customer.firewall:
+        name = subject.customer.firewall
+        yield Note(
+            (
+                Strong(f"Your {FIREWALLS.get(name, name)}: "),
+                *_links(tuple(file for file in files.rules if "firewall." not in file)),
+                f" has exactly these rules, with how to load and to undo them. Inspection: {INSPECTION.get(name, '')}.",
+            )
+        )
+    yield Paragraph(
+        (
+            "The same as a table for any other firewall: ",
+            *_links(tuple(f for f in files.rules if "firewall." in f)),
+            ".",
+        )
+    )
+    yield Heading("From where we let you in", level=3)
+    yield Paragraph(
+        (
+            "Our firewall knows these addresses of yours and nobody else's: ",
+            *_codes(subject.sources),
+            ". Should your public address change, tell us before: from another one there is no answer at all.",
+        )
+    )
+
+
+def _route(subject: Subject) -> Iterator[Block]:
+    yield Heading("Your route", "route")
+    yield Picture(picture.drawings(subject), picture.characters(subject))
+
+
+def _why_it_is_safe(subject: Subject) -> Iterator[Block]:
+    yield Heading("Why this is safe to open", "safe")
+    yield Table(
+        ("Concern", "Answer", "See for yourself"),
+        (
+            (
+                "The server connects to us",
+                "Never. Passive mode only: active mode (PORT, EPRT) is refused.",
+                "No rule inwards; your firewall's log shows no connection from our addresses.",
+            ),
+            (
+                "FTP needs thousands of dynamic ports",
+                f"One range, {subject.passive}, the same in our server, our firewall and this pack. Nothing beside it "
+                "ever answers.",
+                "Your rule names the range; any other port stays silent.",
+            ),
+            (
+                "It may be another server",
+                f"The certificate says {subject.fqdn} and is signed by the authority below. A client that checks it "
+                "talks to nobody else.",
+                "The self-test checks chain, name and dates.",
+            ),
+            (
+                "Passwords in clear",
+                f"TLS {subject.service.tls_minimum_version} or newer before the name is sent; a login without it is "
+                "refused.",
+                "A plain FTP client is turned away at USER.",
+            ),
+            (
+                "Files in clear",
+                "Data channels are encrypted too (PROT P), or refused. Each belongs to the TLS session of its login.",
+                "A capture on your firewall shows TLS only.",
+            ),
+            (
+                "Anybody may come",
+                "Only known addresses get an answer, and each account works from its own addresses only.",
+                "From your phone's network the name answers nothing.",
+            ),
+            (
+                "NAT breaks it",
+                "The server announces its public address and fixed ports; nothing inside TLS has to be rewritten.",
+                "PASV shows our public address.",
+            ),
+            (
+                "Load balancers and several exits",
+                "Control and data must come from one address of yours; otherwise they are refused, not mixed up.",
+                "See “Several exits” below.",
+            ),
+        ),
+    )
+
+
+def _certificate(subject: Subject) -> Iterator[Block]:
+    yield Heading("Certificate", "certificate")
+    authorities = subject.offer.authorities.certificates
+    if not authorities:
+        yield Paragraph(
+            (
+                "The server shows a certificate for ",
+                Code(subject.fqdn),
+                ", signed by a public authority that your operating system trusts already. Nothing is to be installed.",
+            )
+        )
+        return
+    rows: list[tuple[Inline, ...]] = [("Certificate for", Code(subject.fqdn))]
+    for authority in authorities:
+        rows += [
+            ("Authority", Foreign(authority.subject)),
+            ("SHA-256 of the authority", Code(authority.fingerprint)),
+            ("Authority's last day", Code(authority.last_day)),
+        ]
+    rows.append(("File", Link("ca.pem", "ca.pem")))
+    yield Table(("What", "Value"), tuple(rows), "facts")
+    yield Paragraph(
+        (
+            "Trust the authority, not the single certificate: that one is renewed at least once a year, the authority "
+            "stays. Compare the fingerprint with us by telephone before you install ",
+            Code("ca.pem"),
+            ":",
+        )
+    )
+    yield Listing("openssl x509 -in ca.pem -noout -subject -fingerprint -sha256", "sh")
+    yield Bullets(
+        (
+            (
+                "The profiles for curl, lftp and PowerShell, and both self-tests, use ",
+                Code("ca.pem"),
+                " from this pack and nothing else.",
+            ),
+            (
+                "FileZilla asks at the first connection: compare name and issuer with the above, then trust it. WinSCP "
+                "and other Windows programs use the certificate store: ",
+                Code("certutil -user -addstore Root ca.pem"),
+                ".",
+            ),
+        )
+    )
+
+
+def _clients(subject: Subject) -> Iterator[Block]:
+    service = subject.service
+    yield Heading("Client settings", "clients")
+    rows: list[tuple[Inline, ...]] = [
+        ("Server", Code(subject.fqdn)),
+        ("Port", Code(str(service.explicit_port))),
+        ("Protocol", "FTP with explicit TLS required (FTPES, “AUTH TLS”)"),
+    ]
+    if service.implicit_port is not None:
+        rows.append(("Otherwise", (f"implicit TLS on port {service.implicit_port}, for clients that know only this",)))
+    rows += [
+        ("Mode", "passive; data connections encrypted (PROT P)"),
+        ("Account", Code(subject.account.name)),
+        ("Sessions", f"at most {subject.offer.sessions_per_account} at a time for each account"),
+    ]
+    yield Table(("Setting", "Value"), tuple(rows), "facts")
+    yield Table(
+        ("Client", "File", "How"),
+        (
+            (
+                "FileZilla",
+                _file("clients/filezilla.xml"),
+                "File, Import; the site is in the site manager. Asks for the password.",
+            ),
+            (
+                "WinSCP",
+                _file("clients/winscp.ini"),
+                ("Tools, Import/Restore configuration. Or a script: ", _file("clients/winscp-transfer.txt")),
+            ),
+            ("lftp", _file("clients/lftp.conf"), Code("lftp -e 'source clients/lftp.conf'")),
+            (
+                "curl",
+                _file("clients/curl.conf"),
+                Code(f"curl -K clients/curl.conf -T report.csv ftp://{subject.fqdn}:{service.explicit_port}/"),
+            ),
+            (
+                "PowerShell",
+                _file("clients/transfer.ps1"),
+                Code("powershell -ExecutionPolicy Bypass -File clients\\transfer.ps1 -Upload report.csv"),
+            ),
+        ),
+    )
+    yield Note(
+        "No file of this pack holds a password, and none needs one: every profile asks for it.",
+        "good",
+    )
+
+
+def _accounts(subject: Subject) -> Iterator[Block]:
+    yield Heading("Accounts and folders", "accounts")
+    yield Table(
+        ("Account", "May", "Until"),
+        tuple(
+            (
+                Code(account.name),
+                "read and write" if account.access == "write" else "read",
+                "no longer: expired" if not account.enabled else account.expires or "no end set",
+            )
+            for account in subject.customer.accounts
+        ),
+    )
+    rows: list[tuple[Inline, ...]] = [(Code("/"), "as the account may", "Your own folder; no other customer sees it.")]
+    for share in subject.customer.shares:
+        rows.append(
+            (
+                Code(f"/shared/{share.name}"),
+                "read" if share.access == "read" else "read and write, by accounts that write",
+                Foreign(share.description) if share.description else "",
+            )
+        )
+    yield Table(("Folder", "You may", "What it is"), tuple(rows))
+
+
+def _exits(subject: Subject) -> Iterator[Block]:
+    yield Heading("Several exits, load balancers, proxies", "exits")
+    yield Bullets(
+        (
+            (
+                Strong("One exit for one session. "),
+                "Control and data connections of a session have to leave from the same public address. Where you have "
+                "several exits, tie these destinations to one of them (source persistence, policy route): ",
+                *_codes(subject.addresses),
+                ".",
+            ),
+            (
+                Strong("All exits known. "),
+                "We let in: ",
+                *_codes(subject.sources),
+                ". Tell us of others before you use them, also of the one for emergencies.",
+            ),
+            (
+                Strong("Idle time. "),
+                "The control connection is silent while a large file runs. Firewalls and balancers should keep idle "
+                "TCP connections for an hour.",
+            ),
+            (
+                Strong("Proxies. "),
+                "An HTTP or FTP proxy cannot do this. Connect directly, or through SOCKS.",
+            ),
+            (
+                Strong("Our side. "),
+                "Behind our address several servers may stand; by your source address you always meet the same one.",
+            ),
+        )
+    )
+
+
+def _selftest(subject: Subject) -> Iterator[Block]:
+    yield Heading("Self-test", "selftest")
+    yield Paragraph(
+        "Run it on the computer that is to make the transfers. It tries name, ports, both ends and points in between "
+        "of the range, TLS, certificate, login, passive mode and a small transfer, and leaves nothing behind. "
+        "Without a password it goes as far as the certificate, which is enough to check a firewall."
+    )
+    yield Listing("sh selftest.sh --no-login      # network only\nsh selftest.sh                 # everything", "sh")
+    yield Listing(
+        "powershell -NoProfile -ExecutionPolicy Bypass -File selftest.ps1 -NoLogin\n"
+        "powershell -NoProfile -ExecutionPolicy Bypass -File selftest.ps1",
+        "powershell",
+    )
+    yield Heading("Exit codes", level=3)
+    yield Table(
+        ("Code", "Step", "What it means", "Who", "What to do"),
+        tuple(
+            (str(cause.code), cause.step, cause.meaning, _SIDES[cause.who], cause.remedy)
+            for cause in causes_for(subject)
+        ),
+        "codes",
+    )
+
+
+def _trouble(subject: Subject) -> Iterator[Block]:
+    yield Heading("Troubleshooting", "trouble")
+    yield Table(
+        ("What you see", "Cause (exit code of the self-test)", "Who", "What to do"),
+        tuple((symptom.sign, symptom.cause, _SIDES[symptom.who], symptom.remedy) for symptom in symptoms_for(subject)),
+        "trouble",
+    )
+    contact = _contact(subject)
+    if contact:
+        yield Heading("Whom to ask", level=3)
+        yield Paragraph((*contact, ". Send the output of the self-test along; it holds no password."))
+
+
+def _contact(subject: Subject) -> tuple[Part, ...]:
+    contact = subject.offer.contact
+    given = [Foreign(text) for text in (contact.name, contact.email, contact.phone) if text]
+    return tuple(_joined(given, ", "))
+
+
+def _ports(subject: Subject) -> tuple[str, ...]:
+    service = subject.service
+    single = (service.explicit_port, service.implicit_port)
+    return (*(str(port) for port in single if port is not None), subject.passive)
+
+
+def _file(path: str) -> Link:
+    return Link(path, path)
+
+
+def _joined(parts: Sequence[Part], separator: str) -> Iterator[Part]:
+    for number, part in enumerate(parts):
+        if number:
+            yield separator
+        yield part
+
+
+def _codes(texts: Sequence[str]) -> Iterator[Part]:
+    return _joined([Code(text) for text in texts], ", ")
+
+
+def _lines(texts: Sequence[str]) -> Inline:
+    return tuple(_joined([Code(text) for text in texts], " "))
+
+
+def _links(paths: Sequence[str]) -> Iterator[Part]:
+    return _joined([_file(path) for path in paths], ", ")
+
+
+def guide_markdown(subject: Subject, content: Sequence[Block]) -> str:
+    """guide.md"""
+    head = [f"# FTPS access to {markdown_inline(subject.fqdn)}", f"For {markdown_inline(_reader(subject))}."]
+    return "\n\n".join([*head, *map(markdown_of, content)]) + "\n"
+
+
+def _reader(subject: Subject) -> tuple[Part, ...]:
+    contact = subject.customer.contact
+    given = [Foreign(text) for text in (contact.name, contact.email, contact.phone) if text]
+    return (Code(subject.name), *((" (", *_joined(given, ", "), ")") if given else ()))
+
+
+def guide_html(subject: Subject, content: Sequence[Block]) -> str:
+    """guide.html: style and drawings inside, nothing loaded from anywhere, no script."""
+    navigation = "".join(
+        f'<a href="#{html_text(block.id)}">{html_text(block.text)}</a>'
+        for block in content
+        if isinstance(block, Heading) and block.id
+    )
+    contact = _contact(subject)
+    asked = f"<p>Questions: {html_inline(contact)}</p>" if contact else ""
+    title = f"FTPS access to {subject.fqdn} for {subject.name}"
+    body = "\n".join(map(html_block, content))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="robots" content="noindex">
+<title>{html_text(title)}</title>
+<style>
+{fixed("guide.css")}</style>
+</head>
+<body>
+<header><div>
+<h1>FTPS access to {html_text(subject.fqdn)}</h1>
+<p>For {html_inline(_reader(subject))}</p>
+{asked}
+<nav>{navigation}</nav>
+</div></header>
+<main>
+{body}
+</main>
+<footer>This page needs no network and holds no password. Passwords come to you by another way.</footer>
+</body>
+</html>
+"""

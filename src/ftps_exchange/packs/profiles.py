@@ -1,0 +1,134 @@
+"""Settings for clients, without passwords: each asks for it. Paths are as seen from the pack's folder."""
+
+from __future__ import annotations
+
+from .escape import curl_word, html_text, lftp_word, shell_comment, winscp_name
+from .scripts import transfer_ps1
+from .subject import Subject
+
+# Site manager of FileZilla: "require explicit FTP over TLS", "ask for password"
+_FILEZILLA_EXPLICIT_TLS = 4
+_FILEZILLA_ASK = 2
+# WinSCP.ini: the protocol FTP, "TLS/SSL explicit encryption"
+_WINSCP_FTP = 5
+_WINSCP_EXPLICIT_TLS = 3
+
+
+def profiles(subject: Subject) -> dict[str, str]:
+    """The files of clients/, by name."""
+    return {
+        "filezilla.xml": filezilla(subject),
+        "winscp.ini": winscp_ini(subject),
+        "winscp-transfer.txt": winscp_script(subject),
+        "lftp.conf": lftp(subject),
+        "curl.conf": curl(subject),
+        "transfer.ps1": transfer_ps1(subject),
+    }
+
+
+def filezilla(subject: Subject) -> str:
+    """FileZilla: File, Import."""
+    sites = []
+    for account in subject.customer.accounts:
+        fields = {
+            "Host": subject.fqdn,
+            "Port": str(subject.service.explicit_port),
+            "Protocol": str(_FILEZILLA_EXPLICIT_TLS),
+            "Type": "0",
+            "User": account.name,
+            "Logontype": str(_FILEZILLA_ASK),
+            "PasvMode": "MODE_PASSIVE",
+            "EncodingType": "UTF-8",
+            "BypassProxy": "0",
+            "Name": f"{account.name} at {subject.fqdn}",
+            "SyncBrowsing": "0",
+            "DirectoryComparison": "0",
+        }
+        sites.append(
+            "    <Server>\n"
+            + "".join(f"      <{key}>{html_text(value)}</{key}>\n" for key, value in fields.items())
+            + "    </Server>\n"
+        )
+    return (
+        '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+        f"<FileZilla3>\n  <Servers>\n{''.join(sites)}  </Servers>\n</FileZilla3>\n"
+    )
+
+
+def winscp_ini(subject: Subject) -> str:
+    """WinSCP: Tools, Import/Restore configuration; or winscp.exe /ini=winscp.ini."""
+    minimum = "13" if subject.service.tls_minimum_version == "1.3" else "12"
+    sections = []
+    for account in subject.customer.accounts:
+        sections.append(
+            f"[Sessions\\{winscp_name(f'{account.name}@{subject.fqdn}')}]\r\n"
+            f"HostName={winscp_name(subject.fqdn)}\r\n"
+            f"PortNumber={subject.service.explicit_port}\r\n"
+            f"UserName={winscp_name(account.name)}\r\n"
+            f"FSProtocol={_WINSCP_FTP}\r\n"
+            f"Ftps={_WINSCP_EXPLICIT_TLS}\r\n"
+            "FtpPasvMode=1\r\n"
+            f"MinTlsVersion={minimum}\r\n"
+        )
+    return "\r\n".join(sections)
+
+
+def winscp_script(subject: Subject) -> str:
+    """winscp.com /ini=winscp.ini /script=winscp-transfer.txt"""
+    session = winscp_name(f"{subject.account.name}@{subject.fqdn}")
+    return "\r\n".join(
+        [
+            "# From this folder: winscp.com /ini=winscp.ini /script=winscp-transfer.txt",
+            "# Asks for the password. Windows has to trust the authority in ca.pem first, see the guide.",
+            "option batch off",
+            f"open {session}",
+            "ls /",
+            "# put C:\\out\\report.csv /",
+            "# get /report.csv C:\\in\\",
+            "exit",
+            "",
+        ]
+    )
+
+
+def lftp(subject: Subject) -> str:
+    """From the pack's folder: lftp -e 'source clients/lftp.conf'."""
+    ca = [f"set ssl:ca-file {lftp_word('ca.pem')}"] if subject.offer.authorities.pem else []
+    return "\n".join(
+        [
+            f"# {shell_comment(f'{subject.name} at {subject.fqdn}')}. From the pack's folder:",
+            "#   lftp -e 'source clients/lftp.conf'",
+            "# It asks for the password.",
+            "set ftp:ssl-force true",
+            "set ftp:ssl-protect-data true",
+            "set ftp:ssl-protect-list true",
+            "set ftp:passive-mode true",
+            "set ssl:verify-certificate true",
+            "set ssl:check-hostname true",
+            *ca,
+            "set net:timeout 30",
+            "set net:max-retries 3",
+            f"open -u {lftp_word(subject.account.name)} "
+            f"{lftp_word(f'ftp://{subject.fqdn}:{subject.service.explicit_port}')}",
+            "",
+        ]
+    )
+
+
+def curl(subject: Subject) -> str:
+    """From the pack's folder: curl -K clients/curl.conf -T FILE ftp://…/."""
+    url = f"ftp://{subject.fqdn}:{subject.service.explicit_port}/"
+    ca = [f"cacert = {curl_word('ca.pem')}"] if subject.offer.authorities.pem else []
+    return "\n".join(
+        [
+            f"# {shell_comment(f'{subject.name} at {subject.fqdn}')}. From the pack's folder; asks for the password:",
+            f"#   curl -K clients/curl.conf -T report.csv {shell_comment(url)}",
+            f"#   curl -K clients/curl.conf -O {shell_comment(url)}report.csv",
+            "ssl-reqd",
+            f"tlsv{subject.service.tls_minimum_version}",
+            *ca,
+            f"user = {curl_word(subject.account.name)}",
+            "connect-timeout = 15",
+            "",
+        ]
+    )

@@ -1,0 +1,286 @@
+"""The packs of an inventory, all in one go: the checked model in, folders and a summary out."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import difflib
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+from ftps_exchange.errors import ExchangeError
+
+from .build import Choice, build_pack, digest, program
+from .model import PackContact, PackCustomer, PackService, read_packs
+from .rules import FORMATS, TABLE
+from .store import Result, folders, inspect, read_marker, remove_pack, write_pack
+from .subject import Authorities, Offer, Subject, offer_of, read_authorities
+
+RULE_FORMATS: Final[tuple[str, ...]] = tuple(name for name in FORMATS if name != TABLE)
+_WORTH_A_PROCESS: Final = 200
+"""Fewer packs than this are made sooner by one process."""
+_PART: Final = 25
+MOST_DIFFS: Final = 200
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is told besides the model."""
+
+    directory: str
+    customer: str | None = None
+    """Only this one."""
+    formats: tuple[str, ...] = ()
+    provider_formats: tuple[str, ...] = ()
+    ca_file: str | None = None
+    servers: tuple[str, ...] = ()
+    contact: PackContact = dataclasses.field(default_factory=PackContact)
+    deadline: str | None = None
+    when_removed: Literal["remove", "archive"] = "remove"
+    removal_confirmed: bool = False
+    today: datetime.date | None = None
+    processes: int = 0
+    """0: as many as there are processors."""
+    check_mode: bool = False
+    want_diff: bool = False
+
+
+@dataclasses.dataclass
+class Summary:
+    """What a run did, or would do."""
+
+    results: list[Result]
+    kept: list[str]
+    """Packs of customers who may not log in at present: left as they are."""
+
+    def names(self, action: str) -> list[str]:
+        """The customers with whose packs this was done."""
+        return [result.customer for result in self.results if result.action == action]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything on disk did change."""
+        return any(result.action != "unchanged" for result in self.results)
+
+
+class PacksError(Exception):
+    """Every pack that could not be made, each with its reason."""
+
+    def __init__(self, problems: Sequence[str], summary: Summary) -> None:
+        self.problems = list(problems)
+        self.summary = summary
+        super().__init__("\n".join(self.problems))
+
+
+def make_packs(model: Mapping[str, Any], settings: Settings) -> Summary:
+    """Make, change and remove packs until the folder says what the model says."""
+    packs = read_packs(model, settings.servers)
+    states = {str(customer["name"]): str(customer["state"]) for customer in model["customers"]}
+    if settings.customer is not None:
+        _check_known(settings.customer, states, settings.directory)
+    _check_deadline(settings.deadline)
+    choice = Choice(_formats("formats", settings.formats), _formats("provider_formats", settings.provider_formats))
+    offer = offer_of(model["exchange"], _authorities(settings.ca_file), settings.contact)
+    wanted = [one for one in packs.customers if settings.customer in (None, one.name)]
+    present = {name for name, state in states.items() if state != "absent"}
+    on_disk = folders(settings.directory)
+    leaving = [name for name in on_disk if name not in present and settings.customer in (None, name)]
+    markers = _markers_of_leaving(settings.directory, packs.service.name, leaving)
+    if settings.customer is None:
+        _check_removal(model, len(markers), len(on_disk), settings)
+    if not settings.check_mode:
+        os.makedirs(settings.directory, exist_ok=True)
+
+    job = _Job(packs.service, offer, choice, settings)
+    problems, results = [], []
+    for outcome in _outcomes(job, wanted):
+        if isinstance(outcome, str):
+            problems.append(outcome)
+        else:
+            results.append(outcome)
+    admitted = {one.name for one in packs.customers}
+    kept = [name for name in on_disk if name in present - admitted and settings.customer in (None, name)]
+    for name, marker in markers.items():
+        results.append(
+            remove_pack(
+                settings.directory,
+                name,
+                marker,
+                archive=settings.when_removed == "archive",
+                check_mode=settings.check_mode,
+                want_diff=settings.want_diff,
+            )
+        )
+    _limit_diffs(results)
+    summary = Summary(sorted(results, key=lambda result: result.customer), kept)
+    if problems:
+        raise PacksError(problems, summary)
+    return summary
+
+
+def _check_known(name: str, states: Mapping[str, str], directory: str) -> None:
+    if name not in states and name not in folders(directory):
+        close = difflib.get_close_matches(name, states, 1)
+        raise ExchangeError(
+            "is no customer of this inventory",
+            field="customer",
+            value=name,
+            remedy=f"Give the name of a customer file without .yml{f': {close[0]}?' if close else ''}",
+        )
+
+
+def _check_deadline(deadline: str | None) -> None:
+    if deadline is None:
+        return
+    try:
+        if datetime.date.fromisoformat(deadline).isoformat() != deadline:
+            raise ValueError
+    except ValueError:
+        raise ExchangeError(
+            "is no day", field="deadline", value=deadline, remedy="Write it as YYYY-MM-DD, in quotes"
+        ) from None
+
+
+def _formats(field: str, given: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(given)
+    if "all" in names:
+        return RULE_FORMATS
+    for name in names:
+        if name not in RULE_FORMATS:
+            raise ExchangeError(
+                "is no format of rules", field=field, value=name, remedy=f"Use all, or of {', '.join(RULE_FORMATS)}"
+            )
+    return tuple(sorted(set(names)))
+
+
+def _authorities(ca_file: str | None) -> Authorities:
+    if not ca_file:
+        return Authorities()
+    try:
+        with open(ca_file, "rb") as file:
+            pem = file.read()
+    except OSError as error:
+        raise ExchangeError(
+            f"cannot be read ({error.strerror})",
+            field="ca_file",
+            value=ca_file,
+            remedy="Give the certificate of the authority that customers trust (in the lab, make lab makes it), or "
+            "leave it empty for an authority that every operating system trusts",
+        ) from None
+    return read_authorities(pem, ca_file)
+
+
+def _markers_of_leaving(directory: str, exchange: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Packs of this exchange whose customer is gone. Other folders are none of our business."""
+    found = {}
+    for name in names:
+        try:
+            marker = read_marker(os.path.join(directory, name), exchange, name)
+        except ExchangeError:
+            continue
+        if marker is not None:
+            found[name] = marker
+    return found
+
+
+def _check_removal(model: Mapping[str, Any], leaving: int, there: int, settings: Settings) -> None:
+    limit = int(model["exchange"]["removal_limit_percent"])
+    if leaving * 100 > limit * there and not settings.removal_confirmed:
+        raise ExchangeError(
+            f"{leaving} of {there} packs would be taken away at once, more than {limit} %",
+            field="removal_limit_percent",
+            value=limit,
+            remedy="Look whether the customer files are where they should be; if it is meant, confirm it "
+            "(customer_packs_removal_confirmed=true)",
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Job:
+    """What is the same for all packs of a run."""
+
+    service: PackService
+    offer: Offer
+    choice: Choice
+    settings: Settings
+
+    def one(self, customer: PackCustomer, common: bytes) -> Result | str:
+        """Bring one pack to what it should be; a text if that cannot be done."""
+        try:
+            return self._one(customer, common)
+        except ExchangeError as error:
+            return str(error)
+        except OSError as error:
+            return f"customer {customer.name}: pack: {error}. Look at the folder {self.settings.directory}."
+
+    def _one(self, customer: PackCustomer, common: bytes) -> Result:
+        settings = self.settings
+        folder = os.path.join(settings.directory, customer.name)
+        marker = read_marker(folder, self.service.name, customer.name)
+        inputs = digest((common, repr(customer).encode()))
+        if marker is not None and marker["inputs"] == inputs and not self._other_day(marker):
+            edited, foreign = inspect(folder, marker)
+            if not edited:
+                return Result(customer.name, "unchanged", marker["version"], foreign=foreign)
+        subject = Subject(self.service, customer, self.offer)
+        pack = build_pack(subject, self.choice, inputs, marker, settings.deadline)
+        if pack.new_change and settings.deadline is not None:
+            today = settings.today or datetime.datetime.now(datetime.UTC).date()
+            if datetime.date.fromisoformat(settings.deadline) < today:
+                raise ExchangeError(
+                    "is past, and there is a new change to tell",
+                    customer=customer.name,
+                    field="change_deadline",
+                    value=settings.deadline,
+                    remedy="Give the day by which customers must have done it (customer_packs_change_deadline)",
+                )
+        return write_pack(
+            settings.directory,
+            customer.name,
+            pack,
+            marker,
+            check_mode=settings.check_mode,
+            want_diff=settings.want_diff,
+        )
+
+    def _other_day(self, marker: Mapping[str, Any]) -> bool:
+        changes, deadline = marker["changes"], self.settings.deadline
+        return bool(changes) and deadline is not None and changes[0]["deadline"] != deadline
+
+    def common(self) -> bytes:
+        """What all packs are made from, besides the customer: by this a pack is known as current."""
+        return digest((program(), repr((self.service, self.offer, self.choice)).encode())).encode()
+
+
+_job: _Job
+_customers: Sequence[PackCustomer]
+_common: bytes
+
+
+def _part(start: int) -> list[Result | str]:
+    """Some of the packs, in a process of its own that was forked with all of them in memory."""
+    return [_job.one(customer, _common) for customer in _customers[start : start + _PART]]
+
+
+def _outcomes(job: _Job, customers: Sequence[PackCustomer]) -> Iterator[Result | str]:
+    global _job, _customers, _common
+    common = job.common()
+    processes = job.settings.processes or len(os.sched_getaffinity(0))
+    if len(customers) < _WORTH_A_PROCESS or processes < 2:
+        for customer in customers:
+            yield job.one(customer, common)
+        return
+    _job, _customers, _common = job, customers, common
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        for outcomes in pool.imap(_part, range(0, len(customers), _PART)):
+            yield from outcomes
+
+
+def _limit_diffs(results: Iterable[Result]) -> None:
+    """A diff that nobody can read helps nobody, and Ansible would hold all of it in memory."""
+    left = MOST_DIFFS
+    for result in results:
+        result.diffs = result.diffs[: max(left, 0)]
+        left -= len(result.diffs)

@@ -1,0 +1,293 @@
+"""Packs on disk: what is there, what differs, and the difference made.
+
+A pack is a folder with ``pack.json``, which lists its files and what they were made from. So a pack whose customer and
+program are the same as before is known without making it again, a file that somebody edited is found and told, and what
+somebody else put beside our files stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from ftps_exchange.errors import ExchangeError
+
+from .build import EXECUTABLE, MADE_BY, MARKER, Pack
+
+type Action = Literal["created", "changed", "unchanged", "removed", "archived"]
+type Diff = dict[str, str]
+
+ARCHIVE: Final = ".archive"
+_UNFINISHED: Final = ".unfinished-"
+_LONGEST_DIFF: Final = 100_000
+
+
+@dataclass
+class Result:
+    """What was done with one pack; in check mode, what would be."""
+
+    customer: str
+    action: Action
+    version: str = ""
+    new_change: bool = False
+    edited: list[str] = field(default_factory=list)
+    """Files of ours that somebody changed or removed."""
+    foreign: list[str] = field(default_factory=list)
+    """Files that are not ours: they stay."""
+    diffs: list[Diff] = field(default_factory=list)
+
+
+def read_marker(folder: str, exchange: str, customer: str) -> dict[str, Any] | None:
+    """The ``pack.json`` of a folder; None if there is nothing yet. What is not ours is an error."""
+    try:
+        status = os.lstat(folder)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISDIR(status.st_mode):
+        raise _not_ours(folder, customer, "is no folder (or a link to one)")
+    path = os.path.join(folder, MARKER)
+    try:
+        with open(path, encoding="utf-8") as file:
+            marker = json.load(file)
+    except FileNotFoundError:
+        if not os.listdir(folder):
+            return None
+        raise _not_ours(folder, customer, f"has no {MARKER}, so it was not made here") from None
+    except (OSError, ValueError) as error:
+        raise _not_ours(path, customer, f"cannot be read ({error})") from None
+    if not _sound(marker):
+        raise _not_ours(path, customer, "is not what this program wrote")
+    if marker["exchange"] != exchange:
+        raise _not_ours(folder, customer, f"is a pack of another exchange, {str(marker['exchange'])!r}")
+    if marker["customer"] != customer:
+        raise _not_ours(folder, customer, f"is the pack of another customer, {str(marker['customer'])!r}")
+    return dict(marker)
+
+
+def _sound(marker: object) -> bool:
+    """Whether it has what is used of it later; above all no path that leads out of the folder."""
+    if not isinstance(marker, dict) or marker.get("made_by") != MADE_BY or marker.get("schema") != 1:
+        return False
+    files, changes = marker.get("files"), marker.get("changes")
+    return (
+        all(isinstance(marker.get(key), str) for key in ("exchange", "customer", "version", "inputs"))
+        and isinstance(marker.get("facts"), dict)
+        and isinstance(changes, list)
+        and all(isinstance(change, dict) and change.keys() == {"before", "after", "deadline"} for change in changes)
+        and isinstance(files, dict)
+        and all(isinstance(name, str) and _inside(name) and isinstance(sum_, str) for name, sum_ in files.items())
+    )
+
+
+def _inside(path: str) -> bool:
+    return bool(path) and not path.startswith("/") and not {"", ".", ".."} & set(path.split("/"))
+
+
+def _not_ours(path: str, customer: str, what: str) -> ExchangeError:
+    return ExchangeError(
+        what,
+        customer=customer,
+        field="pack",
+        value=path,
+        remedy="Move it away, or give another folder (customer_packs_directory)",
+    )
+
+
+def _digest(path: str) -> str | None:
+    """SHA-256 of a regular file; None for anything else."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def _entries(folder: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+    with os.scandir(os.path.join(folder, prefix) if prefix else folder) as found:
+        for entry in found:
+            path = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries(folder, f"{path}/")
+            else:
+                yield path, entry
+
+
+def inspect(folder: str, marker: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """(edited, foreign): files of ours that are no longer as they were written, and files that are not ours.
+
+    ``pack.json`` is written last, so a file whose status did not change since is as it was: its content need not be
+    read. Any edit, move or copy moves that time, which no program can set.
+    """
+    files: Mapping[str, str] = marker["files"]
+    written = os.lstat(os.path.join(folder, MARKER)).st_ctime_ns
+    edited, foreign, seen = [], [], 0
+    for path, entry in _entries(folder):
+        if path == MARKER:
+            continue
+        wanted = files.get(path)
+        if wanted is None:
+            foreign.append(path)
+            continue
+        seen += 1
+        status = entry.stat(follow_symlinks=False)
+        if (status.st_ctime_ns > written or not stat.S_ISREG(status.st_mode)) and _digest(entry.path) != wanted:
+            edited.append(path)
+    if seen < len(files):
+        edited += [path for path in files if not os.path.lexists(os.path.join(folder, path))]
+    return sorted(edited), sorted(foreign)
+
+
+def write_pack(
+    root: str, customer: str, pack: Pack, marker: Mapping[str, Any] | None, *, check_mode: bool, want_diff: bool
+) -> Result:
+    """Bring the pack on disk to what it should be: only files that differ are written, each in one step."""
+    folder = os.path.join(root, customer)
+    if marker is None:
+        if not check_mode:
+            _create(root, customer, pack)
+        result = Result(customer, "created", pack.version, pack.new_change)
+        if want_diff:
+            result.diffs.append(_diff(folder, "", "".join(f"{path}\n" for path in pack.files)))
+        return result
+    edited, foreign = inspect(folder, marker)
+    gone = sorted(marker["files"].keys() - pack.files.keys())
+    # What stands there is compared, not what pack.json says: an interrupted run may have come half way.
+    different = [path for path, data in pack.files.items() if _differs(folder, path, data)]
+    result = Result(customer, "changed" if different or gone else "unchanged", pack.version, pack.new_change)
+    # An edit that says just what the new pack says is none.
+    result.edited = [path for path in edited if path in different or path in gone]
+    result.foreign = foreign
+    if want_diff:
+        result.diffs += [
+            _diff(os.path.join(folder, path), _text(os.path.join(folder, path)), pack.files[path].decode())
+            for path in different
+        ]
+        result.diffs += [_diff(os.path.join(folder, path), _text(os.path.join(folder, path)), "") for path in gone]
+    if not check_mode:
+        for path in different:
+            if path != MARKER:
+                _write(os.path.join(folder, path), pack.files[path])
+        for path in gone:
+            _unlink(folder, path)
+        if MARKER in different:
+            _write(os.path.join(folder, MARKER), pack.files[MARKER])
+    return result
+
+
+def _differs(folder: str, path: str, data: bytes) -> bool:
+    try:
+        handle = os.open(os.path.join(folder, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return True
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(handle)
+        return not stat.S_ISREG(status.st_mode) or status.st_size != len(data) or file.read() != data
+
+
+def _create(root: str, customer: str, pack: Pack) -> None:
+    """A new pack appears as a whole: it is made beside its place and renamed."""
+    unfinished = os.path.join(root, f"{_UNFINISHED}{customer}")
+    if os.path.lexists(unfinished):
+        shutil.rmtree(unfinished)
+    made = set()
+    for path, data in pack.files.items():
+        target = os.path.join(unfinished, path)
+        parent = os.path.dirname(target)
+        if parent not in made:
+            os.makedirs(parent, exist_ok=True)
+            made.add(parent)
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _mode(path))
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    os.rename(unfinished, os.path.join(root, customer))
+
+
+def _mode(path: str) -> int:
+    return 0o755 if os.path.basename(path) in EXECUTABLE else 0o644
+
+
+def _write(path: str, data: bytes) -> None:
+    parent = os.path.dirname(path)
+    os.makedirs(parent, exist_ok=True)
+    if os.path.isdir(path) and not os.path.islink(path):
+        raise ExchangeError(
+            "is a folder where a file of the pack has to be", field="pack", value=path, remedy="Move it away"
+        )
+    temporary = os.path.join(parent, f".{os.path.basename(path)}.new")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _mode(path))
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    os.rename(temporary, path)
+
+
+def _unlink(folder: str, path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(os.path.join(folder, path))
+    for parent in Path(path).parents:
+        if str(parent) != ".":
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.join(folder, parent))
+
+
+def remove_pack(
+    root: str, customer: str, marker: Mapping[str, Any], *, archive: bool, check_mode: bool, want_diff: bool
+) -> Result:
+    """Take a pack away: only the files that it lists, or the whole folder into the archive."""
+    folder = os.path.join(root, customer)
+    edited, foreign = inspect(folder, marker)
+    result = Result(customer, "archived" if archive else "removed", marker["version"], edited=edited, foreign=foreign)
+    if want_diff:
+        result.diffs.append(_diff(folder, "".join(f"{path}\n" for path in sorted([*marker["files"], MARKER])), ""))
+    if check_mode:
+        return result
+    if archive:
+        target = os.path.join(root, ARCHIVE, f"{customer}-{marker['version'][:12]}")
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if not os.path.lexists(target):
+            os.rename(folder, target)
+            return result
+        # The same version lies there already.
+    for path in [*marker["files"], MARKER]:
+        _unlink(folder, path)
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
+    return result
+
+
+def folders(root: str) -> list[str]:
+    """The names of what may be packs, sorted."""
+    try:
+        with os.scandir(root) as found:
+            return sorted(entry.name for entry in found if entry.is_dir() and not entry.name.startswith("."))
+    except FileNotFoundError:
+        return []
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(_LONGEST_DIFF)
+    except OSError:
+        return ""
+
+
+def _diff(path: str, before: str, after: str) -> Diff:
+    return {
+        "before_header": path,
+        "after_header": path,
+        "before": before[:_LONGEST_DIFF],
+        "after": after[:_LONGEST_DIFF],
+    }

@@ -1,0 +1,165 @@
+"""What a pack is about: one customer, the service as that customer meets it, and what both need to know besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ftps_exchange.checked import Account
+from ftps_exchange.errors import ExchangeError
+
+from .model import Family, PackContact, PackCustomer, PackService, families
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """One certificate of the authority's file; the fingerprint is SHA-256, as ``AA:BB:…``."""
+
+    subject: str
+    fingerprint: str
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """The authority's file as customers get it; without certificates for one that operating systems trust anyway."""
+
+    pem: str = ""
+    certificates: tuple[Authority, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is the same for all customers and says nothing about addresses and ports."""
+
+    authorities: Authorities = field(default_factory=Authorities)
+    contact: PackContact = field(default_factory=PackContact)
+    """Whom customers ask."""
+    sessions_per_account: int = 8
+    idle_ports_answer: bool = True
+    """Whether a data port that nobody waits on refuses: a Windows server says nothing instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One customer's pack: everything that its texts and scripts are made of."""
+
+    service: PackService
+    customer: PackCustomer
+    offer: Offer
+
+    @property
+    def name(self) -> str:
+        """The customer's name."""
+        return self.customer.name
+
+    @property
+    def fqdn(self) -> str:
+        """The service's name."""
+        return self.service.fqdn
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """Over which of IPv4 and IPv6 this customer comes."""
+        return families(self.service, self.customer)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The service's addresses that this customer may use."""
+        return tuple(str(self.service.public(family)) for family in self.families)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The networks that are let in."""
+        return tuple(source for family in self.families for source in self.customer.sources(family))
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """The same hosts as the customer's own firewall sees them."""
+        return tuple(source for family in self.families for source in self.customer.clients(family))
+
+    @property
+    def first(self) -> int:
+        """The first data port."""
+        return self.service.passive[0]
+
+    @property
+    def last(self) -> int:
+        """The last data port."""
+        return self.service.passive[1]
+
+    @property
+    def passive(self) -> str:
+        """The data ports as people write them."""
+        return f"{self.first}–{self.last}"  # noqa: RUF001
+
+    @property
+    def account(self) -> Account:
+        """The login that examples use: one that may log in and write, if there is one."""
+        return min(self.customer.accounts, key=lambda one: (not one.enabled, one.access != "write"))
+
+
+def offer_of(exchange: Mapping[str, Any], authorities: Authorities, contact: PackContact) -> Offer:
+    """Out of the checked model's ``exchange``."""
+    return Offer(
+        authorities=authorities,
+        contact=contact,
+        sessions_per_account=int(exchange["max_sessions_per_account"]),
+        idle_ports_answer=str(exchange["root"]).startswith("/"),
+    )
+
+
+def read_authorities(pem: bytes, source: str) -> Authorities:
+    """The certificates of a PEM file. Only these go into a pack: a key that lies in the same file never does."""
+    # Imported here: making packs needs it, and nothing else of the package does.
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    try:
+        certificates = x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise ExchangeError(
+            "holds no certificate in PEM form",
+            field="ca_file",
+            value=source,
+            remedy="Name the file with the certificate of the authority that customers trust (BEGIN CERTIFICATE)",
+        ) from error
+    for certificate in certificates:
+        if not _may_sign(certificate):
+            raise ExchangeError(
+                f"holds {certificate.subject.rfc4514_string()}, which is no authority: it would have to be sent to all "
+                "customers again at every renewal",
+                field="ca_file",
+                value=source,
+                remedy="Name the file with the authority's own certificate (basic constraint CA:TRUE)",
+            )
+    return Authorities(
+        pem="".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in certificates),
+        certificates=tuple(
+            Authority(
+                subject=certificate.subject.rfc4514_string(),
+                fingerprint=certificate.fingerprint(hashes.SHA256()).hex(":").upper(),
+                last_day=certificate.not_valid_after_utc.date().isoformat(),
+            )
+            for certificate in certificates
+        ),
+    )
+
+
+def _may_sign(certificate: Any) -> bool:
+    from cryptography import x509
+
+    try:
+        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except x509.ExtensionNotFound:
+        # A root of version 1 has no extensions; it can only be one that signed itself.
+        return bool(certificate.subject == certificate.issuer)
+
+
+def short(values: Sequence[str], most: int = 3) -> tuple[str, ...]:
+    """The first few of a list, and how many there are besides."""
+    if len(values) <= most:
+        return tuple(values)
+    return (*values[: most - 1], f"and {len(values) - most + 1} more")
