@@ -185,7 +185,9 @@ def _markdown_part(part: Part) -> str:
         case Code(text):
             return markdown_code(text)
         case Strong(text):
-            return f"**{markdown_own(text)}**"
+            # A mark that follows a space would close nothing
+            bare = text.rstrip()
+            return f"**{markdown_own(bare)}**{text[len(bare) :]}"
         case Foreign(text):
             return markdown_foreign(text)
         case Link(target, text):

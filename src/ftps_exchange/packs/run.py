@@ -139,7 +139,7 @@ def _check_deadline(deadline: str | None) -> None:
             raise ValueError
     except ValueError:
         raise ExchangeError(
-            "is no day", field="deadline", value=deadline, remedy="Write it as YYYY-MM-DD, in quotes"
+            "is no day", field="change_deadline", value=deadline, remedy="Write it as YYYY-MM-DD, in quotes"
         ) from None
 
 

@@ -1,0 +1,47 @@
+"""A whole pack, in memory, for the tests of its guide, profiles, scripts and changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from ftps_exchange.checked import Account
+from ftps_exchange.packs import PackContact, PackCustomer, PackShare
+from ftps_exchange.packs.build import MARKER, Choice, Pack, build_pack
+from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject
+from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED
+
+AUTHORITIES = Authorities(
+    pem="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    certificates=(Authority("CN=Example Root CA", "AA:BB:CC", "2036-11-22"),),
+)
+OFFER = Offer(AUTHORITIES, PackContact("Exchange desk", "exchange@example.com", "+32 2 555 01 00"))
+
+
+def customer(**changes: Any) -> PackCustomer:
+    """The customer of the rules' tests, with accounts and a share."""
+    return dataclasses.replace(
+        ACME,
+        accounts=(Account("acme-read", "read", "2031-12-31", True), Account("acme-up", "write", None, True)),
+        shares=(PackShare("maps", "read", "Base maps"),),
+        **changes,
+    )
+
+
+def subject(offer: Offer = OFFER, *, service: dict[str, Any] | None = None, **changes: Any) -> Subject:
+    """The hand-checked case, with what a test changes."""
+    return Subject(dataclasses.replace(HAND_CHECKED, **(service or {})), customer(**changes), offer)
+
+
+def pack(
+    one: Subject, *, previous: Pack | None = None, deadline: str | None = None, choice: Choice | None = None
+) -> Pack:
+    """The pack of a subject, after another."""
+    before = None if previous is None else json.loads(previous.files[MARKER])
+    return build_pack(one, choice or Choice((), ()), "inputs", before, deadline)
+
+
+def texts(one: Subject) -> dict[str, str]:
+    """The files as text."""
+    return {path: data.decode() for path, data in pack(one).files.items()}

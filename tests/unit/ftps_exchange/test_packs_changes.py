@@ -1,0 +1,122 @@
+"""CHANGES.md: what differs, what to do before and after the day, and that it stays until it is done."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ftps_exchange.packs.changes import _without
+from ftps_exchange.packs.subject import Authorities, Authority, Offer
+from tests.unit.ftps_exchange.packs_folder import OFFER, pack, subject
+
+
+def told(deadline: str | None = "2027-03-01", offer: Offer = OFFER, **service: Any) -> str:
+    """CHANGES.md after a change of the service."""
+    changed = pack(subject(offer, service=service), previous=pack(subject()), deadline=deadline)
+    return changed.files["CHANGES.md"].decode()
+
+
+def test_the_first_pack_tells_no_change() -> None:
+    first = pack(subject())
+    assert "CHANGES.md" not in first.files
+    assert not first.new_change
+    assert "Something changed" not in first.files["guide.md"].decode()
+
+
+def test_a_longer_range_is_opened_before_and_nothing_is_closed() -> None:
+    text = told(passive=(50000, 50199))
+    assert "**By 2027-03-01:** open TCP 50100 to 50199 in addition." in text
+    assert "close" not in text
+    assert "`rules/nftables-customer.nft`" in text
+
+
+def test_a_moved_range_is_opened_before_and_closed_after() -> None:
+    text = told(passive=(50050, 50149))
+    assert "**By 2027-03-01:** open TCP 50100 to 50149 in addition." in text
+    assert "**After 2027-03-01:** close TCP 50000 to 50049." in text
+
+
+def test_a_new_address() -> None:
+    text = told(public4="198.51.100.11")
+    assert "**By 2027-03-01:** allow `198.51.100.11` outwards in addition" in text
+    assert "**After 2027-03-01:** remove `198.51.100.10` from your rules." in text
+
+
+def test_a_new_authority() -> None:
+    new = Offer(
+        Authorities(OFFER.authorities.pem, (Authority("CN=New Root", "DD:EE:FF", "2040-01-01"),)), OFFER.contact
+    )
+    text = told(offer=new)
+    assert "install the new `ca.pem` wherever the old one is, beside it" in text
+    assert "AA:BB:CC" in text
+    assert "DD:EE:FF" in text
+    assert "rules/" not in text, "no rule changes"
+
+
+def test_no_implicit_port_any_more() -> None:
+    assert "**After 2027-03-01:** close TCP 990." in told(implicit_port=None)
+
+
+def test_without_a_day_it_says_so() -> None:
+    text = told(None, passive=(50000, 50199))
+    assert "day not set yet: ask us" in text
+    assert "**Before the change:** " in text
+
+
+def test_what_is_told_stays_until_the_next_change_and_after() -> None:
+    first = pack(subject())
+    second = pack(subject(service={"passive": (50000, 50199)}), previous=first, deadline="2027-03-01")
+    again = pack(subject(service={"passive": (50000, 50199)}), previous=second)
+    assert again.files == second.files
+    assert second.new_change
+    assert not again.new_change
+    assert "Something changed" in second.files["guide.md"].decode()
+    third = pack(
+        subject(service={"passive": (50000, 50199), "explicit_port": 2121}), previous=again, deadline="2028-01-01"
+    )
+    text = third.files["CHANGES.md"].decode()
+    assert text.index("by 2028-01-01") < text.index("by 2027-03-01")
+    assert text.count("## ") == 2
+
+
+def test_another_day_for_the_same_change() -> None:
+    first = pack(subject())
+    second = pack(subject(service={"passive": (50000, 50199)}), previous=first)
+    later = pack(subject(service={"passive": (50000, 50199)}), previous=second, deadline="2027-06-01")
+    assert "by 2027-06-01" in later.files["CHANGES.md"].decode()
+    assert not later.new_change
+
+
+def test_a_family_that_the_customer_does_not_use_is_no_change_for_it() -> None:
+    before = pack(subject(sources6=()))
+    after = pack(subject(service={"public6": "2001:db8:100::11"}, sources6=()), previous=before)
+    assert "CHANGES.md" not in after.files
+
+
+def test_the_history_is_kept_short() -> None:
+    last = pack(subject())
+    for number in range(15):
+        last = pack(subject(service={"passive": (50000, 50100 + number)}), previous=last)
+    assert len(json.loads(last.files["pack.json"])["changes"]) == 10
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "left"),
+    [
+        ((1, 9), (1, 9), []),
+        ((1, 9), (3, 5), [(1, 2), (6, 9)]),
+        ((3, 5), (1, 9), []),
+        ((1, 5), (3, 9), [(1, 2)]),
+        ((5, 9), (1, 5), [(6, 9)]),
+        ((1, 2), (3, 4), [(1, 2)]),
+    ],
+)
+def test_what_one_range_has_and_another_has_not(
+    one: tuple[int, int], other: tuple[int, int], left: list[tuple[int, int]]
+) -> None:
+    assert list(_without(one, other)) == left
+    assert {port for first, last in left for port in range(first, last + 1)} == set(range(one[0], one[1] + 1)) - set(
+        range(other[0], other[1] + 1)
+    )

@@ -1,0 +1,101 @@
+"""customer_packs: all packs of an inventory in one call of the module."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from library import customer_packs
+from tests.unit.ftps_exchange.model_inputs import EXCHANGE, Inventory
+from tests.unit.ftps_exchange.test_packs_run import certificate
+
+
+class Runner:
+    """Calls the module as Ansible does."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.inventory = Inventory(folder)
+        self.inventory.check()
+        self.packs = folder / "packs"
+        self.ca = folder / "ca.pem"
+        self.ca.write_bytes(certificate("Example Root CA")[0])
+        self.capsys = capsys
+
+    def __call__(self, **arguments: Any) -> dict[str, Any]:
+        given = {
+            "exchange": EXCHANGE,
+            "customers_dir": str(self.inventory.customers),
+            "directory": str(self.packs),
+            "ca_file": str(self.ca),
+            "today": "2026-06-15",
+            **arguments,
+        }
+        with patch_module_args(given), pytest.raises(SystemExit):
+            customer_packs.main()
+        result: dict[str, Any] = json.loads(self.capsys.readouterr().out)
+        return result
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Runner:
+    return Runner(tmp_path, capsys)
+
+
+def test_made_then_unchanged(run: Runner) -> None:
+    told = run(_ansible_check_mode=True, _ansible_diff=True)
+    assert (told["changed"], told["created"]) == (True, ["acme", "globex"])
+    assert "guide.html" in told["diff"][0]["after"]
+    assert not run.packs.exists()
+    assert run()["created"] == ["acme", "globex"]
+    again = run()
+    assert (again["changed"], again["unchanged"], again["created"], again["diff"]) == (False, 2, [], [])
+
+
+def test_a_change_without_a_day_is_warned_of(run: Runner) -> None:
+    run()
+    told = run(exchange={**EXCHANGE, "passive_ports": [50000, 50199]})
+    assert told["new_changes"] == ["acme", "globex"]
+    assert "CHANGES.md names no day for acme, globex" in str(told["warnings"])
+    told = run(exchange={**EXCHANGE, "passive_ports": [50000, 50199]}, change_deadline="2027-01-31")
+    assert customer_packs.warnings_of(told, "2027-01-31") == []
+    assert "by 2027-01-31" in (run.packs / "acme/CHANGES.md").read_text()
+
+
+def test_what_somebody_changed_by_hand_is_warned_of(run: Runner) -> None:
+    run()
+    (run.packs / "acme/selftest.sh").write_text("exit 0")
+    told = run()
+    assert told["edited"] == ["acme/selftest.sh"]
+    assert "Changed by hand, and written anew: acme/selftest.sh." in str(told["warnings"])
+
+
+def test_every_pack_that_cannot_be_made_is_told_and_the_others_are_made(run: Runner) -> None:
+    (run.packs / "acme").mkdir(parents=True)
+    (run.packs / "acme/theirs").touch()
+    told = run()
+    assert told["failed"]
+    assert told["created"] == ["globex"]
+    assert told["msg"].startswith("customer acme: pack = ")
+    assert len(told["problems"]) == 1
+
+
+def test_problems_of_the_model_come_first_and_nothing_is_written(run: Runner) -> None:
+    run.inventory.write("broken.yml", "state: [")
+    told = run()
+    assert told["failed"]
+    assert "customers/broken.yml" in told["msg"]
+    assert not run.packs.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"today": "soon"}, {"change_deadline": "soon"}, {"formats": ["x"]}, {"customer": "x"}]
+)
+def test_what_is_asked_wrongly_is_told_in_one_line(run: Runner, arguments: dict[str, Any]) -> None:
+    told = run(**arguments)
+    assert told["failed"]
+    assert next(iter(arguments)) in told["msg"]
+    assert len(told["msg"].splitlines()) == 1
