@@ -330,6 +330,15 @@ def chain_problem(chain: tuple[Any, ...], ca: str | None) -> str | None:
     return f"{reason} ({subject(chain[int(depth)]) if int(depth) < len(chain) else 'the authority'})"
 
 
+def authority_of(chain: tuple[Any, ...], ca: str | None) -> Any | None:
+    """The trusted certificate that a chain leads to; of several (one was renewed) the one that is good for longest."""
+    top = chain[-1]
+    anchors = (
+        [cert for cert in read_certificates(ca) if cert.subject == top.issuer and signed_by(top, cert)] if ca else []
+    )
+    return max(anchors, key=ends, default=None)
+
+
 def problems(bundle: Bundle, wanted: Wanted) -> list[str]:
     """Why clients would refuse a certificate today, one sentence each."""
     found = []
@@ -344,6 +353,9 @@ def problems(bundle: Bundle, wanted: Wanted) -> list[str]:
             found.append(f"{subject(cert)} is not valid before {begins(cert):%Y-%m-%d %H:%M} UTC")
         if ends(cert) < wanted.now:
             found.append(f"{subject(cert)} ended on {ends(cert):%Y-%m-%d %H:%M} UTC")
+    authority = authority_of(bundle.chain, wanted.ca)
+    if authority is not None and authority not in bundle.chain and ends(authority) < wanted.now:
+        found.append(f"the authority {subject(authority)} ended on {ends(authority):%Y-%m-%d %H:%M} UTC")
     reason = chain_problem(bundle.chain, wanted.ca)
     if reason:
         found.append(f"its chain does not lead to the authority: {reason}")
@@ -534,6 +546,13 @@ def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
                     remove(params["request_file"])
             state = State(bundle, [], reasons_to_renew(bundle, wanted))
             after = state.told(now)
+
+    authority = authority_of(state.bundle.chain, wanted.ca) if state.bundle else None
+    if authority is not None and 0 <= (left := days_left((authority,), now)) < wanted.renew_days:
+        module.warn(
+            f"The authority {subject(authority)}, which customers trust, ends in {left} days: "
+            "give them its successor in time"
+        )
 
     for file in (path, key_file):
         if loose(file):

@@ -303,6 +303,48 @@ def test_refused_and_the_old_one_stays(serving: Host, answer: Answer, reasons: l
     assert serving.path.read_bytes() == before
 
 
+@pytest.mark.parametrize("installed", [False, True])
+def test_an_authority_that_has_ended_is_told(host: Host, installed: bool) -> None:
+    """Clients refuse it, though the certificates that the server sends are still good."""
+    ended = Authority("Old root", days=-1)
+    issuing = Authority("Issuing", ended)
+    key = host.give_key()
+    text = pem(issuing.sign(key, end=300), issuing.certificate)
+    if installed:
+        host.path.write_text(key_pem(key) + text)
+        result = host.run(ca=pem(ended.certificate, ROOT.certificate))
+        assert (result["due"], result["usable"]) == (True, False)
+        assert "the authority CN=Old root ended on" in "; ".join(result["reasons"])
+        return
+    result = host.run(certificate=text, ca=pem(ROOT.certificate, ended.certificate))
+    assert "the authority CN=Old root ended on" in result["msg"]
+    assert not host.path.exists()
+
+
+def test_an_authority_renewed_under_its_name_and_key_is_good(host: Host) -> None:
+    ended = Authority("Root", days=-1)
+    renewed = Authority("Root", key=ended.key)
+    issuing = Authority("Issuing", ended)
+    key = host.give_key()
+    host.install(issuing.sign(key), issuing.certificate, ca=pem(ended.certificate, renewed.certificate))
+
+
+def test_an_authority_that_ends_soon_is_warned_of(host: Host) -> None:
+    """A new certificate would not help, so none is due."""
+    root = Authority("Short root", days=20)
+    issuing = Authority("Issuing", root)
+    key = host.give_key()
+    host.install(issuing.sign(key, end=300), issuing.certificate, ca=pem(root.certificate))
+    warnings: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AnsibleModule, "warn", lambda _, text: warnings.append(text))
+        result = host.run(ca=pem(root.certificate))
+    assert not result["due"]
+    assert warnings == [
+        "The authority CN=Short root, which customers trust, ends in 20 days: give them its successor in time"
+    ]
+
+
 def test_a_chain_with_a_gap_is_refused(host: Host) -> None:
     key = host.give_key()
     result = host.run(certificate=pem(ISSUING.sign(key)))
