@@ -1,0 +1,497 @@
+"""win_folder_tree, run by the PowerShell engine over real folders and a stand-in that keeps their access lists.
+
+The stand-in (tests/windows/stand_ins/folder_access) passes entries on as NTFS does and hands lists out as .NET does.
+What is proven is the module's own work; it says nothing of NTFS.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ftps_exchange import sddl
+from ftps_exchange.folders import exchange_predicted_sids
+from tests.windows.powershell import PowerShell, by_ansible
+
+PROJECT = Path(__file__).resolve().parents[3]
+MODULE = PROJECT / "library" / "win_folder_tree.ps1"
+UTIL = "Ansible.ModuleUtils.FtpsExchangeFolderAccess"
+STAND_INS = PROJECT / "tests" / "windows" / "stand_ins" / "folder_access"
+GOLDEN = json.loads((PROJECT / "tests/unit/golden/desired_state/folders_windows.json").read_text())
+SIDS = json.loads((PROJECT / "tests/unit/golden/desired_state/sids.json").read_text())
+READERS = "S-1-5-21-1-2-3-1104"
+OWN = "(A;OICI;0x1f01ff;;;S-1-5-18)(A;OICI;0x1f01ff;;;S-1-5-32-544)"
+
+Folders = list[dict[str, str]]
+
+
+@dataclass
+class Tree:
+    """A tree on this machine's disk, the stand-in's lists, and the module run on them."""
+
+    powershell: PowerShell
+    folder: Path
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "data" / "exchange"
+
+    @property
+    def lists(self) -> Path:
+        return self.folder / "lists"
+
+    def run(self, folders: Any, *, check: bool = False, text: str | None = None, **environment: str) -> dict[str, Any]:
+        return self.powershell.module(
+            MODULE,
+            {"root": str(self.root), "folders": json.dumps(folders), "sids": json.dumps(SIDS)},
+            check=check,
+            environment={f"FTPS_EXCHANGE_FOLDERS{name}": "" for name in ("_FAIL_AT", "_FORGET", "_DENY")}
+            | {"FTPS_EXCHANGE_FOLDERS": str(self.lists)}
+            | {f"FTPS_EXCHANGE_FOLDERS_{name.upper()}": value for name, value in environment.items()},
+            utils={UTIL: STAND_INS / f"{UTIL}.psm1"},
+            text=text,
+            timeout=300,
+        )
+
+    def put(self, path: str, list_: object) -> None:
+        """Somebody sets the list of a folder by hand."""
+        (self.root / path).mkdir(parents=True, exist_ok=True)
+        with self.lists.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"path": str(self.root / path), "sddl": list_}) + "\n")
+
+    def found(self) -> dict[str, str]:
+        """The lists as they were set last, by path."""
+        lines = self.lists.read_text(encoding="utf-8").splitlines() if self.lists.exists() else []
+        last = {line["path"]: line["sddl"] for line in map(json.loads, lines)}
+        return {path.removeprefix(str(self.root)).lstrip("/"): text for path, text in last.items()}
+
+    def on_disk(self) -> set[str]:
+        if not self.root.exists():
+            return set()
+        return {str(path.relative_to(self.root)) for path in [self.root, *self.root.rglob("*")]}
+
+    def is_as(self, folders: Folders) -> bool:
+        found = self.found()
+        return all(
+            (self.root / folder["path"]).is_dir()
+            and set(sddl.parse(found[folder["path"]]).aces) == set(sddl.parse(folder["sddl"]).aces)
+            and sddl.parse(found[folder["path"]]).protected
+            for folder in folders
+        )
+
+
+@pytest.fixture
+def tree(powershell: PowerShell, tmp_path: Path) -> Tree:
+    return Tree(powershell, tmp_path)
+
+
+@pytest.fixture
+def made(tree: Tree) -> Tree:
+    """A tree that is as declared."""
+    assert not tree.run(GOLDEN).get("failed")
+    return tree
+
+
+def folder(path: str, *entries: str) -> dict[str, str]:
+    return {"path": path, "sddl": f"D:PAI{OWN}{''.join(entries)}"}
+
+
+def paths(folders: Folders) -> list[str]:
+    return [item["path"] for item in folders]
+
+
+def test_a_whole_tree_is_made_and_found_unchanged(tree: Tree) -> None:
+    first = tree.run(GOLDEN)
+    assert first["changed"]
+    assert first["created"] == paths(GOLDEN)
+    assert first["repaired"] == first["undeclared"] == []
+    assert tree.is_as(GOLDEN)
+    assert tree.on_disk() == {path or "." for path in paths(GOLDEN)}
+    before = tree.lists.read_bytes()
+    second = tree.run(GOLDEN)
+    assert not second["changed"]
+    assert second["created"] == second["repaired"] == []
+    assert "diff" not in second
+    assert tree.lists.read_bytes() == before
+
+
+def test_check_mode_before_the_first_run_tells_the_same_and_does_nothing(tree: Tree) -> None:
+    predicted = tree.run(GOLDEN, check=True)
+    assert tree.on_disk() == set()
+    assert not tree.lists.exists()
+    assert not tree.root.parent.exists()
+    done = tree.run(GOLDEN)
+    for key in ("changed", "created", "repaired", "undeclared", "diff"):
+        assert predicted[key] == done[key], key
+
+
+def test_the_order_of_the_list_does_not_matter(made: Tree) -> None:
+    shuffled = list(GOLDEN)
+    random.Random(4).shuffle(shuffled)  # noqa: S311
+    assert not made.run(shuffled)["changed"]
+
+
+def test_the_diff_names_folder_entry_and_group(tree: Tree) -> None:
+    diff = tree.run(GOLDEN, check=True)["diff"]
+    assert diff["before"] == ""
+    lines = diff["after"].splitlines()
+    assert f"{tree.root}/homes/acme: protected from the parent's entries" in lines
+    assert f"{tree.root}/homes/acme: allow 0x1301bf OICIIO ftpsx-home-acme-write" in lines
+    assert f"{tree.root}/homes/acme: allow 0x1201bf this folder ftpsx-home-acme-write" in lines
+    assert f"{tree.root}/homes/acme: allow 0x1f01ff OICI S-1-5-18" in lines
+
+
+HOME = next(item for item in GOLDEN if item["path"] == "homes/acme")["sddl"]
+MASK = re.compile(r"0x1301bf")
+
+
+@pytest.mark.parametrize(
+    ("what", "drift", "told"),
+    [
+        (
+            "a stray entry",
+            HOME + "(A;OICI;0x1200a9;;;S-1-5-11)",
+            "allow 0x1200a9 OICI NT AUTHORITY\\Authenticated Users",
+        ),
+        ("a stray entry that denies", HOME + "(D;;0x10000;;;S-1-1-0)", "deny 0x10000 this folder Everyone"),
+        ("a stray entry of another kind", HOME + "(XA;;0x1200a9;;;S-1-1-0)", "entry of type 9 this folder 09-00-"),
+        ("an entry that is missing", HOME[: HOME.rindex("(")], ""),
+        ("one right more", MASK.sub("0x1701bf", HOME), "allow 0x1701bf OICIIO ftpsx-home-acme-write"),
+        ("one right less", MASK.sub("0x1201bf", HOME), "allow 0x1201bf OICI"),
+        ("other flags", HOME.replace("OICIIO", "CIIO"), "allow 0x1301bf CIIO ftpsx-home-acme-write"),
+        ("passed on once", HOME.replace("OICIIO", "OICINPIO"), "allow 0x1301bf OICINPIO ftpsx-home-acme-write"),
+        ("another group", HOME.replace("-1106)", "-9999)"), "S-1-5-21-1004336348-1177238915-682003330-9999"),
+        ("no protection", HOME.replace("D:PAI", "D:AI"), "takes the parent's entries"),
+        ("only what the parent passes on", "D:AI", "allow 0x1f01ff OICIID S-1-5-18"),
+        ("entries marked as inherited", HOME.replace("(A;OICI;0x1f01ff", "(A;OICIID;0x1f01ff"), "OICIID S-1-5-32-544"),
+        ("an empty list", "D:P", "protected from the parent's entries"),
+        ("no list at all", {"null": True}, "no access list at all: everybody may do everything"),
+    ],
+)
+def test_drift_is_told_and_repaired(made: Tree, what: str, drift: object, told: str) -> None:
+    made.put("homes/acme", drift)
+    predicted = made.run(GOLDEN, check=True)
+    assert made.found()["homes/acme"] == drift, "a check changed something"
+    done = made.run(GOLDEN)
+    assert predicted["diff"] == done["diff"]
+    assert done["changed"]
+    assert done["repaired"] == ["homes/acme"]
+    assert done["created"] == []
+    assert told in done["diff"]["before"]
+    assert told == "" or told not in done["diff"]["after"] or not told.startswith(("allow", "deny"))
+    assert made.is_as(GOLDEN)
+    assert not made.run(GOLDEN)["changed"]
+
+
+def test_entries_that_mean_the_same_are_no_drift(made: Tree) -> None:
+    split = folder("", "(A;OICI;0x1200a9;;;S-1-5-21-1-2-3-1)", "(A;OICI;0x2;;;S-1-5-21-1-2-3-1)")
+    joined = folder("", "(A;OICI;0x1200ab;;;S-1-5-21-1-2-3-1)")
+    apart = folder("", "(A;;0x1200ab;;;S-1-5-21-1-2-3-1)", "(A;OICIIO;0x1200ab;;;S-1-5-21-1-2-3-1)")
+    for declared in (split, joined, apart):
+        made.put("", joined["sddl"])
+        assert "" not in made.run([declared])["repaired"]
+        made.put("", apart["sddl"])
+        assert "" not in made.run([declared])["repaired"]
+
+
+def test_what_nobody_declared_is_told_and_left_alone(made: Tree) -> None:
+    for path in ("homes/hooli/old", "stray", "homes/acme/incoming", "homes/acme/shared/stray"):
+        (made.root / path).mkdir(parents=True)
+    (made.root / "shares" / "note.txt").write_text("mine")
+    before = made.on_disk()
+    result = made.run(GOLDEN)
+    assert not result["changed"]
+    # What lies in a home is its customer's; in its `shared` only shares belong
+    assert sorted(result["undeclared"]) == ["homes/acme/shared/stray", "homes/hooli", "shares/note.txt", "stray"]
+    assert "declared by nobody" in result["warnings"][0]
+    assert made.on_disk() == before
+
+
+def test_a_folder_that_is_gone_from_the_list_stays(made: Tree) -> None:
+    rest = [item for item in GOLDEN if not item["path"].startswith("homes/acme")]
+    before = made.found()
+    result = made.run(rest)
+    assert not result["changed"]
+    assert result["undeclared"] == ["homes/acme"]
+    assert made.found() == before
+
+
+@pytest.mark.parametrize("where", ["homes/acme", "homes", "", "..", "../.."])
+def test_a_link_is_never_followed(made: Tree, tmp_path: Path, where: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    target = (made.root / where).resolve()
+    if where == "../..":
+        # The folder above the one above root
+        made.folder = tmp_path / "link"
+        made.folder.symlink_to(tmp_path, target_is_directory=True)
+        target = made.folder
+    else:
+        target.rename(elsewhere)
+        target.symlink_to(elsewhere, target_is_directory=True)
+    lists = (tmp_path / "lists").read_bytes()
+    before = sorted(str(path) for path in elsewhere.rglob("*"))
+    for check in (True, False):
+        result = made.run(GOLDEN, check=check)
+        assert result["failed"]
+        assert not result.get("crashed")
+        assert f"{target} is a junction or symbolic link and is not followed" in result["msg"]
+        assert not result["changed"]
+    assert (tmp_path / "lists").read_bytes() == lists
+    assert sorted(str(path) for path in elsewhere.rglob("*")) == before
+
+
+def test_a_link_that_leads_nowhere_is_one_too(made: Tree) -> None:
+    (made.root / "homes/acme/shared").rmdir()
+    (made.root / "homes/acme/shared").symlink_to("/nowhere")
+    result = made.run(GOLDEN)
+    assert "is a junction or symbolic link" in result["msg"]
+
+
+def test_all_obstacles_are_told_at_once_and_nothing_is_changed(made: Tree) -> None:
+    for path in ("homes/acme/shared", "homes/globex/shared"):
+        (made.root / path).rmdir()
+        (made.root / path).write_text("a file")
+    made.put("shares", "D:AI")
+    lists = made.lists.read_bytes()
+    result = made.run(GOLDEN, deny=str(made.root / "shares/maps"))
+    assert result["failed"]
+    assert not result["changed"]
+    for path, told in (
+        ("homes/acme/shared", "is a file"),
+        ("homes/globex/shared", "is a file"),
+        ("shares/maps", "unauthorized operation"),
+    ):
+        assert re.search(rf"{made.root}/{path}\b[^;]*{told}", result["msg"]), result["msg"]
+    assert made.lists.read_bytes() == lists
+
+
+@pytest.mark.parametrize("at", range(1, len(GOLDEN) + 1))
+def test_a_failure_at_any_change_is_told_and_the_next_run_finishes(tree: Tree, at: int) -> None:
+    failed = tree.run(GOLDEN, fail_at=str(at))
+    assert failed["failed"]
+    assert not failed.get("crashed")
+    broken = str(tree.root / GOLDEN[at - 1]["path"]).rstrip("/")
+    assert failed["msg"].startswith(f"{broken}: Attempted to perform an unauthorized operation.")
+    assert (
+        f"Before that {at - 1} folders were made and 0 repaired; {len(GOLDEN) - at + 1} are not as declared"
+        in failed["msg"]
+    )
+    assert failed["created"] == paths(GOLDEN[: at - 1])
+    assert tree.is_as(GOLDEN[: at - 1])
+    rest = tree.run(GOLDEN)
+    assert rest["created"] == paths(GOLDEN[at - 1 :])
+    assert tree.is_as(GOLDEN)
+    assert not tree.run(GOLDEN)["changed"]
+
+
+def test_a_failure_between_repairs(made: Tree) -> None:
+    for path in ("homes", "homes/globex", "shares"):
+        made.put(path, "D:AI")
+    failed = made.run(GOLDEN, fail_at="2")
+    assert failed["repaired"] == ["homes"]
+    assert f"{made.root}/homes/globex: " in failed["msg"]
+    assert "0 folders were made and 1 repaired; 2 are not" in failed["msg"]
+    assert made.run(GOLDEN)["repaired"] == ["homes/globex", "shares"]
+
+
+def test_a_volume_that_keeps_no_lists_is_told(tree: Tree) -> None:
+    result = tree.run(GOLDEN, forget="1")
+    assert result["failed"]
+    assert f"{tree.root}: Windows stored something else than was asked for" in result["msg"]
+    assert "takes the parent's entries" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("folders", "told"),
+    [
+        ([], "the top folder itself (path '') is not declared"),
+        ([folder("a")], "folder 'a' is declared, but its parent '' is not|the top folder itself"),
+        ([folder(""), folder("a/b")], "folder 'a/b' is declared, but its parent 'a' is not"),
+        ([folder(""), folder("a"), folder("A")], "is declared twice"),
+        ([folder(""), folder("../x")], "has an empty part, '.' or '..'"),
+        ([folder(""), folder("a"), folder("a//b")], "has an empty part, '.' or '..'"),
+        ([folder(""), folder("/a")], "has an empty part, '.' or '..'"),
+        ([folder(""), folder("a\\b")], "has a character that no Windows name may have"),
+        ([folder(""), folder("a:stream")], "has a character that no Windows name may have"),
+        ([folder(""), folder("a\nb")], "has a character that no Windows name may have"),
+        ([folder(""), folder("a.")], "ends with a dot or a blank"),
+        ([folder(""), folder("a ")], "ends with a dot or a blank"),
+        ([folder(""), folder("nul")], "has the name of a device"),
+        ([folder(""), folder("com1.txt")], "has the name of a device"),
+        ([folder(""), folder("x" * 300)], "Windows takes 247"),
+        ([{"path": "", "sddl": f"D:{OWN}"}], "is no protected access list"),
+        ([{"path": "", "sddl": "D:P"}], "is no protected access list"),
+        ([{"path": "", "sddl": f"O:BAD:P{OWN}"}], "is no protected access list"),
+        ([{"path": "", "sddl": f"D:P{OWN}S:(AU;;0x1;;;S-1-1-0)"}], "is no protected access list"),
+        ([{"path": "", "sddl": "D:P(A;OICI;FA;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
+        ([{"path": "", "sddl": "D:P(D;OICI;0x1;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
+        ([{"path": "", "sddl": "D:P(A;OICIID;0x1;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
+        ([{"path": "", "sddl": "D:P(A;oici;0x1;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
+        ([{"path": "", "sddl": "D:P(A;IO;0x1;;;S-1-5-18)"}], "says how to pass itself on"),
+        ([{"path": "", "sddl": "D:P(A;;0x0;;;S-1-5-18)"}], "has no right"),
+        ([{"path": "", "sddl": "D:P(A;;0x10000000;;;S-1-5-18)"}], "has no right, or one that folders do not have"),
+        ([{"path": "", "sddl": "D:P(A;;0x1;;;BA)"}], "'BA' is no full SID"),
+        ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-5-4294967296)"}], "is no full SID"),
+        ([{"path": "", "sddl": "D:P(A;;0x1;;;s-1-5-18)(A;;0x1;;;S-1-5-18)"}], "is no full SID"),
+        ([{"path": ""}], "a dictionary with the texts path and sddl"),
+        (["x"], "a dictionary with the texts path and sddl"),
+        ({"a": 1}, "folders is no list"),
+    ],
+)
+def test_a_bad_list_is_refused_before_anything_is_touched(tree: Tree, folders: Any, told: str) -> None:
+    result = tree.run(folders)
+    assert result["failed"]
+    assert not result.get("crashed"), result
+    assert any(part in result["msg"] for part in told.split("|")), result["msg"]
+    assert not tree.root.exists()
+
+
+def test_every_problem_of_a_list_is_told(tree: Tree) -> None:
+    message = tree.run([folder(""), folder("a?"), folder("b/c"), {"path": "d", "sddl": "x"}])["msg"]
+    for part in ("folder 'a?'", "folder 'b/c'", "folder 'd'"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("root", "told"),
+    [
+        ("D:\\FTPS-Exchange", None),
+        ("d:\\Data\\FTPS", None),
+        ("D:\\", "must be a folder below a drive"),
+        ("D:", "must be a folder below a drive"),
+        ("FTPS", "must be a folder below a drive"),
+        ("D:FTPS", "must be a folder below a drive"),
+        ("\\FTPS", "must be a folder below a drive"),
+        ("\\\\server\\share\\FTPS", "must be a folder below a drive"),
+        ("\\\\?\\D:\\FTPS", "must be a folder below a drive"),
+        ("D:/FTPS", "must be a folder below a drive"),
+        ("D:\\a\\..\\b", "has an empty part, '.' or '..'"),
+        ("D:\\a\\\\b", "has an empty part, '.' or '..'"),
+        ("D:\\a/b", "has a character that no Windows name may have"),
+        ("D:\\con\\b", "has the name of a device"),
+    ],
+)
+def test_a_root_of_windows(powershell: PowerShell, root: str, told: str | None) -> None:
+    # The part of the module that this machine's own paths never reach
+    script = """
+        param($file, $root)
+        $tree = [Management.Automation.Language.Parser]::ParseFile($file, [ref]$null, [ref]$null)
+        foreach ($part in $tree.EndBlock.Statements) {
+            if ($part -is [Management.Automation.Language.FunctionDefinitionAst]) {
+                . ([scriptblock]::Create($part.Extent.Text))
+            }
+        }
+        "$(Get-RootProblem -Root $root -Separator '\\')"
+    """
+    (problem,) = powershell.script(script, str(MODULE), root)
+    assert problem == "" if told is None else told in problem
+
+
+def generated(seed: int) -> Folders:
+    """A tree of any shape."""
+    chance = random.Random(seed)  # noqa: S311
+    entries = [
+        f"(A;{flags};0x{mask:x};;;S-1-5-21-7-8-9-{rid})"
+        for flags in ("", "OICI", "OICIIO", "CI", "OINPIO")
+        for mask in (0x1200A0, 0x1200A9, 0x1301BF)
+        for rid in (1000, 1001, 1002)
+    ]
+    found = [folder("", *chance.sample(entries, 3))]
+    for number in range(chance.randrange(25)):
+        above = chance.choice(found)["path"]
+        found.append(folder(f"{above}/f{number}".lstrip("/"), *chance.sample(entries, chance.randrange(5))))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_generated_trees(tree: Tree, seed: int) -> None:
+    chance = random.Random(-seed)  # noqa: S311
+    first, second = generated(seed), generated(seed + 1000)
+    assert tree.run(first)["created"] == [item["path"] for item in tree_order(first)]
+    assert tree.is_as(first)
+    # Everything else is drift: other lists on the same places, lists set by hand, folders removed
+    for item in chance.sample(first, len(first) // 2):
+        tree.put(item["path"], f"D:AI(A;OICI;0x1200a9;;;S-1-5-21-7-8-9-{chance.randrange(1000, 1004)})")
+    predicted = tree.run(second, check=True)
+    before = tree.on_disk()
+    done = tree.run(second)
+    assert {key: predicted.get(key) for key in ("changed", "created", "repaired", "diff", "undeclared")} == {
+        key: done.get(key) for key in ("changed", "created", "repaired", "diff", "undeclared")
+    }
+    assert tree.is_as(second)
+    assert before <= tree.on_disk(), "something was removed"
+    assert not tree.run(second)["changed"]
+
+
+def tree_order(folders: Folders) -> Folders:
+    """Parents first, in the order of the list."""
+    inside: dict[str, Folders] = {}
+    for item in folders:
+        if item["path"]:
+            inside.setdefault(item["path"].rpartition("/")[0], []).append(item)
+
+    def below(item: dict[str, str]) -> Folders:
+        return [item, *(deep for inner in inside.get(item["path"], []) for deep in below(inner))]
+
+    return below(folders[0])
+
+
+def many(number: int) -> Folders:
+    top = [item for item in GOLDEN if item["path"] in ("", "homes", "shares")]
+    home, shared = (
+        next(item for item in GOLDEN if item["path"] == path) for path in ("homes/acme", "homes/acme/shared")
+    )
+    for at in range(number):
+        for item in (home, shared):
+            text = item["sddl"].replace("-1106)", f"-{2000 + 2 * at})").replace("-1105)", f"-{2001 + 2 * at})")
+            top.append({"path": item["path"].replace("acme", f"c{at:05d}"), "sddl": text})
+    return top
+
+
+def test_work_grows_with_the_list_and_no_faster(tree: Tree) -> None:
+    # In check mode before the first run the stand-in is never asked, so this is the module's own work
+    seconds = []
+    for number in (250, 2000):
+        start = time.process_time(), time.monotonic()
+        assert len(tree.run(many(number), check=True)["created"]) == 3 + 2 * number
+        seconds.append(time.monotonic() - start[1])
+    assert seconds[1] < 8 * seconds[0] * 2.5
+
+
+def test_ansible_runs_it(pwsh: Path, tmp_path: Path) -> None:
+    environment = {
+        # What lies beside a playbook would come before ANSIBLE_MODULE_UTILS
+        "ANSIBLE_PLAYBOOK_DIR": str(tmp_path),
+        "ANSIBLE_MODULE_UTILS": f"{STAND_INS}:{PROJECT / 'module_utils'}",
+        "FTPS_EXCHANGE_FOLDERS": str(tmp_path / "lists"),
+    }
+    arguments = {"root": str(tmp_path / "exchange"), "folders": json.dumps(GOLDEN), "sids": SIDS}
+
+    def run(*, check: bool = False) -> dict[str, Any]:
+        return by_ansible(pwsh, "win_folder_tree", arguments, check=check, environment=environment)
+
+    check = run(check=True)
+    assert check["changed"], check
+    assert not (tmp_path / "exchange").exists()
+    first = run()
+    assert first["created"] == check["created"] == paths(GOLDEN)
+    assert first["diff"] == check["diff"]
+    (tmp_path / "exchange/homes/hooli").mkdir()
+    second = run()
+    assert not second["changed"]
+    assert second["warnings"] == [f"Left alone below {tmp_path}/exchange, declared by nobody: homes/hooli"]
+
+
+def test_made_up_sids_are_taken_in_a_preview(tree: Tree) -> None:
+    sids = exchange_predicted_sids(SIDS)
+    texts = json.dumps(GOLDEN)
+    for name, sid in SIDS.items():
+        texts = texts.replace(f"{sid})", f"{sids[name]})")
+    assert tree.run(json.loads(texts), check=True)["created"] == paths(GOLDEN)
