@@ -465,13 +465,9 @@ def test_work_grows_with_the_list_and_no_faster(tree: Tree) -> None:
     assert seconds[1] < 8 * seconds[0] * 2.5
 
 
-def test_ansible_runs_it(pwsh: Path, tmp_path: Path) -> None:
-    environment = {
-        # What lies beside a playbook would come before ANSIBLE_MODULE_UTILS
-        "ANSIBLE_PLAYBOOK_DIR": str(tmp_path),
-        "ANSIBLE_MODULE_UTILS": f"{STAND_INS}:{PROJECT / 'module_utils'}",
-        "FTPS_EXCHANGE_FOLDERS": str(tmp_path / "lists"),
-    }
+def test_ansible_runs_it(pwsh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_MODULE_UTILS", f"{STAND_INS}:{PROJECT / 'module_utils'}")
+    environment = {"FTPS_EXCHANGE_FOLDERS": str(tmp_path / "lists")}
     arguments = {"root": str(tmp_path / "exchange"), "folders": json.dumps(GOLDEN), "sids": SIDS}
 
     def run(*, check: bool = False) -> dict[str, Any]:
