@@ -14,8 +14,11 @@ try:
     from ftps_exchange.directory import exchange_directory, exchange_group_names
     from ftps_exchange.edge import exchange_edge_sets
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
+    from ftps_exchange.iis.render import exchange_iis_application_host
+    from ftps_exchange.iis.settings import exchange_iis_settings
     from ftps_exchange.permissions import exchange_permission_matrix
     from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
+    from ftps_exchange.wire import exchange_wire_text
 except ImportError as error:
     # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
     _MISSING: str | None = str(error)
@@ -29,9 +32,12 @@ _NAMES = (
     "exchange_firewall_addresses",
     "exchange_folders",
     "exchange_group_names",
+    "exchange_iis_application_host",
+    "exchange_iis_settings",
     "exchange_permission_matrix",
     "exchange_predicted_sids",
     "exchange_thumbprint",
+    "exchange_wire_text",
 )
 
 
@@ -58,8 +64,11 @@ class FilterModule:
                 exchange_firewall_addresses,
                 exchange_folders,
                 exchange_group_names,
+                exchange_iis_application_host,
+                exchange_iis_settings,
                 exchange_permission_matrix,
                 exchange_predicted_sids,
                 exchange_thumbprint,
+                exchange_wire_text,
             )
         }

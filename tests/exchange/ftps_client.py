@@ -1,7 +1,7 @@
 """A small FTPS client that lets a test do every step of the protocol itself.
 
-The standard library's ftplib cannot resume the control channel's TLS session on the data channel, which this
-service demands (RFC 4217 section 12.2 lets a server insist on it), and hides the replies that the tests are about.
+The standard library's ftplib cannot resume the control channel's TLS session on the data channel, which a server may
+insist on (RFC 4217 section 10.2), and hides the replies that the tests are about.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import ssl
 from dataclasses import dataclass
 from typing import Self
 
-from .lab import Account, Host, Lab
+from .target import Account, Target
+from .vantage import Host
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Reply:
         return f"{self.code} {self.text}"
 
 
+CLOSED = Reply(421, "(the server closed the connection without a reply)")
+"""RFC 959 section 4.2.1 has 421 for a connection that is closed; several servers close it without a word."""
+
+
 class RefusedError(AssertionError):
     """A step that the test needs was refused; the message is the transcript."""
 
@@ -33,7 +38,7 @@ class FtpsClient:
 
     def __init__(
         self,
-        lab: Lab,
+        target: Target,
         host: Host,
         *,
         ipv6: bool = False,
@@ -41,21 +46,27 @@ class FtpsClient:
         tls: ssl.SSLContext | None = None,
         source: str | None = None,
         timeout: float = 20,
+        transcript: list[str] | None = None,
     ) -> None:
-        self.lab = lab
+        self.target = target
         self.host = host
         self.timeout = timeout
-        self.address = lab.public_ip6 if ipv6 else lab.public_ip
-        assert self.address
-        self.tls = tls or ssl.create_default_context(cafile=lab.ca_file)
-        self.transcript: list[str] = []
+        self.address = target.address(ipv6)
+        self.tls = tls or target.context()
         self.data_address: tuple[str, int] | None = None
         self.data_certificate: bytes | None = None
-        port = lab.implicit_port if implicit else lab.explicit_port
-        assert port
-        self.control: socket.socket = host.connect(self.address, port, timeout, source)
+        self.data_resumed: bool | None = None
+        port = target.port(implicit)
+        # The caller's own list, so that it also tells of a connection that does not come about
+        self.transcript = [] if transcript is None else transcript
+        self.note(f"{host.name} -> {self.address} port {port}{' (implicit TLS)' * implicit}")
+        try:
+            self.control: socket.socket = host.connect(self.address, port, timeout, source)
+        except OSError as error:
+            self.note(f"no connection: {error}")
+            raise
         if implicit:
-            self.control = self.tls.wrap_socket(self.control, server_hostname=lab.fqdn)
+            self._handshake()
         self._received = b""
         self.greeting = self.reply()
 
@@ -65,7 +76,25 @@ class FtpsClient:
     def __exit__(self, *_: object) -> None:
         self.control.close()
 
+    def note(self, text: str) -> None:
+        """A line of the transcript that is no command and no reply."""
+        self.transcript.append(f"# {text}")
+
     # -- control channel ------------------------------------------------------------------------------------------
+    def _handshake(self) -> None:
+        try:
+            self.control = self.tls.wrap_socket(self.control, server_hostname=self.target.fqdn)
+        except OSError as error:
+            self.note(f"TLS handshake failed: {error}")
+            raise
+        self.note(f"TLS: {self.secured.version()}, {(self.secured.cipher() or ('?',))[0]}")
+
+    @property
+    def secured(self) -> ssl.SSLSocket:
+        """The control channel, which is in TLS by now."""
+        assert isinstance(self.control, ssl.SSLSocket), "the control channel is not in TLS"
+        return self.control
+
     def _line(self) -> str:
         while b"\n" not in self._received:
             chunk = self.control.recv(65536)
@@ -77,12 +106,18 @@ class FtpsClient:
 
     def reply(self) -> Reply:
         """One reply, also over several lines (RFC 959 section 4.2)."""
-        line = self._line()
-        text = [line[4:]]
-        if line[3:4] == "-":
-            while not (line[:3] == (last := self._line())[:3] and last[3:4] == " "):
-                text.append(last)
-            text.append(last[4:])
+        try:
+            line = self._line()
+            text = [line[4:]]
+            if line[3:4] == "-":
+                while not (line[:3] == (last := self._line())[:3] and last[3:4] == " "):
+                    text.append(last)
+                text.append(last[4:])
+        except (EOFError, OSError) as error:
+            self.note(str(error) or type(error).__name__)
+            raise
+        if not line[:3].isdigit():
+            raise RefusedError(f"no reply of FTP: {line[:80]!r}")
         reply = Reply(int(line[:3]), "\n".join(text))
         self.transcript.append(f"< {reply}")
         return reply
@@ -97,6 +132,13 @@ class FtpsClient:
         self.send(command)
         return self.reply()
 
+    def answer(self, command: str | bytes) -> Reply:
+        """Like command(), where closing the connection is an answer as well."""
+        try:
+            return self.command(command)
+        except (EOFError, ConnectionError, ssl.SSLEOFError):
+            return CLOSED
+
     def expect(self, command: str, *codes: int) -> Reply:
         reply = self.command(command)
         if reply.code not in codes:
@@ -105,12 +147,12 @@ class FtpsClient:
 
     def start_tls(self) -> Self:
         self.expect("AUTH TLS", 234)
-        self.control = self.tls.wrap_socket(self.control, server_hostname=self.lab.fqdn)
+        self._handshake()
         return self
 
     def try_login(self, user: str, password: str) -> Reply:
-        reply = self.command(f"USER {user}")
-        return self.command(f"PASS {password}") if reply.code == 331 else reply
+        reply = self.answer(f"USER {user}")
+        return self.answer(f"PASS {password}") if reply.code == 331 else reply
 
     def login(self, account: Account) -> Self:
         """Log in and protect the data channel (PBSZ and PROT, RFC 4217 section 9)."""
@@ -133,11 +175,17 @@ class FtpsClient:
 
     def epsv(self) -> int:
         reply = self.expect("EPSV", 229)
-        port = re.search(r"\(\|\|\|(\d+)\|\)", reply.text)
+        port = re.search(r"\((.)\1\1(\d+)\1\)", reply.text)
         assert port, reply
-        assert self.address
-        self.data_address = (self.address, int(port.group(1)))
+        self.data_address = (self.address, int(port.group(2)))
         return self.data_address[1]
+
+    def passive(self) -> None:
+        """EPSV, as RFC 4217 section 7 advises behind NAT, or PASV where the server knows no EPSV."""
+        try:
+            self.epsv()
+        except RefusedError:
+            self.data_address = (self.address, self.pasv()[1])
 
     def open_data(self, *, from_host: Host | None = None) -> socket.socket:
         """Connect the data channel to what PASV or EPSV announced; the handshake is done by secure_data()."""
@@ -145,15 +193,15 @@ class FtpsClient:
         return (from_host or self.host).connect(*self.data_address, self.timeout)
 
     def secure_data(self, data: socket.socket, *, reuse: bool = True) -> ssl.SSLSocket:
-        assert isinstance(self.control, ssl.SSLSocket)
-        session = self.control.session if reuse else None
-        secured = self.tls.wrap_socket(data, server_hostname=self.lab.fqdn, session=session)
+        session = self.secured.session if reuse else None
+        secured = self.tls.wrap_socket(data, server_hostname=self.target.fqdn, session=session)
         self.data_certificate = secured.getpeercert(binary_form=True)
+        self.data_resumed = secured.session_reused
         return secured
 
     def transfer(self, command: str, content: bytes | None = None, *, reuse: bool = True) -> tuple[Reply, bytes]:
-        """One transfer over a fresh EPSV data channel: the final reply, and what was received."""
-        self.epsv()
+        """One transfer over a fresh passive data channel: the final reply, and what was received."""
+        self.passive()
         data = self.open_data()
         received = b""
         try:
@@ -168,12 +216,29 @@ class FtpsClient:
                 else:
                     secured.sendall(content)
                 secured.unwrap().close()
-            except (ssl.SSLError, OSError):
+            except (ssl.SSLError, OSError) as error:
                 # The reply on the control channel says why the server cut the data channel.
+                self.note(f"data channel: {error}")
                 data.close()
             return self.reply(), received
         finally:
             data.close()
+
+    def clear_transfer(self, command: str) -> tuple[Reply, bytes]:
+        """One transfer without TLS on the data channel: the reply that counts, and what came in clear."""
+        self.passive()
+        received = b""
+        with self.open_data() as data:
+            reply = self.command(command)
+            if reply.code >= 200:
+                return reply, b""
+            data.settimeout(4)
+            try:
+                while chunk := data.recv(1 << 16):
+                    received += chunk
+            except OSError as error:
+                self.note(f"data channel in clear: {error}")
+        return self.reply(), received
 
     def store(self, path: str, content: bytes) -> Reply:
         return self.transfer(f"STOR {path}", content)[0]
@@ -181,10 +246,15 @@ class FtpsClient:
     def retrieve(self, path: str) -> tuple[Reply, bytes]:
         return self.transfer(f"RETR {path}")
 
+    def rename(self, old: str, new: str) -> Reply:
+        """The reply that counts: of RNFR when it is refused, else of RNTO."""
+        reply = self.command(f"RNFR {old}")
+        return self.command(f"RNTO {new}") if reply.code == 350 else reply
+
     def names(self, path: str = "") -> list[str]:
         """The names MLSD lists, without the folder itself and its parent."""
         reply, listing = self.transfer(f"MLSD {path}".rstrip())
-        assert reply.code == 226, "\n".join(self.transcript)
+        assert reply.code in (226, 250), "\n".join(self.transcript)
         facts = [line.partition(" ") for line in listing.decode("utf-8", "surrogateescape").splitlines()]
         return sorted(
             name for fact, _, name in facts if "type=cdir" not in fact.lower() and "type=pdir" not in fact.lower()

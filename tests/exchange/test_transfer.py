@@ -4,59 +4,150 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shlex
+import socket
+import struct
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from .codes import DONE, NO_DATA, expect
+from .conftest import Session, trusted
 from .ftps_client import FtpsClient
-from .lab import Account, Customer, Lab
+from .recorder import Evidence
+from .target import Customer, Target, does_not_apply, not_tested
 
-CA = "/tmp/exchange-check-ca.pem"
-SECRETS = "/tmp/exchange-check-login"
-
-
-@pytest.fixture(params=["acme", "globex"])
-def customer(request: pytest.FixtureRequest, lab: Lab) -> Iterator[Customer]:
-    """A customer whose host has the authority's certificate and a login that is on no command line."""
-    customer = lab.customers[request.param]
-    writer: Account = customer.writer
-    with open(lab.ca_file, "rb") as authority:
-        customer.host.write(CA, authority.read())
-    customer.host.write(SECRETS, f"machine {lab.fqdn} login {writer.name} password {writer.password}\n".encode())
-    yield customer
-    customer.host.sh(f"rm -f {CA} {SECRETS} /tmp/exchange-check-file*")
+Measure = Callable[[str, str, Any], None]
+Scratch = Callable[[FtpsClient, str], str]
+STORED = (226, 250)
+BROKEN_OFF = (*NO_DATA, 226, 250, 551, 552)
+"""After a lost data connection. FTP marks the end of a file by its end, so a server may take it for a whole file."""
 
 
-def random_file(customer: Customer, size: int) -> str:
-    """Make a file on the customer's host and return its SHA-256."""
-    return customer.host.sh(
-        f"head -c {size} /dev/urandom > /tmp/exchange-check-file; sha256sum < /tmp/exchange-check-file | cut -d' ' -f1"
-    ).strip()
+@dataclass
+class Desk:
+    """A customer's host, ready for real clients: the authority's certificate, a login that is on no command line."""
+
+    customer: Customer
+    target: Target
+    folder: str
+    evidence: Evidence
+
+    def sh(self, script: str, stdin: bytes | None = None) -> str:
+        return self.customer.host.sh(f"cd {self.folder}; {script}", stdin=stdin)
+
+    def random_file(self, size: int) -> str:
+        """Make the file `sent` and return its SHA-256."""
+        return self.sh(f"head -c {size} /dev/urandom > sent; sha256sum < sent | cut -d' ' -f1").strip()
+
+    def digest(self, file: str) -> str:
+        return self.sh(f"touch {file}; sha256sum < {file} | cut -d' ' -f1").strip()
+
+    def curl(self, *options: str, verify: bool = True) -> str:
+        """curl with the certificate verified and TLS demanded; --resolve stands for DNS where a host has none."""
+        trust = ["--cacert", "ca.pem"] if self.target.ca_file and verify else []
+        words = ["curl", "-sS", "--ssl-reqd", *trust, "--netrc-file", "login", "--connect-timeout", "10"]
+        for port in (self.target.explicit_port, self.target.implicit_port):
+            if port:
+                words += ["--resolve", f"{self.target.fqdn}:{port}:{self.target.public_ip}"]
+        words += ["--max-time", "100", *options]
+        self.evidence(f"{self.customer.host.name}: {shlex.join(words)}")
+        return self.sh(shlex.join(words))
+
+    @property
+    def remote(self) -> str:
+        return f"{self.target.folder.strip('/')}/" if self.target.folder else ""
 
 
-def curl(lab: Lab, customer: Customer, *options: str) -> str:
-    """curl with the certificate verified and TLS demanded; --resolve stands for the public DNS the lab lacks."""
-    quoted = " ".join(f"'{option}'" for option in options)
-    return customer.host.sh(
-        f"curl -sS --ssl-reqd --cacert {CA} --netrc-file {SECRETS} --connect-timeout 10 --max-time 100 {quoted}"
-    )
-
-
-@pytest.mark.parametrize("size", [0, 3_000, 64 << 20])
-@pytest.mark.parametrize("mode", ["explicit", "implicit", "explicit with PASV"])
-def test_curl_brings_a_file_and_gets_it_back(lab: Lab, customer: Customer, mode: str, size: int, fresh: str) -> None:
-    sent = random_file(customer, size)
-    scheme = f"ftps://{lab.fqdn}:{lab.implicit_port}" if mode == "implicit" else f"ftp://{lab.fqdn}:{lab.explicit_port}"
-    options = ("--disable-epsv",) if "PASV" in mode else ()
-    curl(lab, customer, *options, "-T", "/tmp/exchange-check-file", f"{scheme}/{fresh}")
-    curl(lab, customer, *options, "-o", "/tmp/exchange-check-file-back", f"{scheme}/{fresh}", "-Q", f"-DELE {fresh}")
-    back = customer.host.sh("touch /tmp/exchange-check-file-back; sha256sum < /tmp/exchange-check-file-back").split()[0]
-    assert back == sent
-
-
-def test_lftp_brings_a_file_and_gets_it_back(lab: Lab, customer: Customer, fresh: str) -> None:
-    sent = random_file(customer, 5_000_000)
+@pytest.fixture
+def desk(
+    target: Target, everybody: list[Customer], request: pytest.FixtureRequest, evidence: Evidence
+) -> Iterator[Desk]:
+    index = getattr(request, "param", 0)
+    if index >= len(everybody):
+        does_not_apply("there is one customer only")
+    customer = everybody[index]
+    if target.harmless and not target.folder:
+        not_tested("no folder is agreed in which checks may write (verify_folder)")
+    if target.harmless and not trusted(target, customer.host, False):
+        not_tested("the server did not prove who it is, so no password was sent to it")
     writer = customer.writer
+    folder = customer.host.sh("mktemp -d /tmp/exchange-check.XXXXXXXX").strip()
+    if target.ca_file:
+        with open(target.ca_file, "rb") as authority:
+            customer.host.write(f"{folder}/ca.pem", authority.read())
+    login = f"machine {target.fqdn} login {writer.name} password {writer.password}\n"
+    customer.host.write(f"{folder}/login", login.encode())
+    yield Desk(customer, target, folder, evidence)
+    customer.host.sh(f"rm -rf {folder}")
+
+
+CUSTOMERS = pytest.mark.parametrize("desk", [0, 1], indirect=True, ids=["first customer", "second customer"])
+
+
+def needs(desk: Desk, program: str) -> None:
+    if not desk.customer.host.has(program):
+        not_tested(f"{program} is not installed on {desk.customer.host.name}")
+
+
+@pytest.mark.quick
+@pytest.mark.risk("transfers", decides=True)
+def test_a_file_goes_and_comes_back(customer: Customer, session: Session, scratch: Scratch, measure: Measure) -> None:
+    """A file that was uploaded is there with its size, comes back byte for byte, and can be removed.
+
+    Source: RFC 959 section 4.1.3; RFC 3659 section 4 (SIZE).
+    """
+    client = session(customer)
+    content = secrets.token_bytes(300_000)
+    path = scratch(client, "")
+    reply = client.store(path, content)
+    measure("Replies", "STOR", str(reply))
+    expect(reply, STORED, "STOR")
+    assert client.expect(f"SIZE {path}", 213).text == "300000"
+    reply, received = client.retrieve(path)
+    expect(reply, STORED, "RETR")
+    assert received == content, "the file came back changed"
+    expect(client.command(f"DELE {path}"), DONE, "DELE")
+
+
+@CUSTOMERS
+@pytest.mark.risk("transfers", decides=True)
+@pytest.mark.parametrize("size", [0, 3_000, 32 << 20], ids=["empty", "3 kB", "32 MiB"])
+@pytest.mark.parametrize("mode", ["explicit", "implicit", "explicit with PASV"])
+def test_curl_brings_a_file_and_gets_it_back(desk: Desk, mode: str, size: int, fresh: str) -> None:
+    """curl uploads and downloads with the certificate verified; nothing is lost or changed.
+
+    Source: curl's manual (--ssl-reqd, --cacert, --disable-epsv).
+    """
+    needs(desk, "curl")
+    target = desk.target
+    if mode == "implicit" and not target.implicit_port:
+        does_not_apply("the service offers no implicit TLS")
+    sent = desk.random_file(size)
+    base = (
+        f"ftps://{target.fqdn}:{target.implicit_port}"
+        if mode == "implicit"
+        else f"ftp://{target.fqdn}:{target.explicit_port}"
+    )
+    options = ("--disable-epsv",) if "PASV" in mode else ()
+    desk.curl(*options, "-T", "sent", f"{base}/{desk.remote}{fresh}")
+    desk.curl(*options, "-o", "back", f"{base}/{desk.remote}{fresh}", "-Q", f"-DELE {fresh}")
+    assert desk.digest("back") == sent, "the file came back changed"
+
+
+@CUSTOMERS
+@pytest.mark.risk("transfers", decides=True)
+def test_lftp_brings_a_file_and_gets_it_back(desk: Desk, fresh: str) -> None:
+    """lftp, which uses GnuTLS, uploads and downloads; two TLS stacks agree with the server.
+
+    Source: lftp's manual (ftp:ssl-force, ftp:ssl-protect-data, ssl:verify-certificate).
+    """
+    needs(desk, "lftp")
+    target, writer = desk.target, desk.customer.writer
+    sent = desk.random_file(5_000_000)
     script = f"""
 set cmd:fail-exit true
 set net:max-retries 1
@@ -64,44 +155,192 @@ set net:timeout 10
 set ftp:ssl-force true
 set ftp:ssl-protect-data true
 set ssl:verify-certificate true
-set ssl:ca-file {CA}
-open -p {lab.explicit_port} -u {writer.name},{writer.password} ftp://{lab.fqdn}
-put /tmp/exchange-check-file -o {fresh}
-rm -f /tmp/none || echo
-get {fresh} -o /tmp/exchange-check-file-back
-rm {fresh}
+{f"set ssl:ca-file {desk.folder}/ca.pem" if target.ca_file else ""}
+open -p {target.explicit_port} -u {writer.name},{writer.password} ftp://{target.fqdn}
+put sent -o {desk.remote}{fresh}
+get {desk.remote}{fresh} -o back
+rm {desk.remote}{fresh}
 """
-    customer.host.sh("lftp -f /dev/stdin", stdin=script.replace("rm -f /tmp/none || echo\n", "").encode())
-    assert customer.host.sh("sha256sum < /tmp/exchange-check-file-back").split()[0] == sent
+    desk.evidence(f"{desk.customer.host.name}: lftp, put and get {fresh}")
+    desk.sh("lftp -f /dev/stdin", stdin=script.encode())
+    assert desk.digest("back") == sent, "the file came back changed"
 
 
-def test_curl_refuses_a_server_it_cannot_verify(lab: Lab, customer: Customer) -> None:
-    """The negative control of the two tests above: they would fail for a server without a trusted certificate."""
-    done = customer.host.run("curl", "-sS", "--ssl-reqd", "--netrc-file", SECRETS, f"ftp://{lab.fqdn}/")
-    assert done.returncode == 60, done.stderr.decode()
+@pytest.mark.risk("server-not-verified")
+def test_curl_refuses_a_server_it_cannot_verify(desk: Desk) -> None:
+    """Without the authority's certificate curl refuses the server: the transfers above prove that it was verified.
+
+    Source: curl's manual (exit status 60).
+    """
+    needs(desk, "curl")
+    if desk.target.ca_file is None:
+        does_not_apply("the certificate is from a public authority, which every client trusts")
+    with pytest.raises(AssertionError, match=r"ended with 60"):
+        desk.curl(f"ftp://{desk.target.fqdn}:{desk.target.explicit_port}/", verify=False)
 
 
+@pytest.mark.risk("transfers", decides=True)
 def test_ipv6_crosses_the_edge_as_well(
-    lab: Lab, customer: Customer, connect: Callable[..., FtpsClient], fresh: str
+    target: Target, everybody: list[Customer], session: Session, scratch: Scratch
 ) -> None:
-    client = connect(customer.host, ipv6=True).start_tls().login(customer.writer)
-    content = secrets.token_bytes(100_000)
-    assert client.store(fresh, content).code == 226
-    assert client.retrieve(fresh)[1] == content
-    assert client.command(f"DELE {fresh}").code == 250
+    """A file goes and comes back over IPv6.
+
+    Source: RFC 2428 (EPSV, which is what IPv6 has).
+    """
+    target.address(True)
+    for customer in everybody:
+        client = session(customer, ipv6=True)
+        content = secrets.token_bytes(100_000)
+        path = scratch(client, customer.name)
+        expect(client.store(path, content), STORED, "STOR over IPv6")
+        assert client.retrieve(path)[1] == content
 
 
-def test_an_interrupted_upload_resumes(customer: Customer, connect: Callable[..., FtpsClient], fresh: str) -> None:
-    """REST + STOR and APPE, RFC 3659 section 5: a broken 10 GB upload must not start from zero."""
+@pytest.mark.risk("transfers")
+def test_an_interrupted_upload_resumes(customer: Customer, session: Session, scratch: Scratch) -> None:
+    """A broken upload goes on where it stopped: SIZE, then REST and STOR, or APPE.
+
+    Source: RFC 3659 sections 4 and 5; IIS needs fileHandling/keepPartialUploads.
+    """
     content = secrets.token_bytes(400_000)
-    with connect(customer.host).start_tls().login(customer.writer) as client:
-        assert client.store(fresh, content[:150_000]).code == 226
-    with connect(customer.host).start_tls().login(customer.writer) as client:
-        assert client.expect(f"SIZE {fresh}", 213).text == "150000"
-        client.expect("REST 150000", 350)
-        assert client.store(fresh, content[150_000:]).code == 226
-        client.expect("REST 399000", 350)
-        assert client.retrieve(fresh)[1] == content[399_000:]
-        received = client.retrieve(fresh)[1]
-        assert hashlib.sha256(received).digest() == hashlib.sha256(content).digest()
-        client.expect(f"DELE {fresh}", 250)
+    client = session(customer)
+    path = scratch(client, "")
+    expect(client.store(path, content[:150_000]), STORED, "first part")
+    again = session(customer)
+    assert again.expect(f"SIZE {path}", 213).text == "150000"
+    expect(again.command("REST 150000"), {350}, "REST")
+    expect(again.store(path, content[150_000:]), STORED, "STOR after REST")
+    expect(again.command("REST 399000"), {350}, "REST")
+    assert again.retrieve(path)[1] == content[399_000:], "RETR after REST"
+    assert hashlib.sha256(again.retrieve(path)[1]).digest() == hashlib.sha256(content).digest()
+
+
+@pytest.mark.risk("transfers")
+@pytest.mark.risk("starving")
+def test_a_lost_data_connection_ends_the_transfer_only(
+    customer: Customer, session: Session, scratch: Scratch, measure: Measure
+) -> None:
+    """When the network cuts an upload, the session lives on and the same file can be sent again.
+
+    Source: RFC 959 section 5.4 (426, 451); ProFTPD answers 226 to a connection that was closed in the regular way.
+    """
+    client = session(customer)
+    path = scratch(client, "")
+    client.passive()
+    data = client.open_data()
+    expect(client.command(f"STOR {path}"), (125, 150), "STOR")
+    secured = client.secure_data(data)
+    secured.sendall(b"x" * 50_000)
+    # A reset, as a firewall sends it that has lost the connection
+    secured.setsockopt(*LINGER)
+    secured.close()
+    client.note("the data connection is reset")
+    reply = client.reply()
+    measure("Replies", "upload cut by a reset", str(reply))
+    expect(reply, BROKEN_OFF, "after the data connection was reset")
+    content = secrets.token_bytes(60_000)
+    expect(client.store(path, content), STORED, "the same upload again")
+    assert client.retrieve(path)[1] == content
+
+
+LINGER = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+"""Close with a reset instead of in the regular way."""
+
+
+@pytest.mark.risk("transfers")
+def test_a_transfer_can_be_stopped(customer: Customer, session: Session, scratch: Scratch) -> None:
+    """ABOR in the middle of a download ends it, and the session goes on.
+
+    Source: RFC 959 section 4.1.3 (426 and 226, or 225).
+    """
+    client = session(customer)
+    path = scratch(client, "")
+    expect(client.store(path, secrets.token_bytes(8 << 20)), STORED, "STOR")
+    client.passive()
+    data = client.open_data()
+    expect(client.command(f"RETR {path}"), (125, 150), "RETR")
+    secured = client.secure_data(data)
+    secured.recv(1000)
+    client.send("ABOR")
+    secured.close()
+    first = client.reply()
+    expect(first, (225, 226, 426, 451, 500, 502), "ABOR")
+    client.control.settimeout(2)
+    try:
+        expect(client.reply(), (225, 226, 500, 502), "ABOR, second reply")
+    except OSError:
+        client.note("no second reply")
+    client.control.settimeout(20)
+    client.control.close()
+    # Servers differ in the number of replies, so the session that goes on is a new one
+    assert session(customer).command("NOOP").code == 200
+
+
+@pytest.mark.slow
+@pytest.mark.risk("transfers", decides=True)
+def test_more_than_four_gigabytes(customer: Customer, session: Session, scratch: Scratch, measure: Measure) -> None:
+    """A file of more than 4 GiB goes and comes back whole: no counter of 32 bits on the way.
+
+    Each MiB of it begins with its number, so that a part that is missing, doubled or in the wrong place shows.
+
+    Source: RFC 3659 section 4 (SIZE has no limit); conntrack and NAT know no end of a connection by bytes.
+    """
+    blocks, body = (4 << 10) + 7, secrets.token_bytes((1 << 20) - 8)
+    client = session(customer, timeout=120)
+    path = scratch(client, "")
+    client.passive()
+    plain = client.open_data()
+    expect(client.command(f"STOR {path}"), (125, 150), "STOR")
+    began = time.monotonic()
+    data = client.secure_data(plain)
+    for number in range(blocks):
+        data.sendall(number.to_bytes(8, "big") + body)
+    data.unwrap().close()
+    expect(client.reply(), STORED, "STOR")
+    took = time.monotonic() - began
+    measure("Times", "upload", f"{blocks} MiB in {took:.1f} s, {blocks / took:.0f} MiB/s")
+    assert client.expect(f"SIZE {path}", 213).text == str(blocks << 20)
+
+    client.passive()
+    plain = client.open_data()
+    expect(client.command(f"RETR {path}"), (125, 150), "RETR")
+    began = time.monotonic()
+    data = client.secure_data(plain)
+    buffer = bytearray(1 << 20)
+    for number in range(blocks):
+        view, filled = memoryview(buffer), 0
+        while filled < len(buffer) and (size := data.recv_into(view[filled:])):
+            filled += size
+        assert filled == len(buffer), f"the file ends in MiB {number} of {blocks}"
+        assert buffer[:8] == number.to_bytes(8, "big"), f"MiB {number} is another one"
+        assert buffer[8:] == body, f"MiB {number} is damaged"
+    assert data.recv(1) == b"", "the file has become longer"
+    data.close()
+    expect(client.reply(), STORED, "RETR")
+    took = time.monotonic() - began
+    measure("Times", "download", f"{blocks} MiB in {took:.1f} s, {blocks / took:.0f} MiB/s")
+    expect(client.command(f"DELE {path}"), DONE, "DELE")
+
+
+@pytest.mark.risk("transfers")
+def test_parallel_uploads_arrive_whole(desk: Desk, fresh: str) -> None:
+    """Several clients of one customer at once get through, each with its own file.
+
+    Source: what backup and mirror programs do; IIS: one data port for each transfer.
+    """
+    needs(desk, "curl")
+    parallel = 4
+    sums = desk.sh(
+        f"for n in $(seq {parallel}); do head -c 2000000 /dev/urandom > p$n; done; cat p* | sha256sum"
+    ).split()[0]
+    base = f"ftp://{desk.target.fqdn}:{desk.target.explicit_port}/{desk.remote}"
+    trust = "--cacert ca.pem" if desk.target.ca_file else ""
+    resolve = f"--resolve {desk.target.fqdn}:{desk.target.explicit_port}:{desk.target.public_ip}"
+    curl = f"curl -sS --ssl-reqd {trust} {resolve} --netrc-file login --connect-timeout 10 --max-time 60"
+    desk.evidence(f"{desk.customer.host.name}: {parallel} times at once: {curl} -T p1 {base}{fresh}-1")
+    desk.sh(
+        f'pids=; for n in $(seq {parallel}); do {curl} -T p$n {base}{fresh}-$n & pids="$pids $!"; done;'
+        f" for pid in $pids; do wait $pid; done; rm p*;"
+        f" for n in $(seq {parallel}); do {curl} -o p$n {base}{fresh}-$n -Q '-DELE {fresh}-'$n; done"
+    )
+    assert desk.sh("cat p* | sha256sum").split()[0] == sums, "a file came back changed"

@@ -6,7 +6,7 @@ reason. Here the same mistake is told on the control node, by its path and with 
 The form of the settings (``settings.py`` makes them, the module ``win_iis_settings`` applies them)::
 
     {"sites":    [the names of our sites],
-     "forms":    {name: {"element", "keys", "purge", "clear", "ordered", "columns"}},
+     "forms":    {name: {"element", "keys", "purge", "clear", "ordered", "columns", "constants"}},
      "rows":     {name: [[value, ...], ...]},
      "sections": [{"section": path, "location": where, "attributes", "elements", "collection"}, ...],
      "purge":    [{"section": path, "below": site}, ...]}
@@ -41,6 +41,7 @@ _INTEGERS: Final[Mapping[str, tuple[int, int]]] = {
 _TIME_SPAN: Final = re.compile(r"([0-9]+\.)?([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FLAGS_APART: Final = ", "
+_FORM: Final = ("element", "keys", "purge", "clear", "ordered")
 _CORRECT: Final = "Correct it in src/ftps_exchange/iis/settings.py"
 
 
@@ -195,7 +196,7 @@ class _Check:
     def run(self) -> None:
         for name, form in self._forms.items():
             where = f"forms.{name}"
-            _only(form, ("element", "keys", "purge", "clear", "ordered", "columns"), where, optional=("columns",))
+            _only(form, (*_FORM, "columns", "constants"), where, optional=("columns", "constants"))
         seen: set[tuple[str, str]] = set()
         for entry in self._settings["sections"]:
             path = entry.get("section")
@@ -255,7 +256,7 @@ class _Check:
         for index, row in enumerate(rows):
             if check is not None:
                 check(row, f"{where}[{index}]")
-            self._item(dict(named(form["columns"], row)), collection, keys, f"{where}[{index}]")
+            self._item(row_attributes(form, row), collection, keys, f"{where}[{index}]")
         for row in node.get("absent", ()):
             if len(row) != len(form["keys"]):
                 raise _error("does not have a value for each key", f"{where}: absent", row)
@@ -267,6 +268,10 @@ class _Check:
             raise _error("is true, and this collection knows no <clear/>", f"{where}: clear", True)
         for name in (*form["keys"], *form.get("columns", ())):
             _known(name, collection.item.attributes, "attribute", where)
+        for name, value in form.get("constants", {}).items():
+            problem = _known(name, collection.item.attributes, "attribute", where).problem(value)
+            if problem:
+                raise _error(problem, f"{where}: {name}", value)
 
     def _row_checker(
         self, name: str, form: Mapping[str, Any], collection: Collection
@@ -325,9 +330,10 @@ def expand(location: object, sites: Sequence[str]) -> Iterator[str]:
             yield str(one)
 
 
-def named(columns: Sequence[str], row: Sequence[Value | None]) -> Iterator[tuple[str, Value]]:
-    """The attributes that a row names."""
-    return ((name, value) for name, value in zip(columns, row, strict=True) if value is not None)
+def row_attributes(form: Mapping[str, Any], row: Sequence[Value | None]) -> dict[str, Value]:
+    """The attributes that a row of a form stands for: those of its columns that are named, and the form's constants."""
+    attributes = {name: value for name, value in zip(form["columns"], row, strict=True) if value is not None}
+    return {**attributes, **form.get("constants", {})}
 
 
 def _folded(value: Value | None) -> Value | None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.exchange.conftest import acme, connect, fresh, globex, lab
 from tests.exchange.ftps_client import FtpsClient
 from tests.exchange.lab import Account, Host, Lab
+from tests.scenario.fixtures import acme, connect, fresh, globex, lab
 from tests.scenario.playbooks import Run
 
 __all__ = ["acme", "connect", "fresh", "globex", "lab"]

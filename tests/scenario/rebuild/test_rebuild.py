@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.exchange.ftps_client import FtpsClient
-from tests.exchange.lab import Customer, Host, Lab
+from tests.exchange.lab import Customer, Lab
 from tests.scenario.playbooks import Run
 
 Connect = Callable[..., FtpsClient]
@@ -21,13 +21,13 @@ def test_customers_go_on_where_they_were(lab: Lab, acme: Customer, connect: Conn
     with connect(acme.host).start_tls().login(acme.writer) as client:
         assert client.store(fresh, content).code == 226
 
-    container = {"server": lab.server, "edge": lab.edge}[lost].container
+    container = {"server": lab.server, "edge": lab.edge}[lost].name
     subprocess.run(["podman", "rm", "--force", "--time", "0", container], check=True, capture_output=True)
     Run(lab, "molecule/default/create.yml")
     Run(lab, "playbooks/site.yml")
 
     # The network namespace is a new one as well
-    host = Host(acme.host.container)
+    host = acme.host.anew()
     with connect(host).start_tls().login(acme.writer) as client:
         assert client.retrieve(fresh)[1] == content
         client.expect(f"DELE {fresh}", 250)

@@ -22,14 +22,21 @@ from tests.unit.ftps_exchange.desired_state import GOLDEN, golden
 PROJECT = Path(__file__).parents[3]
 PLUGINS = PROJECT / "filter_plugins"
 
+THUMBPRINT = "3B7E0F6C1D2A49587766554433221100FFEEDDCC"
+OPTIONS = {"root": "D:\\ftps-exchange"}
+
 EXPRESSIONS = {
     "exchange_access": "model | exchange_access",
     "exchange_directory": "model | exchange_directory",
     "exchange_edge_sets": "model | exchange_edge_sets",
     "exchange_folders": "model | exchange_folders(sids, platform='posix')",
     "exchange_group_names": "model | exchange_group_names",
+    "exchange_iis_application_host": "model | exchange_iis_settings(thumbprint, options)"
+    " | exchange_iis_application_host",
+    "exchange_iis_settings": "model | exchange_iis_settings(thumbprint, options)",
     "exchange_permission_matrix": "model | exchange_permission_matrix",
     "exchange_predicted_sids": "model | exchange_group_names | exchange_predicted_sids",
+    "exchange_wire_text": "{'sections': []} | exchange_wire_text",
 }
 
 
@@ -68,6 +75,12 @@ def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: A
     match name:
         case "exchange_folders":
             return filters[name](model, sids, platform="posix")
+        case "exchange_iis_application_host":
+            return filters[name](apply("exchange_iis_settings", filters, model, sids))
+        case "exchange_iis_settings":
+            return filters[name](model, THUMBPRINT, OPTIONS)
+        case "exchange_wire_text":
+            return filters[name]({"sections": []})
         case "exchange_predicted_sids":
             return filters[name](filters["exchange_group_names"](model))
     return filters[name](model)
@@ -124,7 +137,8 @@ PLAY = """
 def test_in_a_play_with_lazily_templated_values(tmp_path: Path) -> None:
     """A value that is itself an expression is only resolved when the filter looks at it."""
     text = (GOLDEN / "model.json").read_text().replace("198.51.100.20/32", "{{ address }}/32")
-    (tmp_path / "vars.json").write_text(f'{{"model": {text}, "sids": {(GOLDEN / "sids.json").read_text()}}}')
+    others = json.dumps({"sids": golden("sids"), "thumbprint": THUMBPRINT, "options": OPTIONS})
+    (tmp_path / "vars.json").write_text(f'{{"model": {text}, {others[1:]}')
     results = ", ".join(f"'{name}': {expression}" for name, expression in EXPRESSIONS.items())
     (tmp_path / "play.yml").write_text(PLAY.format(results=results))
     run = ansible("playbook", "-i", "localhost,", "-e", "@vars.json", "play.yml", where=tmp_path)
@@ -147,7 +161,7 @@ def test_a_failing_filter_says_what_where_and_what_to_do(tmp_path: Path) -> None
 
 
 def test_without_the_package_every_filter_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("access", "directory", "edge", "folders", "permissions"):
+    for module in ("access", "directory", "edge", "folders", "iis.settings", "permissions"):
         monkeypatch.setitem(sys.modules, f"ftps_exchange.{module}", None)
     filters = load_filters()
     assert sorted(filters) == sorted(EXPRESSIONS)
@@ -197,6 +211,8 @@ def part_of(sample: object, whole: object) -> bool:
         return all(key in whole and part_of(value, whole[key]) for key, value in sample.items())
     if isinstance(sample, list) and isinstance(whole, list):
         return all(any(part_of(item, candidate) for candidate in whole) for item in sample)
+    if isinstance(sample, str) and isinstance(whole, str) and "\n" in sample:
+        return sample in whole
     return type(sample) is type(whole) and sample == whole
 
 

@@ -1,0 +1,321 @@
+"""What is to be verified: one description, made from a lab's lab.json or from any inventory.
+
+    {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports", "ca_file",
+     "warn_days", "folder", "complete", "harmless",
+     "customers": [{"name", "host": HOST | null, "accounts": [{"name", "password", "access"}],
+                    "shares": [{"path", "access"}]}],
+     "stranger": HOST | null, "server": HOST | null, "edge": HOST | null, "directory": HOST | null}
+
+HOST is {"name", "connection": "local" | "podman" | "ssh" | "namespace", …}. ``complete`` means that there is a host for
+everything, so that whatever could not be seen is a fault. ``harmless`` means that the service has real customers.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model import check_model
+
+type Description = dict[str, Any]
+
+WARN_DAYS: Final = 21
+_TARGET_KEYS: Final = frozenset(
+    {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports", "ca_file"}
+    | {"warn_days", "folder", "customers"}
+)
+_PODMAN: Final = frozenset({"podman", "containers.podman.podman"})
+_SSH: Final = frozenset({"ssh", "ansible.builtin.ssh", "smart", "paramiko", "paramiko_ssh"})
+_LOCAL: Final = frozenset({"local", "ansible.builtin.local"})
+
+
+def from_lab(lab: Mapping[str, Any]) -> Description:
+    """The description of a lab, all of whose hosts are containers of this machine."""
+
+    def container(name: str | None) -> dict[str, str] | None:
+        return None if name is None else {"name": name, "connection": "podman"}
+
+    return {
+        "name": f"lab ({lab['inventory']})" if lab.get("inventory") else "lab",
+        "fqdn": lab["fqdn"],
+        "public_ip": lab["public_ip"],
+        "public_ip6": lab.get("public_ip6"),
+        "explicit_port": lab["explicit_port"],
+        "implicit_port": lab.get("implicit_port"),
+        "passive_ports": lab["passive_ports"],
+        "ca_file": lab["ca_file"],
+        "warn_days": WARN_DAYS,
+        "folder": "",
+        "complete": True,
+        "harmless": False,
+        "customers": [
+            {
+                "name": customer["name"],
+                "host": container(customer["container"]),
+                "accounts": customer["accounts"],
+                "shares": customer["shares"],
+            }
+            for customer in lab["customers"]
+        ],
+        "stranger": container(lab.get("stranger_container")),
+        "server": container(lab.get("server_container")),
+        "edge": container(lab.get("edge_container")),
+        "directory": container(lab.get("directory_container")),
+    }
+
+
+def from_inventory(
+    listing: Mapping[str, Any], folder: Path, passwords: Mapping[str, str], *, full: bool = False
+) -> Description:
+    """The description of a deployment, from what `ansible-inventory --list` says.
+
+    ``folder`` is the inventory's; ``passwords`` are by account. With ``full`` nothing is left out: no real customers.
+    """
+    variables = _common_variables(listing)
+    service = _service(variables, folder)
+    vantage = _vantage_points(listing, folder)
+    customers = []
+    for customer in service.pop("customers"):
+        accounts = [
+            {
+                "name": account["name"],
+                "access": account.get("access", "write"),
+                "password": passwords.get(account["name"]),
+            }
+            for account in customer.get("accounts", [])
+        ]
+        customers.append(
+            {
+                "name": customer["name"],
+                "host": vantage.pop(customer["name"], None),
+                "accounts": sorted(accounts, key=lambda account: account["access"] != "write"),
+                "shares": customer.get("shares", []),
+            }
+        )
+    stranger = vantage.pop("stranger", None)
+    if vantage:
+        name, host = next(iter(vantage.items()))
+        raise ExchangeError(
+            "is no customer who is present, nor 'stranger'",
+            field=f"verify_as of {host['name']}",
+            value=name,
+            remedy="Name as which customer the host may act, as in customers/<name>.yml",
+        )
+    nobody = not stranger and not any(customer["host"] for customer in customers)
+    if nobody:
+        _lend_control_node(customers)
+    ca_file = service.get("ca_file")
+    return {
+        "name": str(folder),
+        "public_ip6": None,
+        "implicit_port": None,
+        "passive_ports": None,
+        "warn_days": WARN_DAYS,
+        "folder": variables.get("verify_folder") or "",
+        **service,
+        "ca_file": str(folder / ca_file) if ca_file else None,
+        "complete": False,
+        "harmless": not full,
+        "customers": customers,
+        "stranger": stranger,
+        "server": _first_host(listing, "ftps_servers"),
+        "edge": _first_host(listing, "edges"),
+        "directory": None,
+    }
+
+
+def accounts(listing: Mapping[str, Any], folder: Path) -> list[str]:
+    """Names of all accounts of the deployment, for which a password may be known."""
+    customers = _service(_common_variables(listing), folder)["customers"]
+    return [account["name"] for customer in customers for account in customer.get("accounts", [])]
+
+
+def _lend_control_node(customers: list[dict[str, Any]]) -> None:
+    """Where no vantage point is named, this machine acts as the first customer of whom a password is known."""
+    able = [customer for customer in customers if any(account["password"] for account in customer["accounts"])]
+    if not customers:
+        customers.append({"name": "visitor", "host": None, "accounts": [], "shares": []})
+    (able or customers)[0]["host"] = {"name": "localhost", "connection": "local"}
+
+
+def _common_variables(listing: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables of the whole inventory. Every host has them, so any host will do."""
+    hosts = listing.get("_meta", {}).get("hostvars", {})
+    if not hosts:
+        raise ExchangeError(
+            "the inventory names no host with variables",
+            field="INVENTORY",
+            remedy="Name at least a vantage point: a host in the group vantage_points (docs/verify.md)",
+        )
+    wanted = [values for values in hosts.values() if "verify_target" in values or "exchange" in values]
+    return dict((wanted or list(hosts.values()))[0])
+
+
+def _service(variables: Mapping[str, Any], folder: Path) -> Description:
+    """Names, addresses, ports and customers: from `exchange` and the customer files, then from `verify_target`."""
+    service: Description = {}
+    if "exchange" in variables:
+        model = check_model(_plain(variables["exchange"], "exchange"), folder / "customers")
+        exchange = model["exchange"]
+        service = {
+            "name": exchange["name"],
+            "fqdn": exchange["fqdn"],
+            "public_ip": exchange["public_ip4"],
+            "public_ip6": exchange["public_ip6"],
+            "explicit_port": exchange["explicit_port"],
+            "implicit_port": exchange["implicit_port"],
+            "passive_ports": exchange["passive_ports"],
+            "customers": [_customer(customer) for customer in model["customers"] if customer["state"] == "present"],
+        }
+    if variables.get("verify_ca_file"):
+        service["ca_file"] = _plain(variables["verify_ca_file"], "verify_ca_file")
+    own = _plain(variables.get("verify_target") or {}, "verify_target")
+    unknown = sorted(set(own) - _TARGET_KEYS)
+    if unknown:
+        raise ExchangeError(
+            "is not known", field=f"verify_target.{unknown[0]}", remedy=f"Known are {', '.join(sorted(_TARGET_KEYS))}"
+        )
+    service |= own
+    for key in ("fqdn", "explicit_port"):
+        if not service.get(key):
+            raise ExchangeError(
+                "is missing",
+                field=f"verify_target.{key}",
+                remedy="Give the inventory exchange, or verify_target with fqdn, public_ip and explicit_port",
+            )
+    if not service.get("public_ip") and not service.get("public_ip6"):
+        raise ExchangeError(
+            "is missing", field="verify_target.public_ip", remedy="Give the address that customers connect to"
+        )
+    return {"public_ip": None, "customers": [], **service}
+
+
+def _customer(customer: Mapping[str, Any]) -> dict[str, Any]:
+    """A customer of the checked model, as far as a customer's own host could know it."""
+    return {
+        "name": customer["name"],
+        "accounts": [account for account in customer["accounts"] if account["enabled"]],
+        "shares": [{"path": f"/shared/{share['name']}", "access": share["access"]} for share in customer["shares"]],
+    }
+
+
+def _plain(value: Any, field: str) -> Any:
+    """The value, which must not need Ansible to be understood: ansible-inventory does not template."""
+    if isinstance(value, str) and "{{" in value:
+        raise ExchangeError(
+            "is a template, which is not rendered here", field=field, value=value, remedy="Write the value itself"
+        )
+    if isinstance(value, Mapping):
+        return {key: _plain(entry, f"{field}.{key}") for key, entry in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(entry, field) for entry in value]
+    return value
+
+
+def _group(listing: Mapping[str, Any], name: str) -> list[str]:
+    """Hosts of a group and of the groups in it, in the inventory's order."""
+    group = listing.get(name, {})
+    hosts = list(group.get("hosts", []))
+    for child in group.get("children", []):
+        hosts += [host for host in _group(listing, child) if host not in hosts]
+    return hosts
+
+
+def _first_host(listing: Mapping[str, Any], group: str) -> dict[str, Any] | None:
+    """The first host of the group that a shell can be had on: none of Windows."""
+    for name in _group(listing, group):
+        variables = listing["_meta"]["hostvars"].get(name, {})
+        if str(variables.get("ansible_connection", "ssh")) in _PODMAN | _SSH | _LOCAL:
+            return _host(name, variables, sudo=True)
+    return None
+
+
+def _vantage_points(listing: Mapping[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
+    """Hosts by as whom they act: a customer's name, or `stranger`."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in _group(listing, "vantage_points"):
+        variables = listing["_meta"]["hostvars"].get(name, {})
+        acts_as = variables.get("verify_as")
+        if not acts_as:
+            raise ExchangeError(
+                "is missing",
+                field=f"verify_as of {name}",
+                remedy="Say as whom the host acts: the name of a customer, or stranger",
+            )
+        if acts_as in found:
+            raise ExchangeError(
+                f"is what {found[acts_as]['name']} acts as already",
+                field=f"verify_as of {name}",
+                value=acts_as,
+                remedy="One host a customer is enough; leave one of them out",
+            )
+        found[str(acts_as)] = _host(name, variables)
+    return found
+
+
+def _host(name: str, variables: Mapping[str, Any], *, sudo: bool = False) -> dict[str, Any]:
+    """How to get onto a host, from Ansible's connection variables."""
+    connection = str(variables.get("ansible_connection", "local" if name == "localhost" else "ssh"))
+    if variables.get("verify_namespace"):
+        return {"name": str(variables["verify_namespace"]), "connection": "namespace"}
+    if connection in _LOCAL:
+        return {"name": name, "connection": "local"}
+    if connection in _PODMAN:
+        return {"name": str(variables.get("ansible_host", name)), "connection": "podman"}
+    if connection not in _SSH:
+        raise ExchangeError(
+            "cannot be used for a vantage point",
+            field=f"ansible_connection of {name}",
+            value=connection,
+            remedy="Use ssh, local or containers.podman.podman",
+        )
+    options: list[str] = []
+    user = variables.get("ansible_user")
+    if variables.get("ansible_port"):
+        options += ["-p", str(variables["ansible_port"])]
+    if user:
+        options += ["-l", str(_plain(user, f"ansible_user of {name}"))]
+    if variables.get("ansible_ssh_private_key_file"):
+        key = _plain(variables["ansible_ssh_private_key_file"], f"ansible_ssh_private_key_file of {name}")
+        options += ["-i", str(key)]
+    if variables.get("ansible_ssh_common_args"):
+        common = _plain(variables["ansible_ssh_common_args"], f"ansible_ssh_common_args of {name}")
+        options += shlex.split(str(common))
+    return {
+        "name": name,
+        "connection": "ssh",
+        "address": str(variables.get("ansible_host", name)),
+        "options": options,
+        "sudo": sudo and user != "root",
+    }
+
+
+def password_variable(account: str) -> str:
+    """The environment variable that may hold the password of an account."""
+    return f"FTPS_EXCHANGE_PASSWORD_{re.sub('[^A-Z0-9]', '_', account.upper())}"
+
+
+def passwords_of(content: Any, environment: Mapping[str, str], accounts: Sequence[str], source: str) -> dict[str, str]:
+    """Passwords by account: from the content of a file (a mapping, or a hand-over file), then from the environment."""
+    found: dict[str, str] = {}
+    if content is not None:
+        entries = content.get("accounts", content) if isinstance(content, Mapping) else None
+        if not isinstance(entries, Mapping):
+            raise ExchangeError("is not a mapping", field=source, remedy="Write one line an account: name: password")
+        for account, entry in entries.items():
+            password = entry.get("password") if isinstance(entry, Mapping) else entry
+            if not isinstance(password, str) or not password:
+                raise ExchangeError(
+                    "has no password, or one that YAML does not read as text",
+                    field=f"{source}: {account}",
+                    remedy="Write it in quotes",
+                )
+            found[str(account)] = password
+    for account in accounts:
+        if value := environment.get(password_variable(account)):
+            found[account] = value
+    return found

@@ -1,0 +1,104 @@
+"""The report for people: one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from .picture import picture
+from .results import OUTCOMES, Answer, Result, Run, answers, shown
+from .risks import RISKS
+
+LABELS = {
+    "passed": "passed",
+    "failed": "FAILED",
+    "not tested": "NOT TESTED",
+    "does not apply": "does not apply",
+    "left out": "left out",
+}
+
+
+def html(run: Run, changed: Sequence[Mapping[str, str]], previous: Mapping[str, Any] | None) -> str:
+    """The page. Whatever came from a server is escaped, and nothing is fetched from elsewhere."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = shown
+    answered = answers(run.results)
+    return environment.get_template("report.html.j2").render(
+        run=run,
+        labels=LABELS,
+        counts=[(LABELS[outcome], count) for outcome, count in run.counted().items() if count],
+        answers=answered,
+        verdict=verdict(run, answered),
+        groups=grouped(run.results),
+        changed=changed,
+        previous=previous,
+        # Made by this project from escaped texts
+        picture=Markup(picture(run)),  # noqa: S704
+        key_facts=key_facts(run),
+    )
+
+
+def verdict(run: Run, answered: Sequence[Answer]) -> tuple[str, str]:
+    """One word for the style, and one sentence."""
+    no = [answer for answer in answered if answer.answer == "no"]
+    unseen = [answer for answer in answered if answer.answer == "NOT TESTED"]
+    if no:
+        return "no", f"{len(no)} of {len(answered)} risks are not answered: {'; '.join(one.risk.risk for one in no)}."
+    if unseen:
+        return "unseen", (
+            f"Nothing failed, but {len(unseen)} of {len(answered)} risks could not be judged by what was tested: "
+            f"{'; '.join(one.risk.risk for one in unseen)}."
+        )
+    return "yes", f"All {len(answered)} risks are answered, each with evidence below."
+
+
+def grouped(results: Sequence[Result]) -> list[tuple[str, list[tuple[str, list[Result]]]]]:
+    """Results by the first risk they belong to, then the cases of a check together; what failed comes first."""
+    titles = {risk.id: risk.risk for risk in RISKS}
+    groups = []
+    for risk in (*titles, ""):
+        own = [result for result in results if (result.risks or [""])[0] == risk]
+        checks = [(check, list(cases)) for check, cases in groupby(own, key=lambda result: result.check)]
+        checks.sort(key=lambda entry: min(OUTCOMES.index(result.outcome) for result in entry[1]))
+        if checks:
+            groups.append((titles.get(risk, "Other"), checks))
+    return groups
+
+
+def key_facts(run: Run) -> list[tuple[str, str]]:
+    """The handful that one looks for first."""
+    found = [("Service", f"{run.target['fqdn']}, {shown([a for a in addresses(run) if a])}")]
+    days = run.gauges.get("certificate_days_left")
+    if days is not None:
+        found.append(("Certificate", f"{int(days)} days left"))
+    versions = [
+        name for name in ("TLSv1_2", "TLSv1_3") if str(run.facts.get("TLS", {}).get(name, "")).startswith("works")
+    ]
+    if versions:
+        found.append(("TLS that works", ", ".join(name.replace("TLSv1_", "1.") for name in versions)))
+    ports = [run.target["explicit_port"], run.target.get("implicit_port")]
+    found.append(("Ports", ", ".join(str(port) for port in ports if port) + passive(run)))
+    found.append(("Checks", ", ".join(f"{count} {outcome}" for outcome, count in run.counted().items() if count)))
+    found.append(("Took", f"{run.seconds:.0f} s"))
+    return found
+
+
+def addresses(run: Run) -> list[str | None]:
+    return [run.target.get("public_ip"), run.target.get("public_ip6")]
+
+
+def passive(run: Run) -> str:
+    """The range, as it is told after the control ports."""
+    found = run.target.get("passive_ports")
+    return f"; passive {found[0]}\N{EN DASH}{found[1]}" if found else "; passive range not declared"

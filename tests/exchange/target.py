@@ -1,0 +1,199 @@
+"""The deployment under test: its addresses and ports, who its customers are, and from where a check may look at it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from ftps_exchange.verify import describe
+
+from .vantage import Host, host_of
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+NOT_TESTED = "NOT TESTED: "
+DOES_NOT_APPLY = "does not apply: "
+
+
+def not_tested(reason: str) -> NoReturn:
+    """End the check: what it is about could not be seen. Never a pass."""
+    pytest.skip(NOT_TESTED + reason)
+
+
+def does_not_apply(reason: str) -> NoReturn:
+    """End the check: the service does not offer what it is about."""
+    pytest.skip(DOES_NOT_APPLY + reason)
+
+
+@dataclass(frozen=True)
+class Account:
+    name: str
+    password: str = field(repr=False)
+    access: str
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer, and the host from which a check may act as this customer."""
+
+    name: str
+    vantage: Host | None
+    accounts: tuple[Account, ...]
+    shares: dict[str, str]
+
+    @property
+    def host(self) -> Host:
+        return self.vantage or not_tested(f"there is no vantage point of customer {self.name}")
+
+    @property
+    def writer(self) -> Account:
+        return self._account("write")
+
+    @property
+    def reader(self) -> Account:
+        return self._account("read")
+
+    def _account(self, access: str) -> Account:
+        for account in self.accounts:
+            if account.access == access:
+                return account
+        not_tested(f"no password is known of an account of {self.name} with {access} access")
+
+
+class Target:
+    """A deployment as it was described (ftps_exchange.verify.describe).
+
+    What is not there ends a check that asks for it as NOT TESTED, so a check simply takes what it needs.
+    """
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self.description = description
+        self.name: str = description["name"]
+        self.fqdn: str = description["fqdn"]
+        self.addresses: tuple[str, ...] = tuple(
+            address for address in (description["public_ip"], description.get("public_ip6")) if address
+        )
+        self.public_ip: str = description["public_ip"] or self.addresses[0]
+        self.public_ip6: str | None = description.get("public_ip6")
+        self.explicit_port: int = description["explicit_port"]
+        self.implicit_port: int | None = description.get("implicit_port")
+        self.passive_ports: tuple[int, int] | None = (
+            tuple(description["passive_ports"]) if description.get("passive_ports") else None
+        )
+        self.ca_file: str | None = description.get("ca_file")
+        self.folder: str = description.get("folder") or ""
+        self.complete: bool = description.get("complete", False)
+        self.harmless: bool = description.get("harmless", True)
+        self.warn_days: int = description.get("warn_days", describe.WARN_DAYS)
+        self.customers = {
+            entry["name"]: Customer(
+                name=entry["name"],
+                vantage=host_of(entry["host"]) if entry.get("host") else None,
+                accounts=tuple(
+                    Account(account["name"], account["password"], account["access"])
+                    for account in entry["accounts"]
+                    if account.get("password")
+                ),
+                shares={share["path"]: share["access"] for share in entry["shares"]},
+            )
+            for entry in description["customers"]
+        }
+
+    # -- ports ------------------------------------------------------------------------------------------------------
+    @property
+    def range(self) -> tuple[int, int]:
+        return self.passive_ports or not_tested("the description names no range of passive ports")
+
+    @property
+    def first_port(self) -> int:
+        return self.range[0]
+
+    @property
+    def last_port(self) -> int:
+        return self.range[1]
+
+    def port(self, implicit: bool) -> int:
+        if not implicit:
+            return self.explicit_port
+        return self.implicit_port or does_not_apply("the service offers no implicit TLS")
+
+    def address(self, ipv6: bool) -> str:
+        if ipv6:
+            return self.public_ip6 or does_not_apply("the service has no IPv6 address")
+        return self.public_ip
+
+    # -- hosts ------------------------------------------------------------------------------------------------------
+    def _host(self, key: str, what: str) -> Host:
+        entry = self.description.get(key)
+        return host_of(entry) if entry else not_tested(what)
+
+    @functools.cached_property
+    def server(self) -> Host:
+        return self._host("server", "no FTPS server is named on which commands could be run")
+
+    @functools.cached_property
+    def edge(self) -> Host:
+        return self._host("edge", "no edge is named on which commands could be run")
+
+    @functools.cached_property
+    def directory(self) -> Host:
+        return self._host("directory", "no directory controller is named on which commands could be run")
+
+    @functools.cached_property
+    def stranger(self) -> Host:
+        return self._host("stranger", "there is no vantage point of a stranger (a host that no customer is)")
+
+    def vantage_points(self) -> Iterator[tuple[str, Host]]:
+        """As whom, and from which host."""
+        for customer in self.customers.values():
+            if customer.vantage:
+                yield customer.name, customer.vantage
+        if self.description.get("stranger"):
+            yield "stranger", self.stranger
+
+    # -- TLS --------------------------------------------------------------------------------------------------------
+    def context(self, *, verify: bool = True) -> ssl.SSLContext:
+        """A client's TLS; without ``verify`` the server may be anybody: only to look at it, never for a password."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    @property
+    def secrets(self) -> list[str]:
+        return [account.password for customer in self.customers.values() for account in customer.accounts]
+
+    # -- shares -----------------------------------------------------------------------------------------------------
+    def share(self, access: str, *names: str) -> str:
+        """The path of a share to which all the named customers have this access."""
+        for path, granted in self.customers[names[0]].shares.items():
+            if granted == access and all(self.customers[name].shares.get(path) == access for name in names):
+                return path
+        not_tested(f"there is no share that {' and '.join(names)} may {access}")
+
+    def share_only_of(self, name: str) -> str:
+        others = [customer for customer in self.customers.values() if customer.name != name]
+        for path in self.customers[name].shares:
+            if all(path not in other.shares for other in others):
+                return path
+        not_tested(f"customer {name} has no share of its own")
+
+
+def described() -> Mapping[str, Any]:
+    """The description that `make verify` made (FTPS_EXCHANGE_TARGET), or a lab's (FTPS_EXCHANGE_LAB, .lab/lab.json)."""
+    if path := os.environ.get("FTPS_EXCHANGE_TARGET"):
+        made: Mapping[str, Any] = json.loads(Path(path).read_text())
+        return made
+    lab = Path(os.environ.get("FTPS_EXCHANGE_LAB", PROJECT / ".lab" / "lab.json"))
+    if not lab.exists():
+        pytest.exit(f"{lab} does not exist: run `make lab` first, or set FTPS_EXCHANGE_LAB", returncode=2)
+    return describe.from_lab(json.loads(lab.read_text()))

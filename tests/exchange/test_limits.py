@@ -1,0 +1,256 @@
+"""What one client may take from the others: guesses, sessions, time. These checks come last and clean up."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .codes import NO_LOGIN, expect
+from .conftest import Connect, Session
+from .ftps_client import FtpsClient, Reply
+from .target import Account, Customer, Target, not_tested
+
+Measure = Callable[[str, str, Any], None]
+
+ENOUGH_GUESSES = 12
+"""RFC 2577 section 5 suggests 5 in a session; whoever allows more than a dozen does not limit anything."""
+
+
+@pytest.mark.hard
+@pytest.mark.risk("guessing", decides=True)
+def test_guessing_ends_the_session(customer: Customer, secured: Connect, fresh: str, measure: Measure) -> None:
+    """After a few wrong passwords the server ends the session.
+
+    The account tried does not exist, so nobody is locked out.
+
+    Source: RFC 2577 section 5 (limit the attempts, delay the reply); IIS denyByFailure.
+    """
+    client = secured(customer.host)
+    began = time.monotonic()
+    for attempt in range(1, ENOUGH_GUESSES + 1):
+        try:
+            reply = client.try_login(fresh, "guess")
+        except (EOFError, OSError):
+            reply = Reply(421, "closed")
+        expect(reply, (*NO_LOGIN, 503), "a guess")
+        if reply.code == 421 or _ended(client):
+            measure(
+                "Replies",
+                "guessing in one session",
+                f"ended after {attempt} attempts, {time.monotonic() - began:.1f} s",
+            )
+            return
+    pytest.fail(f"{ENOUGH_GUESSES} wrong passwords in one session, and it goes on")
+
+
+def _ended(client: FtpsClient) -> bool:
+    client.control.settimeout(0.3)
+    try:
+        return client.control.recv(1) == b""
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    finally:
+        client.control.settimeout(20)
+
+
+@pytest.mark.hard
+@pytest.mark.risk("guessing", decides=True)
+@pytest.mark.risk("starving")
+def test_guessing_is_banned_and_harms_nobody_else(
+    target: Target, customer: Customer, neighbour: Customer, secured: Connect, session: Session, measure: Measure
+) -> None:
+    """Who guesses an account's password is shut out, even with the right one; other accounts and customers are not.
+
+    Tried with the customer's reading account. The ban is lifted on the server at the end.
+
+    Source: RFC 2577 section 5; IIS denyByFailure; docs/ftps-server.md (ban_account, ban_address).
+    """
+    victim = customer.reader
+    lift = unban(target)
+    try:
+        banned = guess(customer, secured, victim)
+        measure("Replies", "account after guessing", str(banned) if banned else "still admitted")
+        assert banned, "four sessions full of wrong passwords, and the account is still admitted from there"
+        assert session(customer).command("NOOP").code == 200, "another account of the same customer is shut out"
+        assert session(neighbour).command("NOOP").code == 200, "another customer is shut out"
+    finally:
+        lift(victim.name)
+    expect(secured(customer.host).try_login(victim.name, victim.password), {230}, "login after the ban was lifted")
+
+
+def guess(customer: Customer, secured: Connect, victim: Account) -> Reply | None:
+    """Guess in up to four sessions; the reply to the right password when the account is shut out."""
+    for _ in range(4):
+        client = secured(customer.host)
+        for _ in range(ENOUGH_GUESSES):
+            if client.answer(f"USER {victim.name}").code in (421, 530) or client.answer("PASS guess").code == 421:
+                break
+            if _ended(client):
+                break
+        # The right password does not count as a guess, and shows whether it is too late for it
+        try:
+            reply = secured(customer.host).try_login(victim.name, victim.password)
+        except pytest.skip.Exception:
+            return Reply(421, "no connection")
+        if reply.code != 230:
+            return reply
+    return None
+
+
+def unban(target: Target) -> Callable[[str], None]:
+    """How bans are lifted on this server; without a way to do it, nobody is banned in the first place."""
+    tool = "ftpdctl -s /run/ftps-exchange/ctrls.sock"
+    if not target.server.has("ftpdctl"):
+        not_tested("there is no way to lift a ban on this server, so nobody is banned by a check")
+
+    def lift(account: str) -> None:
+        target.server.sh(
+            f"{tool} ban info -v | grep -o '{account}@[0-9a-f.:]*' | sort -u"
+            f' | while read -r who; do {tool} permit user@host "$who"; done'
+        )
+
+    return lift
+
+
+@pytest.mark.hard
+@pytest.mark.risk("starving", decides=True)
+def test_one_address_does_not_take_every_session(
+    target: Target, customer: Customer, neighbour: Customer, connect: Connect, session: Session, measure: Measure
+) -> None:
+    """One customer's host that opens connection after connection is stopped before the others find no room.
+
+    Source: CWE-770; ProFTPD MaxConnectionsPerHost; IIS maxConnections counts all together.
+    """
+    open_ones = 0
+    with contextlib.ExitStack() as stack:
+        for implicit in (False, True) if target.implicit_port else (False,):
+            for _ in range(26):
+                try:
+                    client = stack.enter_context(connect(customer.host, implicit=implicit))
+                except (OSError, EOFError):
+                    continue
+                open_ones += client.greeting.code == 220
+        measure(
+            "Replies", "connections of one address at once", f"{open_ones} of {26 * (2 if target.implicit_port else 1)}"
+        )
+        assert session(neighbour).command("NOOP").code == 200, "another customer finds no room"
+    recovered(session, customer)
+    assert open_ones < 26 * (2 if target.implicit_port else 1), (
+        f"all {open_ones} connections were taken; where the limit is, if there is one, was not seen"
+    )
+
+
+@pytest.mark.hard
+@pytest.mark.risk("starving", decides=True)
+def test_connections_without_a_handshake_leave_room(
+    target: Target, customer: Customer, neighbour: Customer, session: Session, measure: Measure
+) -> None:
+    """Connections that never begin TLS on the port of implicit TLS are limited by address too.
+
+    The server counts a client there only after the handshake; a firewall has to do it before.
+
+    Source: CWE-770; docs/edge.md; docs/ftps-server.md (TLSTimeoutHandshake).
+    """
+    port, opened = target.port(implicit=True), 0
+    with contextlib.ExitStack() as silent:
+        for _ in range(60):
+            with contextlib.suppress(OSError):
+                silent.enter_context(customer.host.connect(target.public_ip, port, timeout=3))
+                opened += 1
+        measure("Replies", "silent connections of one address at once, implicit", f"{opened} of 60")
+        assert session(neighbour).command("NOOP").code == 200, "another customer finds no room"
+    recovered(session, customer)
+    assert opened < 60, "all 60 connections were taken; where the limit is, if there is one, was not seen"
+
+
+def recovered(session: Session, customer: Customer) -> None:
+    """Wait until the server has noticed that the connections are gone."""
+    for _ in range(20):
+        try:
+            session(customer).control.close()
+            return
+        except pytest.skip.Exception:
+            time.sleep(0.5)
+    pytest.fail("ten seconds after all connections were closed, the server still has no room")
+
+
+@pytest.mark.hard
+@pytest.mark.risk("starving", decides=True)
+def test_the_sessions_of_an_account_are_limited(
+    customer: Customer, secured: Connect, session: Session, measure: Measure
+) -> None:
+    """One account cannot hold any number of sessions, and has its room again when they end.
+
+    Source: CWE-770; ProFTPD MaxClientsPerUser (530).
+    """
+    account, admitted = customer.writer, 0
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            try:
+                client = stack.enter_context(secured(customer.host))
+            except pytest.skip.Exception:
+                break
+            if client.try_login(account.name, account.password).code != 230:
+                break
+            admitted += 1
+    measure("Replies", "sessions of one account at once", f"{admitted}{' or more' if admitted == 20 else ''}")
+    recovered(session, customer)
+    assert admitted < 20, "one account holds 20 sessions at once"
+
+
+@pytest.mark.hard
+@pytest.mark.risk("dynamic-ports", decides=True)
+def test_no_port_outside_the_range_when_it_is_used_up(
+    target: Target, customer: Customer, neighbour: Customer, session: Session
+) -> None:
+    """With many passive ports asked for at once, each is of the range, or the request is refused.
+
+    ProFTPD takes any port, without a word, when the range is used up.
+
+    Source: docs/ftps-server.md (max_sessions at most the passive ports); vsftpd and IIS: behaviour not documented.
+    """
+    first, last = target.range
+    clients = []
+    for owner in (customer, neighbour):
+        for _ in range(8):
+            try:
+                clients.append(session(owner))
+            except pytest.skip.Exception:
+                break
+    ports = [client.epsv() for client in clients]
+    for client in clients:
+        client.control.close()
+    outside = [port for port in ports if not first <= port <= last]
+    assert not outside, f"ports outside of {first}-{last}: {outside}"
+    assert len(set(ports)) == len(ports), "two sessions were given the same port"
+    recovered(session, customer)
+
+
+@pytest.mark.slow
+@pytest.mark.risk("starving", decides=True)
+@pytest.mark.parametrize("kind", ["no handshake", "no login"])
+def test_who_does_nothing_is_put_out(waiting: dict[str, tuple[float, Any]], kind: str, measure: Measure) -> None:
+    """A connection on which nobody logs in is ended within two minutes; silence before TLS as well.
+
+    Source: RFC 2577 section 5; IIS unauthenticatedTimeout (30 s); ProFTPD TimeoutLogin, TLSTimeoutHandshake.
+    """
+    if kind not in waiting:
+        not_tested("there was no such connection to wait for")
+    since, connection = waiting[kind]
+    connection.settimeout(1)
+    while time.monotonic() - since < 130:
+        with contextlib.suppress(TimeoutError):
+            try:
+                if not connection.recv(4096):
+                    break
+            except ConnectionError:
+                break
+    else:
+        pytest.fail("after two minutes the connection is still open")
+    measure("Times", f"connection with {kind} is ended", f"within {time.monotonic() - since:.0f} s")

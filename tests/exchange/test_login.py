@@ -1,0 +1,160 @@
+"""Who gets in, and from where: known accounts with their password from their own address, and nobody else."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from .codes import NO_LOGIN, expect
+from .conftest import Connect, Session, trusted
+from .recorder import Recorder
+from .target import Customer, Target, not_tested
+
+Measure = Callable[[str, str, Any], None]
+
+
+@pytest.mark.quick
+@pytest.mark.risk("transfers", decides=True)
+def test_login_works(
+    target: Target, everybody: list[Customer], secured: Connect, recorder: Recorder, measure: Measure
+) -> None:
+    """Every customer's accounts log in over TLS, from the customer's own host, on every port of the service.
+
+    Source: RFC 4217 section 13 (a typical session); RFC 959 section 5.4 (331, 230).
+    """
+    recorder.gauges["up"] = 0
+    for customer in everybody:
+        for account in customer.accounts:
+            for implicit in (False, True) if target.implicit_port else (False,):
+                verified = trusted(target, customer.host, implicit)
+                if not verified and target.harmless:
+                    not_tested("the server did not prove who it is, so no password was sent to it")
+                client = secured(customer.host, implicit=implicit, tls=target.context(verify=verified))
+                began = time.monotonic()
+                expect(client.try_login(account.name, account.password), {230}, f"login of {account.name}")
+                measure("Times", f"login of {account.name}", f"{time.monotonic() - began:.2f} s")
+                expect(client.answer("PBSZ 0"), {200}, "PBSZ 0")
+                expect(client.answer("PROT P"), {200}, "PROT P")
+    recorder.gauges["up"] = 1
+
+
+@pytest.mark.quick
+@pytest.mark.risk("unknown-hosts", decides=True)
+@pytest.mark.parametrize("user", ["anonymous", "ftp"])
+def test_anonymous_is_refused(customer: Customer, secured: Connect, user: str) -> None:
+    """Nobody logs in without an account.
+
+    Source: RFC 1635 (how anonymous FTP works); IIS anonymousAuthentication.
+    """
+    expect(secured(customer.host).try_login(user, "guest@example.org"), NO_LOGIN, f"login as {user}")
+
+
+@pytest.mark.hard
+@pytest.mark.risk("guessing")
+@pytest.mark.parametrize("user", ["root", "nobody", "proftpd", "Administrator", "krbtgt", "Guest"])
+def test_accounts_of_the_system_are_refused(customer: Customer, secured: Connect, user: str) -> None:
+    """Accounts of the operating system and of the directory itself are none of the service.
+
+    Source: RFC 2577 section 5; CWE-1392 (default credentials).
+    """
+    expect(secured(customer.host).try_login(user, "Passw0rd.guess"), NO_LOGIN, f"login as {user}")
+
+
+@pytest.mark.hard
+@pytest.mark.risk("guessing")
+@pytest.mark.parametrize("kind", ["wrong", "empty", "very long", "of another case"])
+def test_a_wrong_password_is_refused(customer: Customer, secured: Connect, kind: str) -> None:
+    """Only the password itself opens an account: no other, no empty one, no overlong one, no other case.
+
+    Source: RFC 959 section 5.4 (530); RFC 4513 section 5.1.2 (an LDAP bind with an empty password is anonymous).
+    """
+    account = customer.writer
+    other = {
+        "wrong": "wrong-password",
+        "empty": "",
+        "very long": "x" * 2000,
+        "of another case": account.password.swapcase(),
+    }[kind]
+    reply = secured(customer.host).try_login(account.name, other)
+    expect(reply, (*NO_LOGIN, 500, 501), f"a password that is {kind}")
+
+
+@pytest.mark.hard
+@pytest.mark.risk("guessing", decides=True)
+def test_a_refusal_tells_nothing(customer: Customer, secured: Connect, measure: Measure, fresh: str) -> None:
+    """A wrong password and an unknown account get the same reply after about the same time.
+
+    Source: RFC 2577 section 5; OWASP Testing Guide, account enumeration.
+    """
+    replies: dict[str, set[str]] = {}
+    times: dict[str, list[float]] = {}
+    for _ in range(3):
+        for what, user in (("wrong password", customer.writer.name), ("unknown account", fresh)):
+            client = secured(customer.host)
+            began = time.monotonic()
+            reply = client.try_login(user, "wrong-password")
+            times.setdefault(what, []).append(time.monotonic() - began)
+            replies.setdefault(what, set()).add(str(reply).replace(user, "USER"))
+            expect(reply, NO_LOGIN, what)
+    medians = {what: statistics.median(seconds) for what, seconds in times.items()}
+    for what, seconds in medians.items():
+        measure("Times", f"refusal, {what}", f"{seconds:.2f} s")
+    measure("Replies", "login refused", sorted(replies["wrong password"] | replies["unknown account"]))
+    assert replies["wrong password"] == replies["unknown account"], f"the replies differ: {replies}"
+    slow, fast = max(medians.values()), min(medians.values())
+    assert slow - fast < max(0.5, 0.3 * slow), f"the times differ: {medians}"
+
+
+@pytest.mark.quick
+@pytest.mark.risk("unknown-hosts", decides=True)
+def test_an_account_works_from_its_own_customer_only(
+    target: Target, customer: Customer, neighbour: Customer, secured: Connect
+) -> None:
+    """The right password from another customer's host is refused, in both directions.
+
+    Source: docs/verify.md, risks (allow-list per account at the server); IIS ipSecurity by path.
+    """
+    for owner, elsewhere in ((customer, neighbour), (neighbour, customer)):
+        verified = trusted(target, elsewhere.host, False)
+        if not verified and target.harmless:
+            not_tested("the server did not prove who it is, so no password was sent to it")
+        client = secured(elsewhere.host, tls=target.context(verify=verified))
+        reply = client.try_login(owner.writer.name, owner.writer.password)
+        expect(reply, NO_LOGIN, f"{owner.writer.name} from {elsewhere.host.name}")
+
+
+@pytest.mark.risk("unknown-hosts")
+@pytest.mark.parametrize("form", ["{domain}\\{user}", "{user}@{domain}", "{upper}"])
+def test_other_spellings_are_the_same_account_or_none(
+    target: Target, customer: Customer, neighbour: Customer, secured: Connect, form: str
+) -> None:
+    """Another spelling of an account's name does not get around its list of addresses.
+
+    Source: MS-NRPC and MS-ADTS (DOMAIN\\user and user@domain name the same account, in any case).
+    """
+    user = neighbour.writer.name
+    spelt = form.format(user=user, upper=user.upper(), domain="CORP")
+    verified = trusted(target, customer.host, False)
+    if not verified and target.harmless:
+        not_tested("the server did not prove who it is, so no password was sent to it")
+    client = secured(customer.host, tls=target.context(verify=verified))
+    expect(client.try_login(spelt, neighbour.writer.password), (*NO_LOGIN, 501), f"{spelt} from {customer.host.name}")
+
+
+@pytest.mark.quick
+@pytest.mark.risk("isolation")
+def test_a_session_starts_at_its_root(everybody: list[Customer], session: Session) -> None:
+    """After login the current folder is the home, whose name tells nothing about the server's file system.
+
+    Source: RFC 959 section 4.1.3 (PWD, 257); RFC 2577 section 7 (what a server tells about itself).
+    """
+    for customer in everybody:
+        reply = session(customer).command("PWD")
+        expect(reply, {257}, "PWD")
+        assert '"/' in reply.text
+        inner = [word for word in ("srv", "home", "inetpub", "users", "var") if f"/{word}" in reply.text.lower()]
+        assert not inner, f"PWD tells {reply.text}"

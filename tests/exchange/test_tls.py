@@ -1,0 +1,180 @@
+"""TLS versions and ciphers: today's, and none of those that were broken."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from . import hello
+from .conftest import Connect, Session
+from .recorder import Evidence
+from .target import Customer, Target, not_tested
+
+Measure = Callable[[str, str, Any], None]
+
+SCANNER = "sslscan"
+
+
+@pytest.fixture
+def offered(target: Target, customer: Customer, connect: Connect) -> Callable[..., hello.Answer]:
+    """Offer a TLS version and ciphers on the control channel."""
+
+    def _offered(version: int, ciphers: list[int], *, implicit: bool = False) -> hello.Answer:
+        # A connection without TLS on the port of implicit TLS: the handshake is what is tried
+        port = target.port(implicit)
+        if implicit:
+            connection = customer.host.connect(target.public_ip, port)
+            with connection:
+                return hello.offer(connection, target.fqdn, version, ciphers)
+        client = connect(customer.host)
+        reply = client.command("AUTH TLS")
+        if reply.code != 234:
+            not_tested(f"no TLS could be set up: {reply}")
+        answer = hello.offer(client.control, target.fqdn, version, ciphers)
+        client.note(f"offers version 0x{version:04x} with {len(ciphers)} ciphers: {answer.text}")
+        return answer
+
+    return _offered
+
+
+@pytest.mark.quick
+@pytest.mark.risk("credentials-in-clear", decides=True)
+@pytest.mark.risk("data-in-clear", decides=True)
+@pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+@pytest.mark.parametrize("version", ["SSLv3", "TLSv1.0", "TLSv1.1"])
+def test_old_versions_are_refused(
+    offered: Callable[..., hello.Answer], version: str, implicit: bool, measure: Measure
+) -> None:
+    """SSL 3.0, TLS 1.0 and 1.1 are refused, whatever ciphers are offered with them.
+
+    Source: RFC 8996 (TLS 1.0 and 1.1 must not be used; it updates RFC 4217); RFC 7568 (SSL 3.0).
+    """
+    answer = offered(hello.VERSIONS[version], hello.ORDINARY, implicit=implicit)
+    measure("TLS", f"{version}, {'implicit' if implicit else 'explicit'}", answer.text)
+    assert not answer.accepted, f"{version} is accepted ({answer.text})"
+
+
+@pytest.mark.quick
+@pytest.mark.risk("credentials-in-clear")
+def test_the_offer_itself_works(offered: Callable[..., hello.Answer]) -> None:
+    """The same bytes with TLS 1.2 are accepted: the refusals above mean something.
+
+    Source: RFC 5246 section 7.4.1. (A server that has TLS 1.3 only would refuse; then this does not apply.)
+    """
+    answer = offered(hello.VERSIONS["TLSv1.2"], hello.ORDINARY)
+    if not answer.accepted:
+        not_tested(f"TLS 1.2 is refused as well ({answer.text})")
+
+
+@pytest.mark.quick
+@pytest.mark.risk("data-in-clear", decides=True)
+@pytest.mark.parametrize("kind", list(hello.WEAK_CIPHERS))
+def test_weak_ciphers_are_refused(offered: Callable[..., hello.Answer], kind: str) -> None:
+    """Ciphers without encryption, without a certificate, or broken ones, are refused.
+
+    Source: RFC 9325 section 4.1; RFC 7465 (RC4).
+    """
+    answer = offered(hello.VERSIONS["TLSv1.2"], hello.WEAK_CIPHERS[kind])
+    assert not answer.accepted, f"{kind}: {answer.text}"
+
+
+@pytest.mark.quick
+@pytest.mark.risk("data-in-clear")
+def test_recorded_traffic_stays_secret(offered: Callable[..., hello.Answer], measure: Measure) -> None:
+    """Whether the server takes ciphers without forward secrecy, measured and told: RFC 9325 says SHOULD NOT.
+
+    Source: RFC 9325 section 4.1 (no RSA key transport).
+    """
+    answer = offered(hello.VERSIONS["TLSv1.2"], hello.NO_FORWARD_SECRECY)
+    measure("TLS", "ciphers without forward secrecy", answer.text)
+
+
+@pytest.mark.quick
+@pytest.mark.risk("data-in-clear", decides=True)
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLSv1.2", "TLSv1.3"])
+def test_todays_versions_work(
+    target: Target, customer: Customer, connect: Connect, session: Session, version: ssl.TLSVersion, measure: Measure
+) -> None:
+    """A transfer works under TLS 1.2, and under TLS 1.3 where the server has it; one of them at least.
+
+    Source: RFC 8446; RFC 9325 section 3.1.1 (1.2 must, 1.3 should be supported).
+    """
+    context = target.context(verify=False)
+    context.minimum_version = context.maximum_version = version
+    try:
+        connect(customer.host, tls=context).start_tls()
+    except (ssl.SSLError, OSError, EOFError) as error:
+        measure("TLS", version.name, f"refused ({error})")
+        if version is ssl.TLSVersion.TLSv1_3:
+            not_tested("the server has no TLS 1.3 (RFC 9325 says SHOULD)")
+        pytest.fail(f"TLS 1.2 is refused: {error}")
+    except AssertionError as error:
+        not_tested(f"no TLS could be set up: {str(error).splitlines()[-1]}")
+    client = session(customer)  # whether a password may be sent at all is decided there
+    client.control.close()
+    context = client.tls
+    context.minimum_version = context.maximum_version = version
+    client = session(customer, tls=context)
+    reply, _ = client.transfer("NLST")
+    measure("TLS", version.name, f"works, {(client.secured.cipher() or '?')[0]}")
+    assert reply.code in (226, 250, 450, 550), f"a listing under {version.name}: {reply}"
+
+
+@pytest.mark.slow
+@pytest.mark.risk("data-in-clear", decides=True)
+@pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+def test_a_scanner_finds_nothing(
+    target: Target, customer: Customer, implicit: bool, evidence: Evidence, measure: Measure
+) -> None:
+    """An independent TLS scanner finds no old protocol, no weak cipher, no Heartbleed, no insecure renegotiation.
+
+    Source: sslscan (https://github.com/rbsec/sslscan), read as XML; RFC 8996, RFC 9325; CVE-2014-0160.
+    """
+    port = target.port(implicit)
+    if not shutil.which(SCANNER):
+        not_tested(f"{SCANNER} is not installed on the control node (apt install {SCANNER})")
+    with customer.host.tunnel(target.public_ip, port) as near:
+        done = subprocess.run(
+            [SCANNER, "--xml=-", "--no-colour", f"--sni-name={target.fqdn}", "--timeout=5", "--connect-timeout=10"]
+            + ([] if implicit else ["--starttls-ftp"])
+            + [f"127.0.0.1:{near}"],
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    scan = ElementTree.fromstring(done.stdout)  # noqa: S314 (its own output, which holds nothing but what it prints)
+    protocols = {
+        f"{entry.get('type', '').upper()}v{entry.get('version')}": entry.get("enabled") == "1"
+        for entry in scan.iter("protocol")
+    }
+    ciphers = [
+        (entry.get("sslversion", ""), entry.get("cipher", ""), entry.get("strength", ""))
+        for entry in scan.iter("cipher")
+    ]
+    if not ciphers:
+        not_tested("the scanner could set up no TLS session")
+    label = "implicit" if implicit else "explicit"
+    measure("TLS", f"versions found by {SCANNER}, {label}", [name for name, enabled in protocols.items() if enabled])
+    measure("TLS", f"ciphers found by {SCANNER}, {label}", [f"{version} {cipher}" for version, cipher, _ in ciphers])
+    evidence(f"{SCANNER} {scan.get('version')}: " + ", ".join(f"{key} {value}" for key, value in protocols.items()))
+    for version, cipher, strength in ciphers:
+        evidence(f"{version} {cipher} ({strength})")
+    old = [name for name, enabled in protocols.items() if enabled and name not in ("TLSv1.2", "TLSv1.3")]
+    weak = [cipher for _, cipher, strength in ciphers if strength in ("null", "anonymous", "weak")]
+    bleeding = [entry for entry in scan.iter("heartbleed") if entry.get("vulnerable") == "1"]
+    insecure = [
+        entry for entry in scan.iter("renegotiation") if entry.get("supported") == "1" and entry.get("secure") == "0"
+    ]
+    for entry in scan.iter("renegotiation"):
+        measure("TLS", f"a client may renegotiate, {label}", entry.get("supported") == "1")
+    assert not old, f"old versions: {', '.join(old)}"
+    assert not weak, f"weak ciphers: {', '.join(weak)}"
+    assert not bleeding, "Heartbleed (CVE-2014-0160)"
+    assert not insecure, "insecure renegotiation"

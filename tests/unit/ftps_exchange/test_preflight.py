@@ -1,0 +1,120 @@
+"""Each problem that keeps a role from beginning is told, alone and with others, and good settings are silent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ftps_exchange import preflight
+
+EDGE: dict[str, Any] = {
+    "edge_public_addresses": ["198.51.100.10", "2001:db8:100::10"],
+    "edge_servers": [{"name": "ftps1", "ip4": "10.77.10.11", "ip6": "fd77:10::11"}],
+    "edge_passive_ports": [50000, 50099],
+    "edge_management_networks": ["192.0.2.0/24"],
+    "edge_management_by_network": True,
+    "edge_rollback_seconds": 60,
+}
+HOST: dict[str, Any] = {
+    "host_firewall_passive_ports": [50000, 50099],
+    "host_firewall_management_networks": ["192.0.2.0/24"],
+    "host_firewall_management_by_network": True,
+    "host_firewall_rollback_seconds": 60,
+    "host_firewall_max_connections_per_address": 0,
+}
+SERVER: dict[str, Any] = {
+    "ftps_server_fqdn": "ftps.exchange.example",
+    "ftps_server_public_ip4": "198.51.100.10",
+    "ftps_server_public_ip6": None,
+    "ftps_server_explicit_port": 21,
+    "ftps_server_implicit_port": 990,
+    "ftps_server_passive_ports": [50000, 50099],
+    "ftps_server_max_sessions": 100,
+    "ftps_server_accounts": [{"name": "acme-up", "networks": ["198.51.100.20/32"]}],
+}
+
+
+def account(name: str, *networks: str) -> dict[str, Any]:
+    return {"ftps_server_accounts": [{"name": name, "networks": list(networks)}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"edge_public_addresses": []}, "edge_public_addresses is empty"),
+        ({"edge_servers": []}, "has IPv4, so every one of edge_servers needs an ip4"),
+        ({"edge_servers": [{"name": "a", "ip4": "10.0.0.1"}]}, "has IPv6, so every one of edge_servers needs an ip6"),
+        ({"edge_servers": [{"name": "a", "ip4": "", "ip6": "fd00::1"}]}, "needs an ip4"),
+        ({"edge_passive_ports": [50099, 50000]}, "edge_passive_ports must be"),
+        ({"edge_passive_ports": ["50000"]}, "edge_passive_ports must be"),
+        ({"edge_management_networks": []}, "nobody could manage the edge"),
+        ({"edge_rollback_seconds": 19}, "edge_rollback_seconds must be"),
+        ({"edge_rollback_seconds": -1}, "edge_rollback_seconds must be"),
+    ],
+)
+def test_edge(given: dict[str, Any], problem: str) -> None:
+    assert preflight.edge_problems(EDGE) == []
+    assert any(problem in told for told in preflight.edge_problems(EDGE | given))
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"host_firewall_passive_ports": [50099, 50000]}, "host_firewall_passive_ports must be"),
+        ({"host_firewall_management_networks": []}, "nobody could manage the server"),
+        ({"host_firewall_rollback_seconds": 5}, "host_firewall_rollback_seconds must be"),
+        ({"host_firewall_max_connections_per_address": -1}, "max_connections_per_address must be"),
+    ],
+)
+def test_host_firewall(given: dict[str, Any], problem: str) -> None:
+    assert preflight.host_firewall_problems(HOST) == []
+    assert [problem in told for told in preflight.host_firewall_problems(HOST | given)] == [True]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"edge_rollback_seconds": 0},
+        {"edge_rollback_seconds": "60"},
+        {"edge_management_networks": [], "edge_management_by_network": False},
+        {"edge_public_addresses": ["198.51.100.10"], "edge_servers": [{"name": "a", "ip4": "10.0.0.1"}]},
+    ],
+)
+def test_what_an_edge_may_be(given: dict[str, Any]) -> None:
+    assert preflight.edge_problems(EDGE | given) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"ftps_server_fqdn": ""}, "set ftps_server_fqdn"),
+        ({"ftps_server_public_ip4": None}, "or nobody is served"),
+        ({"ftps_server_passive_ports": [50099, 50000]}, "must be two ports"),
+        ({"ftps_server_passive_ports": [1024, 50000]}, "must be two ports"),
+        ({"ftps_server_passive_ports": [50000, 65536]}, "must be two ports"),
+        ({"ftps_server_passive_ports": [50000]}, "must be two ports"),
+        ({"ftps_server_max_sessions": 101}, "ftps_server_max_sessions 101 is more than the passive ports"),
+        ({"ftps_server_implicit_port": 50050}, "a service port lies in ftps_server_passive_ports"),
+        ({"ftps_server_explicit_port": 0}, "none of 1 to 65535: 0"),
+        ({"ftps_server_implicit_port": 21}, "need different ports"),
+        (account("All", "198.51.100.20/32"), "pam_access takes for its own words: All"),
+        (account("a b", "198.51.100.20/32"), "are no names: a b"),
+        (account("acme\n", "198.51.100.20/32"), "are no names"),
+        (account("acme-up"), "log in from nowhere: acme-up"),
+    ],
+)
+def test_ftps_server(given: dict[str, Any], problem: str) -> None:
+    assert preflight.ftps_server_problems(SERVER) == []
+    assert any(problem in told for told in preflight.ftps_server_problems(SERVER | given))
+
+
+def test_all_problems_are_told_at_once_and_a_long_list_is_cut() -> None:
+    accounts = {"ftps_server_accounts": [{"name": f"a{n}", "networks": []} for n in range(1000)]}
+    told = preflight.ftps_server_problems(SERVER | {"ftps_server_fqdn": "", "ftps_server_max_sessions": 101} | accounts)
+    assert len(told) == 3
+    assert "a9 and 990 more: give them one or drop them" in told[2]
+
+
+def test_implicit_tls_is_optional() -> None:
+    assert preflight.ftps_server_problems(SERVER | {"ftps_server_implicit_port": None}) == []
