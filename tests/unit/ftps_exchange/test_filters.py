@@ -23,12 +23,15 @@ PROJECT = Path(__file__).parents[3]
 PLUGINS = PROJECT / "filter_plugins"
 
 THUMBPRINT = "3B7E0F6C1D2A49587766554433221100FFEEDDCC"
+COPIED_THUMBPRINT = "a1 b2 c3 d4 e5 f6 07 18 29 3a 4b 5c 6d 7e 8f 90 a1 b2 c3 d4"
+NETWORKS = ["198.51.100.128/25", "198.51.100.0/25", "2001:db8:7::/48"]
 OPTIONS = {"root": "D:\\ftps-exchange"}
 
 EXPRESSIONS = {
     "exchange_access": "model | exchange_access",
     "exchange_directory": "model | exchange_directory",
     "exchange_edge_sets": "model | exchange_edge_sets",
+    "exchange_firewall_addresses": f"{NETWORKS} | exchange_firewall_addresses",
     "exchange_folders": "model | exchange_folders(sids, platform='posix')",
     "exchange_group_names": "model | exchange_group_names",
     "exchange_iis_application_host": "model | exchange_iis_settings(thumbprint, options)"
@@ -36,6 +39,7 @@ EXPRESSIONS = {
     "exchange_iis_settings": "model | exchange_iis_settings(thumbprint, options)",
     "exchange_permission_matrix": "model | exchange_permission_matrix",
     "exchange_predicted_sids": "model | exchange_group_names | exchange_predicted_sids",
+    "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | exchange_thumbprint",
     "exchange_wire_text": "{'sections': []} | exchange_wire_text",
 }
 
@@ -73,6 +77,10 @@ def ansible(program: str, *arguments: str | Path, where: Path) -> subprocess.Com
 
 def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: Any) -> Any:
     match name:
+        case "exchange_firewall_addresses":
+            return filters[name](NETWORKS)
+        case "exchange_thumbprint":
+            return filters[name](COPIED_THUMBPRINT)
         case "exchange_folders":
             return filters[name](model, sids, platform="posix")
         case "exchange_iis_application_host":
