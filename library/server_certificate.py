@@ -135,244 +135,39 @@ certificate:
     chain: {description: Subjects of the certificates sent after it., type: list, elements: str, returned: always}
 """
 
-import ipaddress
 import os
-import re
-import subprocess
 import tempfile
-import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.ftps_exchange_certificate import (
+    CRYPTOGRAPHY_ERROR,
+    Bundle,
+    RefusedError,
+    Wanted,
+    authority_of,
+    candidate,
+    days_left,
+    describe,
+    key_type,
+    missing_names,
+    problems,
+    public_bytes,
+    read_certificates,
+    read_key,
+    reasons_to_renew,
+    shown,
+    subject,
+)
 
 try:
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-    CRYPTOGRAPHY_ERROR = None
+    from cryptography.hazmat.primitives import serialization
 except ImportError:
-    CRYPTOGRAPHY_ERROR = traceback.format_exc()
-
-BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s.*?-----END \1-----\s*", re.DOTALL)
-CURVES = {"secp256r1": "ecc_p256", "secp384r1": "ecc_p384"}
-
-
-class RefusedError(Exception):
-    """A certificate that must not be installed; each argument is one reason."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a certificate has to be like."""
-
-    dns_names: tuple[str, ...]
-    ip_addresses: tuple[str, ...]
-    ca: str | None
-    key_type: str
-    renew_days: int
-    now: datetime
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A key with the certificates that are sent for it: the leaf, then each certificate's issuer."""
-
-    key: Any
-    chain: tuple[Any, ...]
-
-    @property
-    def leaf(self) -> Any:
-        return self.chain[0]
-
-    def pem(self) -> bytes:
-        key: bytes = self.key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return key + b"".join(cert.public_bytes(serialization.Encoding.PEM) for cert in self.chain)
-
-
-def pem_blocks(text: str, kind: str) -> list[bytes]:
-    """The blocks of one kind (``CERTIFICATE``, ``PRIVATE KEY``) in a PEM text, without what stands around them."""
-    return [match.group(0).encode() for match in BLOCK.finditer(text) if match.group(1).endswith(kind)]
-
-
-def read_certificates(text: str) -> list[Any]:
-    """Every certificate in a PEM text, in its order and each once."""
-    certificates: dict[Any, None] = {}
-    for number, block in enumerate(pem_blocks(text, "CERTIFICATE"), 1):
-        try:
-            certificates[x509.load_pem_x509_certificate(block)] = None
-        except ValueError as error:
-            raise RefusedError(f"certificate number {number} in it cannot be read: {error}") from None
-    if not certificates:
-        raise RefusedError("it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")
-    return list(certificates)
-
-
-def read_key(path: str) -> Any | None:
-    """The private key in a PEM file; None when there is no such file or no key in it."""
-    try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            blocks = pem_blocks(file.read(), "PRIVATE KEY")
-        return serialization.load_pem_private_key(blocks[0], password=None) if blocks else None
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
-
-
-def public_bytes(key: Any) -> bytes:
-    encoded: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return encoded
-
-
-def key_type(key: Any) -> str:
-    """The kind of a key, in the words of the option key_type where it has one."""
-    if isinstance(key, rsa.RSAPrivateKey):
-        return f"rsa_{key.key_size}"
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return CURVES.get(key.curve.name, f"ecc_{key.curve.name}")
-    return type(key).__name__.removesuffix("PrivateKey").lower()
-
-
-def begins(cert: Any) -> datetime:
-    # The names with _utc came with cryptography 42; the others are deprecated there
-    found: datetime | None = getattr(cert, "not_valid_before_utc", None)
-    return found or cert.not_valid_before.replace(tzinfo=UTC)
-
-
-def ends(cert: Any) -> datetime:
-    found: datetime | None = getattr(cert, "not_valid_after_utc", None)
-    return found or cert.not_valid_after.replace(tzinfo=UTC)
-
-
-def days_left(chain: tuple[Any, ...], now: datetime) -> int:
-    """Whole days until the first certificate of a chain ends; below zero when one has ended."""
-    return (min(ends(cert) for cert in chain) - now).days
-
-
-def subject(cert: Any) -> str:
-    return str(cert.subject.rfc4514_string())
-
-
-def alternative_names(holder: Any) -> tuple[list[str], list[str]]:
-    """DNS names and addresses of a certificate or a request. Nobody reads a name in the subject any more (RFC 9525)."""
-    try:
-        names = holder.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return [], []
-    return (
-        [name.lower() for name in names.get_values_for_type(x509.DNSName)],
-        [str(address) for address in names.get_values_for_type(x509.IPAddress)],
-    )
-
-
-def covers(dns_names: list[str], name: str) -> bool:
-    """Whether one of the names is this one, or has ``*`` for its first label (RFC 9525, section 6.3)."""
-    name = name.lower().rstrip(".")
-    return name in dns_names or f"*.{name.partition('.')[2]}" in dns_names
-
-
-def missing_names(holder: Any, wanted: Wanted) -> list[str]:
-    dns_names, addresses = alternative_names(holder)
-    missing = [name for name in wanted.dns_names if not covers(dns_names, name)]
-    return missing + [text for text in wanted.ip_addresses if str(ipaddress.ip_address(text)) not in addresses]
-
-
-def in_order(leaf: Any, certificates: list[Any]) -> tuple[tuple[Any, ...], list[Any]]:
-    """The chain from a leaf upwards without a self-signed root, and the certificates that have no place in it."""
-    chain = [leaf]
-    rest = [cert for cert in certificates if cert != leaf and cert.subject != cert.issuer]
-    while True:
-        issuer = next((cert for cert in rest if cert.subject == chain[-1].issuer and signed_by(chain[-1], cert)), None)
-        if issuer is None:
-            return tuple(chain), rest
-        chain.append(issuer)
-        rest.remove(issuer)
-
-
-def signed_by(cert: Any, issuer: Any) -> bool:
-    """Whether the key identifiers agree, if there are any: an authority keeps its name when it changes its key."""
-    try:
-        named = cert.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-        own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except x509.ExtensionNotFound:
-        return True
-    return named is None or named == own
-
-
-def chain_problem(chain: tuple[Any, ...], ca: str | None) -> str | None:
-    """Why OpenSSL would not follow a chain to its authority, apart from dates; None when it does.
-
-    OpenSSL decides because the clients' libraries decide the same way: signatures, basic constraints, path length, key
-    usage and name constraints are more than a comparison of names.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        command = ["openssl", "verify", "-purpose", "sslserver", "-no_check_time"]
-        files = {"leaf": chain[:1], "chain": chain[1:]}
-        for name, certificates in files.items():
-            with open(os.path.join(folder, name), "wb") as file:
-                file.writelines(cert.public_bytes(serialization.Encoding.PEM) for cert in certificates)
-        if len(chain) > 1:
-            command += ["-untrusted", os.path.join(folder, "chain")]
-        if ca:
-            with open(os.path.join(folder, "ca"), "w", encoding="utf-8") as file:
-                file.write(ca)
-            command += ["-no-CApath", "-no-CAstore", "-CAfile", os.path.join(folder, "ca")]
-        done = subprocess.run([*command, os.path.join(folder, "leaf")], capture_output=True, text=True, check=False)
-    if done.returncode == 0:
-        return None
-    errors = re.findall(r"error \d+ at (\d+) depth lookup: *(.+)", done.stderr)
-    if not errors:
-        return done.stderr.strip() or "openssl gave no reason"
-    depth, reason = errors[0]
-    return f"{reason} ({subject(chain[int(depth)]) if int(depth) < len(chain) else 'the authority'})"
-
-
-def authority_of(chain: tuple[Any, ...], ca: str | None) -> Any | None:
-    """The trusted certificate that a chain leads to; of several (one was renewed) the one that is good for longest."""
-    top = chain[-1]
-    anchors = (
-        [cert for cert in read_certificates(ca) if cert.subject == top.issuer and signed_by(top, cert)] if ca else []
-    )
-    return max(anchors, key=ends, default=None)
-
-
-def problems(bundle: Bundle, wanted: Wanted) -> list[str]:
-    """Why clients would refuse a certificate today, one sentence each."""
-    found = []
-    if public_bytes(bundle.leaf.public_key()) != public_bytes(bundle.key.public_key()):
-        found.append("certificate and key do not belong together")
-    missing = missing_names(bundle.leaf, wanted)
-    if missing:
-        there = [*alternative_names(bundle.leaf)[0], *alternative_names(bundle.leaf)[1]]
-        found.append(f"it is not made out for {', '.join(missing)} (but for {', '.join(there) or 'no name at all'})")
-    for cert in bundle.chain:
-        if begins(cert) > wanted.now:
-            found.append(f"{subject(cert)} is not valid before {begins(cert):%Y-%m-%d %H:%M} UTC")
-        if ends(cert) < wanted.now:
-            found.append(f"{subject(cert)} ended on {ends(cert):%Y-%m-%d %H:%M} UTC")
-    authority = authority_of(bundle.chain, wanted.ca)
-    if authority is not None and authority not in bundle.chain and ends(authority) < wanted.now:
-        found.append(f"the authority {subject(authority)} ended on {ends(authority):%Y-%m-%d %H:%M} UTC")
-    reason = chain_problem(bundle.chain, wanted.ca)
-    if reason:
-        found.append(f"its chain does not lead to the authority: {reason}")
-    return found
-
-
-def reasons_to_renew(bundle: Bundle, wanted: Wanted) -> list[str]:
-    """Why a certificate that works today should be replaced."""
-    found = []
-    left = days_left(bundle.chain, wanted.now)
-    if 0 <= left < wanted.renew_days:
-        short = min(bundle.chain, key=ends)
-        whose = "" if short == bundle.leaf else f" to {subject(short)} in its chain"
-        found.append(f"{left} days are left{whose}, fewer than {wanted.renew_days}")
-    if key_type(bundle.key) != wanted.key_type:
-        found.append(f"its key is {key_type(bundle.key)}, {wanted.key_type} is asked for")
-    return found
+    # Told by CRYPTOGRAPHY_ERROR
+    pass
 
 
 def read_bundle(path: str) -> Bundle | None:
@@ -387,32 +182,6 @@ def read_bundle(path: str) -> Bundle | None:
         raise RefusedError("it holds no private key that can be read")
     # As it stands and not put in order: this is what clients are sent
     return Bundle(key, tuple(certificates))
-
-
-def candidate(text: str, keys: list[Any], wanted: Wanted) -> tuple[Bundle, list[str]]:
-    """The bundle that an authority's answer makes, and warnings. Refused with every reason that speaks against it."""
-    certificates = read_certificates(text)
-    pairs = [
-        (key, cert)
-        for key in keys
-        for cert in certificates
-        if public_bytes(cert.public_key()) == public_bytes(key.public_key())
-    ]
-    if not pairs:
-        raise RefusedError(
-            "none of its certificates belongs to this host's key (for: "
-            f"{'; '.join(subject(cert) for cert in certificates)}). Was it made from another signing request?"
-        )
-    key, leaf = pairs[0]
-    chain, rest = in_order(leaf, certificates)
-    bundle = Bundle(key, chain)
-    found = problems(bundle, wanted)
-    left = days_left(chain, wanted.now)
-    if 0 <= left < wanted.renew_days:
-        found += [reason for reason in reasons_to_renew(bundle, wanted) if "days are left" in reason]
-    if found:
-        raise RefusedError(*found)
-    return bundle, [f"{subject(cert)} has no place in the chain and was left out" for cert in rest]
 
 
 def read_request(path: str) -> Any | None:
@@ -438,26 +207,6 @@ def pending_request(path: str, key: Any | None, wanted: Wanted) -> str | None:
     if missing_names(request, wanted) or key_type(key) != wanted.key_type:
         return None
     return str(request.public_bytes(serialization.Encoding.PEM).decode())
-
-
-def describe(bundle: Bundle, now: datetime) -> dict[str, Any]:
-    dns_names, addresses = alternative_names(bundle.leaf)
-    return {
-        "subject": subject(bundle.leaf),
-        "issuer": str(bundle.leaf.issuer.rfc4514_string()),
-        "names": [*dns_names, *addresses],
-        "not_before": begins(bundle.leaf).isoformat(),
-        "not_after": ends(bundle.leaf).isoformat(),
-        "days_left": days_left(bundle.chain, now),
-        "fingerprint": bundle.leaf.fingerprint(hashes.SHA256()).hex(),
-        "chain": [subject(cert) for cert in bundle.chain[1:]],
-    }
-
-
-def shown(certificate: dict[str, Any] | None) -> str:
-    """One side of a diff. Days left change by themselves and stay out."""
-    lines = [f"{name}: {value}" for name, value in (certificate or {}).items() if name != "days_left"]
-    return "\n".join(lines) + "\n" if lines else ""
 
 
 def make_folder(folder: str) -> None:

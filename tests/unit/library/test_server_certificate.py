@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from library import server_certificate
+from module_utils import ftps_exchange_certificate
 
 NOW = datetime.now(UTC)
 NAME = "ftps.exchange.example"
@@ -374,7 +375,7 @@ def test_check_mode_refuses_too_and_installs_nothing(serving: Host) -> None:
 
 
 def test_reissued_for_the_key_that_is_in_use(serving: Host) -> None:
-    old = server_certificate.read_key(str(serving.path))
+    old = ftps_exchange_certificate.read_key(str(serving.path))
     assert old is not None
     waiting = serving.give_key()
     serving.ask(waiting)
@@ -457,7 +458,7 @@ def test_others_may_not_read_it(serving: Host) -> None:
     ],
 )
 def test_covers(names: list[str], name: str, covered: bool) -> None:
-    assert server_certificate.covers(names, name) is covered
+    assert ftps_exchange_certificate.covers(names, name) is covered
 
 
 def test_addresses_are_compared_as_addresses(host: Host) -> None:
@@ -467,9 +468,9 @@ def test_addresses_are_compared_as_addresses(host: Host) -> None:
 
 
 def test_key_types() -> None:
-    assert server_certificate.key_type(new_key()) == "ecc_p256"
-    assert server_certificate.key_type(ec.generate_private_key(ec.SECP384R1())) == "ecc_p384"
-    assert server_certificate.key_type(rsa.generate_private_key(65537, 3072)) == "rsa_3072"
+    assert ftps_exchange_certificate.key_type(new_key()) == "ecc_p256"
+    assert ftps_exchange_certificate.key_type(ec.generate_private_key(ec.SECP384R1())) == "ecc_p384"
+    assert ftps_exchange_certificate.key_type(rsa.generate_private_key(65537, 3072)) == "rsa_3072"
 
 
 def test_two_issuers_of_one_name_are_told_apart_by_their_keys(host: Host) -> None:
