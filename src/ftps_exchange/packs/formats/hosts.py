@@ -130,7 +130,12 @@ def routeros(job: Job) -> dict[str, str]:
             lines += [f"/{ip} firewall nat", f"remove [find comment={name}]"]
             lines += [
                 f"add chain=dstnat action=dst-nat protocol=tcp src-address={source} dst-address={flow.service} "
-                f"dst-port={ports} {'to-addresses' if flow.family == 4 else 'to-address'}={flow.server} comment={name}"
+                f"dst-port={ports} {_routeros_to(flow)} comment={name}"
                 for source in flow.sources
             ]
     return {f"routeros-{job.side}.rsc": commented(header(job, how), "#") + "\n" + "\n".join(lines) + "\n"}
+
+
+def _routeros_to(flow: Flow) -> str:
+    """IPv6 translation takes a prefix."""
+    return f"to-addresses={flow.server}" if flow.family == 4 else f"to-address={flow.server}/128"
