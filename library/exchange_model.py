@@ -91,6 +91,13 @@ model:
         shares:
           - {name: maps, access: read}
     notes: []
+model_text:
+  description:
+    - The same as JSON text. The filters take it in place of the dictionary, which with thousands of customers saves
+      seconds at every use, because Ansible looks for templates in each value of a dictionary.
+  returned: success
+  type: str
+  sample: '{"exchange":{"name":"lab"},"customers":[],"notes":[]}'
 problems:
   description: Every problem, for programs; C(msg) has the same for people. C(line) and C(value) may be C(null).
   returned: failure
@@ -106,6 +113,7 @@ problems:
 """
 
 import datetime
+import json
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -148,7 +156,7 @@ def main() -> None:
         )
     except ModelError as error:
         module.fail_json(msg=str(error), problems=[problem.as_dict() for problem in error.problems])
-    module.exit_json(changed=False, model=model)
+    module.exit_json(changed=False, model=model, model_text=json.dumps(model, separators=(",", ":")))
 
 
 if __name__ == "__main__":

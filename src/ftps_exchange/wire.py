@@ -11,7 +11,11 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
+
+from .folders import exchange_folders
+from .iis.settings import exchange_iis_settings
 
 PACKED: Final = "gzip:"
 """How a packed text begins; Expand-FtpsExchangeText in module_utils/ knows it too."""
@@ -26,6 +30,34 @@ def exchange_wire_text(value: object, longest_plain: int = LONGEST_PLAIN) -> str
     if len(text) <= longest_plain:
         return text
     return PACKED + base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")
+
+
+class WindowsLists(TypedDict):
+    """The texts of what grows with the customers: empty where what it names is not known."""
+
+    folders: str
+    settings: str
+
+
+def exchange_windows_lists(
+    model: object,
+    sids: Mapping[str, str] | None = None,
+    thumbprint: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    longest_plain: int = LONGEST_PLAIN,
+) -> WindowsLists:
+    """Checked model -> the arguments ``folders`` of win_folder_tree and ``settings`` of win_iis_settings, as texts.
+
+    One filter for the way from the model to the text, because Ansible looks at each value of a structure that goes from
+    one filter to the next: four seconds with 10,000 customers. Without SIDs there are no folders, without a thumbprint
+    no settings: a run that is asked for one of them (``--tags``) does not know the other's.
+    """
+    return {
+        "folders": exchange_wire_text(exchange_folders(model, sids, "windows"), longest_plain) if sids else "",
+        "settings": exchange_wire_text(exchange_iis_settings(model, thumbprint, options), longest_plain)
+        if thumbprint
+        else "",
+    }
 
 
 def _plain(value: object) -> Any:

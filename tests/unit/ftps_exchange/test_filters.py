@@ -40,6 +40,7 @@ EXPRESSIONS = {
     "exchange_permission_matrix": "model | exchange_permission_matrix",
     "exchange_predicted_sids": "model | exchange_group_names | exchange_predicted_sids",
     "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | exchange_thumbprint",
+    "exchange_windows_lists": "model | exchange_windows_lists(sids, thumbprint, options)",
     "exchange_wire_text": "{'sections': []} | exchange_wire_text",
 }
 
@@ -87,6 +88,8 @@ def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: A
             return filters[name](apply("exchange_iis_settings", filters, model, sids))
         case "exchange_iis_settings":
             return filters[name](model, THUMBPRINT, OPTIONS)
+        case "exchange_windows_lists":
+            return filters[name](model, sids, THUMBPRINT, OPTIONS)
         case "exchange_wire_text":
             return filters[name]({"sections": []})
         case "exchange_predicted_sids":
@@ -221,6 +224,8 @@ def part_of(sample: object, whole: object) -> bool:
         return all(any(part_of(item, candidate) for candidate in whole) for item in sample)
     if isinstance(sample, str) and isinstance(whole, str) and "\n" in sample:
         return sample in whole
+    if isinstance(sample, str) and isinstance(whole, str) and sample.endswith("…"):
+        return whole.startswith(sample.removesuffix("…"))
     return type(sample) is type(whole) and sample == whole
 
 

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftps_exchange.wire import LONGEST_PLAIN, PACKED, exchange_wire_text
+from filter_plugins.exchange import FilterModule
+from ftps_exchange.folders import exchange_folders
+from ftps_exchange.iis.settings import exchange_iis_settings
+from ftps_exchange.wire import LONGEST_PLAIN, PACKED, exchange_windows_lists, exchange_wire_text
 from tests.windows.powershell import PowerShell, PowerShellError
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -88,3 +91,42 @@ def test_a_text_that_would_fill_the_memory_is_refused(powershell: PowerShell) ->
     assert small != UNPACK
     with pytest.raises(PowerShellError, match="longer than 1000 bytes"):
         powershell.script(SCRIPT, small, exchange_wire_text("x" * 100_000, 0))
+
+
+# From the model to both texts
+
+THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
+
+
+@pytest.fixture(scope="module")
+def model() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((PROJECT / "tests/unit/golden/desired_state/model.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def sids() -> dict[str, str]:
+    found: dict[str, str] = json.loads((PROJECT / "tests/unit/golden/desired_state/sids.json").read_text())
+    return found
+
+
+def test_the_lists_are_what_the_filters_for_each_give(model: dict[str, Any], sids: dict[str, str]) -> None:
+    options = {"root": "E:\\exchange"}
+    lists = exchange_windows_lists(model, sids, THUMBPRINT, options)
+    assert json.loads(lists["folders"]) == exchange_folders(model, sids, "windows")
+    assert json.loads(lists["settings"]) == exchange_iis_settings(model, THUMBPRINT, options)
+
+
+def test_what_is_not_known_gives_no_list(model: dict[str, Any], sids: dict[str, str]) -> None:
+    """An empty text is no list to the modules, and least of all an empty one."""
+    options = {"root": "E:\\exchange"}
+    assert exchange_windows_lists(model, None, THUMBPRINT, options)["folders"] == ""
+    assert exchange_windows_lists(model, sids, None)["settings"] == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["exchange_access", "exchange_directory", "exchange_edge_sets", "exchange_group_names"]
+)
+def test_filters_take_the_model_as_text(model: dict[str, Any], name: str) -> None:
+    function = FilterModule().filters()[name]
+    assert function(json.dumps(model)) == function(model)
