@@ -18,7 +18,7 @@ lab: ## the lab on this machine: build it, deploy the exchange on it, make a cus
 	@scripts/lab
 
 lab-down: ## remove the lab and nothing else (root)
-	@scripts/run playbooks/lab_down.yml --inventory inventories/lab
+	@scripts/lab_down
 
 test: ## lint, unit tests and the molecule scenario with its end-to-end transfer (root)
 	@scripts/test

@@ -34,6 +34,12 @@ options:
     description: Further keys of the description, for example C(ca_file).
     type: dict
     default: {}
+  lost_allowed:
+    description:
+      - When no hand-over file holds the password of an account, write nothing and return RV(lost), so that these
+        accounts can be given new passwords. Otherwise that is an error.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -66,6 +72,12 @@ customers:
   returned: always
   type: list
   elements: str
+lost:
+  description: Accounts whose password is in no hand-over file. Only with O(lost_allowed=true) there can be any.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{name: acme-up, customer: acme}]
 left_out:
   description: Customers who are present in the model and have no container in the lab.
   returned: always
@@ -85,6 +97,18 @@ from ansible.module_utils.basic import AnsibleModule
 
 class DescriptionError(Exception):
     """Something that the reader has to do."""
+
+
+class LostError(DescriptionError):
+    """Accounts whose password nobody has."""
+
+    def __init__(self, lost: list[dict[str, str]]) -> None:
+        self.lost = lost
+        super().__init__(
+            f"no hand-over file holds the password of {', '.join(account['name'] for account in lost)}. Remedy: run "
+            "playbooks/site.yml first; when the file is lost, set a new one with playbooks/rotate_password.yml -e "
+            f"account={lost[0]['name']}"
+        )
 
 
 def read_passwords(files: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -110,12 +134,6 @@ def describe_customer(customer: Mapping[str, Any], container: str, passwords: Ma
     """One customer as tools see it."""
     enabled = [account for account in customer["accounts"] if account["enabled"]]
     accounts = sorted(enabled, key=lambda account: account["access"] != "write")
-    missing = [account["name"] for account in accounts if account["name"] not in passwords]
-    if missing:
-        raise DescriptionError(
-            f"no hand-over file holds the password of {', '.join(missing)}. Remedy: run playbooks/site.yml first; when "
-            f"the file is lost, set a new one with playbooks/rotate_password.yml -e account={missing[0]}"
-        )
     return {
         "name": customer["name"],
         "container": container,
@@ -141,6 +159,15 @@ def describe(
     """The description, and the customers that are left out of it."""
     exchange = model["exchange"]
     present = [customer for customer in model["customers"] if customer["state"] == "present"]
+    lost = [
+        {"name": account["name"], "customer": customer["name"]}
+        for customer in present
+        if customer["name"] in customer_containers
+        for account in customer["accounts"]
+        if account["enabled"] and account["name"] not in passwords
+    ]
+    if lost:
+        raise LostError(lost)
     described = [
         describe_customer(customer, customer_containers[customer["name"]], passwords)
         for customer in present
@@ -185,6 +212,7 @@ def main() -> None:
             "handover_dir": {"type": "path", "required": True},
             "customer_containers": {"type": "dict", "required": True},
             "more": {"type": "dict", "default": {}},
+            "lost_allowed": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
@@ -194,6 +222,10 @@ def main() -> None:
         files = Path(options["handover_dir"]).glob("*.yml")
         passwords = read_passwords((file.name, file.read_text(encoding="utf-8")) for file in files)
         description, left_out = describe(options["model"], passwords, options["customer_containers"], options["more"])
+    except LostError as error:
+        if not options["lost_allowed"]:
+            module.fail_json(msg=f"{path} could not be written: {error}")
+        module.exit_json(changed=False, path=str(path), customers=[], left_out=[], lost=error.lost)
     except (DescriptionError, OSError) as error:
         module.fail_json(msg=f"{path} could not be written: {error}")
     text = json.dumps(description, indent=2) + "\n"
@@ -201,7 +233,7 @@ def main() -> None:
     if changed and not module.check_mode:
         write_private(path, text)
     customers = [customer["name"] for customer in description["customers"]]
-    module.exit_json(changed=changed, path=str(path), customers=customers, left_out=left_out)
+    module.exit_json(changed=changed, path=str(path), customers=customers, left_out=left_out, lost=[])
 
 
 if __name__ == "__main__":

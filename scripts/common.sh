@@ -17,6 +17,18 @@ die() {
     exit 1
 }
 
+# one_at_a_time NAME: wait until nobody else on this machine does the same. The lab's names are the machine's, so two
+# runs, of another clone too, would make and remove each other's hosts.
+one_at_a_time() {
+    local lock=${LOCKS:-/run/lock}/ftps-exchange-$1
+    # Others get no further than the module that asks for root; a lock of theirs would be in root's way
+    [ "$(id -u)" -eq 0 ] || [ -n "${LOCKS:-}" ] || return 0
+    exec 9> "$lock" || die "$lock cannot be written: run this as root."
+    flock --nonblock 9 && return
+    printf 'Another make lab or make lab-down is at work on this machine; waiting for it.\n'
+    flock 9
+}
+
 since() {
     local seconds=$(( SECONDS - ${1:-0} ))
     if [ "$seconds" -lt 60 ]; then printf '%d s' "$seconds"; else printf '%d min %02d s' $((seconds / 60)) $((seconds % 60)); fi

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils.testing import patch_module_args
 
 from library import lab_description as description
 
@@ -76,6 +78,34 @@ def test_description() -> None:
 def test_a_missing_password_names_the_account_and_the_remedy() -> None:
     with pytest.raises(description.DescriptionError, match=r"of acme-up\. .*rotate_password\.yml -e account=acme-up"):
         description.describe(MODEL, {"acme-read": "one"}, {"acme": "lab-acme"}, {})
+
+
+def test_all_lost_passwords_of_the_customers_in_the_lab_are_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder with the hand-over files was removed while the containers live."""
+    containers = {"acme": "lab-acme", "umbrella": "lab-umbrella", "initech": "lab-initech"}
+    arguments = {
+        "path": str(tmp_path / "lab.json"),
+        "model": MODEL,
+        "handover_dir": str(tmp_path / "handover"),
+        "customer_containers": containers,
+        "lost_allowed": True,
+    }
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        description.main()
+    result = json.loads(capsys.readouterr().out)
+    assert result["lost"] == [
+        {"name": "acme-read", "customer": "acme"},
+        {"name": "acme-up", "customer": "acme"},
+        {"name": "umbrella-up", "customer": "umbrella"},
+    ]
+    assert not result["changed"]
+    assert list(tmp_path.iterdir()) == []
+
+    with patch_module_args({**arguments, "lost_allowed": False}), pytest.raises(SystemExit):
+        description.main()
+    assert "the password of acme-read, acme-up, umbrella-up" in json.loads(capsys.readouterr().out)["msg"]
 
 
 def handover(**passwords: str) -> str:
