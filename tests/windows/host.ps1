@@ -11,8 +11,9 @@ Add-CSharpType -References @([IO.File]::ReadAllText($Source))
 
 # A module ends by ExitJson or FailJson. The first answer counts: a module that catches what is thrown here to end it
 # would otherwise seem to have failed.
-$state = @{ answer = $null }
-[Ansible.Basic.AnsibleModule]::WriteLine = { param($line) if ($null -eq $state.answer) { $state.answer = $line } }
+# A module's own variables must not be met: hence the name
+$__host = @{ answer = $null }
+[Ansible.Basic.AnsibleModule]::WriteLine = { param($line) if ($null -eq $__host.answer) { $__host.answer = $line } }
 [Ansible.Basic.AnsibleModule]::Exit = { param($code) throw 'The module has ended.' }
 $compiled = @{}
 $parsed = @{}
@@ -46,24 +47,24 @@ function Invoke-Module($asked) {
         }
     )
     $block = Get-Parsed $asked['text'] $asked['name']
-    $state.answer = $null
+    $__host.answer = $null
     $global:complex_args = [Collections.Hashtable]::new($asked['arguments'])
     $global:LASTEXITCODE = $null
     try {
         $said = @(& $block)
     }
     catch {
-        if ($null -eq $state.answer) {
+        if ($null -eq $__host.answer) {
             return @{ failed = $true; crashed = $true; msg = "$_"; exception = $_.ScriptStackTrace }
         }
     }
     finally {
         if ($utils) { Remove-Module $utils -Force }
     }
-    if ($null -eq $state.answer) {
+    if ($null -eq $__host.answer) {
         return @{ failed = $true; crashed = $true; msg = "The module answered nothing. $said" }
     }
-    [Ansible.Basic.AnsibleModule]::FromJson($state.answer)
+    [Ansible.Basic.AnsibleModule]::FromJson($__host.answer)
 }
 
 function Invoke-Script($asked) {

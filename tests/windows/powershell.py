@@ -154,7 +154,7 @@ class PowerShell:
             "text": text,
             "csharp": [str(util) for util in required.values() if util.suffix == ".cs"],
             "powershell": [str(util) for util in required.values() if util.suffix == ".psm1"],
-            "arguments": {**arguments, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_verbosity": 0},
+            "arguments": {**arguments, "_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_verbosity": 3},
             "environment": dict(environment or {}),
         }
         answer: dict[str, Any] = self._ask(request, timeout)

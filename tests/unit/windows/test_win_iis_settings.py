@@ -1,0 +1,833 @@
+"""The module win_iis_settings, run by the PowerShell engine on a stand-in of IIS that is as strict as the schema."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.windows.iis import Iis
+from tests.windows.iis_settings import (
+    AUTHORIZATION,
+    FIREWALL,
+    FORMS,
+    IP_SECURITY,
+    REQUEST_FILTERING,
+    SITE,
+    SITES,
+    form,
+    generated,
+    node,
+    section,
+    site,
+)
+from tests.windows.powershell import by_ansible
+
+type Settings = dict[str, Any]
+
+HOME = f"{SITE}/CORP/gen00000-0"
+
+
+def unchanged(answer: dict[str, Any]) -> bool:
+    assert "failed" not in answer, answer["msg"]
+    return answer["changed"] is False and answer["diff"] == {"before": "", "after": ""}
+
+
+def done(answer: dict[str, Any]) -> dict[str, Any]:
+    assert "failed" not in answer, answer["msg"]
+    assert answer["changed"] is True
+    return answer
+
+
+def refused(answer: dict[str, Any]) -> str:
+    assert answer.get("failed") is True, answer
+    assert "crashed" not in answer, answer
+    message: str = answer["msg"]
+    assert message.endswith("Nothing was stored."), message
+    return message
+
+
+def parsed(text: str) -> ElementTree.Element:
+    # It was written by this test, or by the stand-in
+    return ElementTree.fromstring(text.encode())  # noqa: S314
+
+
+def element(text: str, path: str) -> ElementTree.Element:
+    found = parsed(text).find(path)
+    assert found is not None, f"{path} is not there"
+    return found
+
+
+def location(text: str, path: str) -> ElementTree.Element | None:
+    places = parsed(text).findall("location")
+    return next((place for place in places if place.get("path") == path), None)
+
+
+def meaning(text: str) -> list[str]:
+    """What a file says, whatever the order of attributes, of locations and of entries in collections without one."""
+    said: list[str] = []
+
+    def read(tag: ElementTree.Element, where: str) -> None:
+        known = " ".join(f"{name}={value!r}" for name, value in sorted(tag.attrib.items()))
+        where = f"{where}/{tag.tag} {known}".rstrip()
+        said.append(where)
+        for child in tag:
+            read(child, where)
+
+    read(parsed(text), "")
+    return sorted(said)
+
+
+def lines_lost(before: str, after: str) -> list[str]:
+    """The lines of a file that a later state does not have any more, without their margin."""
+    compared = difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True))
+    return [line[2:].strip() for line in compared if line.startswith("- ")]
+
+
+def listed(**changes: Any) -> Settings:
+    return generated(2) | changes
+
+
+def only(*sections: Any, **changes: Any) -> Settings:
+    return {"sites": [SITE], "forms": FORMS, "rows": {}, "sections": list(sections), "purge": [], **changes}
+
+
+# What it does
+
+
+def test_first_run_makes_it_and_the_second_finds_nothing_to_do(iis: Iis) -> None:
+    answer = done(iis.apply(generated(2)))
+    assert answer["sites_added"] == [SITE]
+    assert answer["restart_required"] is True
+    assert answer["counts"]["added"] == 27
+    after = iis.text
+    changed_at = iis.config.stat().st_mtime_ns
+    assert unchanged(iis.apply(generated(2)))
+    assert iis.text == after
+    assert iis.config.stat().st_mtime_ns == changed_at, "there was nothing to commit"
+
+
+def test_check_mode_writes_nothing_and_tells_what_the_run_then_does(iis: Iis) -> None:
+    for wanted in (generated(3), generated(1), generated(2) | {"purge": []}):
+        before = iis.text
+        predicted = done(iis.apply(wanted, check=True))
+        assert iis.text == before
+        assert done(iis.apply(wanted)) == predicted
+        assert unchanged(iis.apply(wanted, check=True))
+
+
+def test_all_that_is_foreign_stays_byte_by_byte(iis: Iis) -> None:
+    before = iis.text
+    done(iis.apply(generated(2)))
+    assert lines_lost(before, iis.text) == ["<firewallSupport />"]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_file_keeps_its_line_ends(make_iis: Callable[..., Iis], newline: str) -> None:
+    iis = make_iis()
+    iis.text = iis.text.replace("\n", newline)
+    done(iis.apply(generated(1)))
+    assert len(iis.text.split(newline)) == len(iis.text.split("\n"))
+
+
+def test_the_difference_can_be_read(iis: Iis) -> None:
+    done(iis.apply(generated(1)))
+    wanted = generated(1)
+    wanted["rows"]["directories"][1][1] = "D:\\elsewhere"
+    wanted["rows"]["directories"].pop()
+    wanted["sections"][-1]["collection"]["rows"] = [["CORP\\other", "Read"]]
+    wanted["sections"][0]["attributes"]["highDataChannelPort"] = 50199
+    directory = f"{SITES}/site[name='{SITE}']/application[path='/']/virtualDirectory"
+    rule = f"[{SITE}/CORP/gen00000-1] {AUTHORIZATION}/add"
+    assert iis.apply(wanted, check=True)["diff"] == {
+        "before": f"{FIREWALL} highDataChannelPort='50099'\n"
+        f"{directory} path='/CORP/gen00000-1/share1' physicalPath='D:\\ftps-exchange\\shared\\1' "
+        "allowSubDirConfig='false'\n"
+        f"{directory}[path='/CORP/gen00000-0'] physicalPath='D:\\ftps-exchange\\homes\\gen00000'\n"
+        f"{rule} roles='CORP\\gen00000-read' permissions='Read' accessType='Allow'\n",
+        "after": f"{FIREWALL} highDataChannelPort='50199'\n"
+        f"{directory}[path='/CORP/gen00000-0'] physicalPath='D:\\elsewhere'\n"
+        f"{rule} roles='CORP\\other' permissions='Read' accessType='Allow'\n",
+    }
+
+
+def test_without_diff_mode_there_is_none(iis: Iis) -> None:
+    assert "diff" not in iis.apply(generated(1), diff=False)
+
+
+def test_an_encrypted_value_is_not_shown(iis: Iis) -> None:
+    secret = only(
+        section(
+            SITES,
+            "",
+            collection={
+                "form": "site",
+                "items": [
+                    node(
+                        {"name": "Somebody's FTP"},
+                        ftpServer=node(
+                            userIsolation=node(activeDirectory=node({"adUserName": "x", "adPassword": "hunter2"}))
+                        ),
+                    )
+                ],
+            },
+        )
+    )
+    answer = done(iis.apply(secret))
+    assert "hunter2" in iis.text
+    assert "hunter2" not in json.dumps(answer)
+    assert "adPassword='(hidden)'" in answer["diff"]["after"]
+
+
+def test_only_the_range_of_ports_wants_a_restart(iis: Iis) -> None:
+    done(iis.apply(generated(1)))
+    assert done(iis.apply(generated(2)))["restart_required"] is False
+    wanted = generated(2)
+    wanted["sections"][0]["attributes"]["lowDataChannelPort"] = 50010
+    assert done(iis.apply(wanted, check=True))["restart_required"] is True
+    assert done(iis.apply(wanted))["restart_required"] is True
+
+
+def test_a_new_site_has_a_number_above_all_others(iis: Iis) -> None:
+    two = generated(1)
+    two["sites"] = [SITE, "Second"]
+    two["sections"][2]["collection"]["items"].append(site("Second", 990))
+    assert done(iis.apply(two))["sites_added"] == [SITE, "Second"]
+    numbers = {site.get("name"): site.get("id") for site in element(iis.text, ".//sites").findall("site")}
+    assert numbers == {"Default Web Site": "1", "Somebody's FTP": "17", SITE: "18", "Second": "19"}
+    assert location(iis.text, "Second/CORP/gen00000-0") is not None
+    assert unchanged(iis.apply(two))
+    # One goes, and no other is made under its number
+    gone = generated(1)
+    gone["sections"][2]["collection"]["absent"] = [["Second"], ["Never there"]]
+    gone["purge"] += [{"section": AUTHORIZATION, "below": "Second"}]
+    done(iis.apply(gone))
+    assert "Second" not in {site.get("name") for site in element(iis.text, ".//sites").findall("site")}
+    assert location(iis.text, "Second/CORP/gen00000-0") is None
+    assert location(iis.text, "Second") is not None, "its other sections were not named"
+    assert unchanged(iis.apply(gone))
+
+
+def test_a_site_that_names_its_number_gets_it(iis: Iis) -> None:
+    wanted = generated(1)
+    wanted["sections"][2]["collection"]["items"][0]["attributes"]["id"] = 4242
+    done(iis.apply(wanted))
+    assert element(iis.text, f".//site[@name='{SITE}']").get("id") == "4242"
+
+
+def test_a_new_site_says_everything_whatever_the_defaults_are(iis: Iis) -> None:
+    wanted = generated(1)
+    wanted["sections"][2]["collection"]["items"][0]["elements"]["ftpServer"]["elements"]["connections"] = node(
+        {"controlChannelTimeout": 77, "dataChannelTimeout": 30}
+    )
+    done(iis.apply(wanted))
+    connections = element(iis.text, f".//site[@name='{SITE}']/ftpServer/connections")
+    assert connections.attrib == {"controlChannelTimeout": "77", "dataChannelTimeout": "30"}
+
+
+def test_an_element_that_appears_says_everything_and_one_that_is_there_only_what_differs(iis: Iis) -> None:
+    path = "system.ftpServer/security/requestFiltering"
+
+    def limits(**attributes: Any) -> Settings:
+        return only(section(path, "", elements={"requestLimits": node(attributes)}))
+
+    assert unchanged(iis.apply(limits(maxUrl=4096, maxAllowedContentLength=0))), "the defaults hold without a word"
+    done(iis.apply(limits(maxUrl=1024, maxAllowedContentLength=0)))
+    found = element(iis.text, "system.ftpServer/security/requestFiltering/requestLimits")
+    assert found.attrib == {"maxUrl": "1024", "maxAllowedContentLength": "0"}
+    iis.text = iis.text.replace('maxUrl="1024" maxAllowedContentLength="0"', 'maxUrl="1024"')
+    done(iis.apply(limits(maxUrl=2048, maxAllowedContentLength=0)))
+    assert element(iis.text, "system.ftpServer/security/requestFiltering/requestLimits").attrib == {"maxUrl": "2048"}
+
+
+@pytest.mark.parametrize(
+    ("stored", "same"),
+    [
+        ({"flushInterval": 900}, {"enabled": True}),
+        ({"enabled": False, "flushInterval": 60}, {"enabled": False, "flushInterval": 60}),
+    ],
+)
+def test_what_holds_already_is_no_change(iis: Iis, stored: Any, same: Any) -> None:
+    def cache(attributes: Any) -> Settings:
+        return only(section("system.ftpServer/caching", "", elements={"credentialsCache": node(attributes)}))
+
+    iis.apply(cache(stored))
+    assert unchanged(iis.apply(cache(same)))
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "first", "same", "other"),
+    [
+        ("ftpServer/logFile", "selectiveLogging", "LogError, LogSuccessful", "LogSuccessful,LogError", "LogError"),
+        ("ftpServer/userIsolation", "mode", "Custom", "custom", "IsolateAllDirectories"),
+        ("ftpServer/userIsolation/activeDirectory", "adCacheRefresh", "00:02:00", "0.00:02:00", "1.00:00:00"),
+        ("ftpServer/directoryBrowse", "showFlags", "StyleUnix", "styleunix", "LongDate, StyleUnix"),
+        ("ftpServer/connections", "maxConnections", 4294967294, 4294967294, 1),
+        ("ftpServer/messages", "bannerMessage", "Hi <&\"'> é", "Hi <&\"'> é", "hi <&\"'> é"),
+        ("ftpServer", "allowUTF8", True, True, False),
+    ],
+)
+def test_a_value_is_compared_by_what_it_means(
+    iis: Iis, path: str, name: str, first: Any, same: Any, other: Any
+) -> None:
+    def wanted(value: Any) -> Settings:
+        made: Any = node({name: value})
+        for part in reversed(path.split("/")):
+            made = {"elements": {part: made}}
+        item = {"attributes": {"name": "Somebody's FTP"}, **made}
+        return only(section(SITES, "", collection={"form": "site", "items": [item]}))
+
+    done(iis.apply(wanted(first)))
+    assert unchanged(iis.apply(wanted(same)))
+    answer = done(iis.apply(wanted(other)))
+    assert answer["counts"] == {"added": 0, "changed": 1, "removed": 0}
+    assert unchanged(iis.apply(wanted(other)))
+
+
+# Strays
+
+
+def planted(text: str) -> str:
+    """A configuration in which somebody changed every kind of thing that is owned."""
+
+    def replace(old: str, new: str) -> None:
+        nonlocal text
+        assert text.count(old) >= 1, old
+        text = text.replace(old, new, 1)
+
+    own = f'<site name="{SITE}"'
+    home = '<virtualDirectory path="/CORP/gen00000-0" physicalPath="D:\\ftps-exchange\\homes\\gen00000" '
+    replace(home, f'{home}userName="CORP\\administrator" password="x" ')
+    replace('<virtualDirectory path="/CORP/gen00000-1" ', '<virtualDirectory path="/CORP/stray" ')
+    first, second = text.split(own)
+    second = second.replace('bindingInformation="*:21:"', 'bindingInformation="*:2222:"', 1)
+    second = second.replace('mode="IsolateAllDirectories"', 'mode="None"', 1)
+    second = second.replace('<add command="SITE" allowed="false" />', '<add command="STOR" allowed="false" />', 1)
+    second = second.replace('<application path="/">', '<application path="/stray" /><application path="/">', 1)
+    text = first + own + second
+    replace(
+        '<ipSecurity allowUnlisted="false" enableReverseDns="false">',
+        '<ipSecurity allowUnlisted="true" enableReverseDns="false">',
+    )
+    replace(
+        '<add ipAddress="198.18.0.0"',
+        '<add ipAddress="0.0.0.0" subnetMask="0.0.0.0" allowed="true" /><add ipAddress="198.18.0.0"',
+    )
+    replace(f'<location path="{HOME}">', f'<location path="{HOME}/below">{STRAY}</location><location path="{HOME}">')
+    everybody = '<authorization><clear /><add users="*" permissions="Read" accessType="Allow" />'
+    front, back = text.split(f'<location path="{HOME}">')
+    start = back.index("<authorization>")
+    end = back.index("<clear />") + len("<clear />")
+    return front + f'<location path="{HOME}">' + back[:start] + everybody + back[end:]
+
+
+STRAY = """<system.ftpServer><security><authorization>
+    <add accessType="Allow" users="*" permissions="Read, Write" />
+</authorization><requestFiltering allowHighBitCharacters="false" /></security></system.ftpServer>"""
+
+
+def test_strays_go_and_are_told(iis: Iis) -> None:
+    wanted = generated(2)
+    done(iis.apply(wanted))
+    clean = iis.text
+    iis.text = planted(clean)
+    before = iis.text
+    predicted = done(iis.apply(wanted, check=True))
+    assert iis.text == before
+    answer = done(iis.apply(wanted))
+    assert answer == predicted
+    assert meaning(iis.text) == meaning(clean)
+    assert unchanged(iis.apply(wanted))
+    gone = answer["diff"]["before"]
+    for stray in (
+        "virtualDirectory path='/CORP/stray'",
+        "userName='CORP\\administrator'",
+        "password='(hidden)'",
+        "bindingInformation='*:2222:'",
+        "command='STOR'",
+        "application path='/stray'",
+        "mode='None'",
+        "allowUnlisted='true'",
+        "ipAddress='0.0.0.0'",
+        "users='*'",
+        f"[{HOME}/below] {AUTHORIZATION} stored here",
+        "accessType='Allow' users='*' permissions='Read, Write'",
+        f"[{HOME}/below] {REQUEST_FILTERING} stored here",
+    ):
+        assert stray in gone, stray
+
+
+def test_what_a_level_above_allows_does_not_reach_a_folder(iis: Iis) -> None:
+    """At the server level of this file somebody may read everywhere."""
+    done(iis.apply(generated(1)))
+    for path in (SITE, HOME):
+        place = location(iis.text, path)
+        assert place is not None
+        rules = place.find("system.ftpServer/security/authorization")
+        assert rules is not None
+        assert rules[0].tag == "clear"
+    # The same where the rules are there, and do not stand alone
+    iis.text = iis.text.replace("<clear />\n", "\n")
+    answer = done(iis.apply(generated(1)))
+    assert "users='somebody'" in answer["diff"]["before"]
+    assert unchanged(iis.apply(generated(1)))
+
+
+def test_a_location_goes_only_when_it_holds_nothing_else(iis: Iis) -> None:
+    kept = '<system.webServer><defaultDocument enabled="false" /></system.webServer>'
+    end = "</configuration>"
+    iis.text = iis.text.replace(
+        end,
+        f'<location path="{SITE}/one">{STRAY}</location>\n<location path="{SITE}/two">{kept}{STRAY}</location>\n'
+        f'<location path="{SITE.lower()}/three">{STRAY}</location>\n{end}',
+    )
+    done(iis.apply(generated(1)))
+    assert location(iis.text, f"{SITE}/one") is None
+    assert location(iis.text, f"{SITE.lower()}/three") is None
+    two = location(iis.text, f"{SITE}/two")
+    assert two is not None
+    assert [child.tag for child in two] == ["system.webServer"]
+    assert location(iis.text, "FTPS Exchange Old") is not None, "its name only begins like ours"
+    assert unchanged(iis.apply(generated(1)))
+
+
+def test_a_section_is_purged_only_where_it_is_named(iis: Iis) -> None:
+    iis.text = iis.text.replace("</configuration>", f'<location path="{SITE}/one">{STRAY}</location>\n</configuration>')
+    wanted = generated(1) | {"purge": [{"section": AUTHORIZATION, "below": SITE}]}
+    done(iis.apply(wanted))
+    one = location(iis.text, f"{SITE}/one")
+    assert one is not None
+    assert one.find("system.ftpServer/security/authorization") is None
+    assert one.find("system.ftpServer/security/requestFiltering") is not None
+
+
+def test_what_a_collection_does_not_own_stays(iis: Iis) -> None:
+    segments = only(
+        section(
+            REQUEST_FILTERING, "", elements={"hiddenSegments": node(collection={"form": "segment", "rows": [["x"]]})}
+        )
+    )
+    answer = done(iis.apply(segments))
+    assert answer["counts"] == {"added": 1, "changed": 0, "removed": 0}
+    found = element(iis.text, "system.ftpServer/security/requestFiltering/hiddenSegments")
+    assert [entry.get("segment") for entry in found] == ["_vti_bin", "x"]
+    segments["sections"][0]["elements"]["hiddenSegments"]["collection"]["absent"] = [["_VTI_bin"]]
+    done(iis.apply(segments))
+    found = element(iis.text, "system.ftpServer/security/requestFiltering/hiddenSegments")
+    assert [entry.get("segment") for entry in found] == ["x"]
+
+
+def test_defaults_of_the_configuration_are_no_strays(iis: Iis) -> None:
+    """applicationPool and userName come from what is said for all: leaving them out of an item changes nothing."""
+    iis.text = iis.text.replace("<virtualDirectoryDefaults ", '<virtualDirectoryDefaults userName="everyone\'s" ')
+    done(iis.apply(generated(1)))
+    assert unchanged(iis.apply(generated(1)))
+
+
+def test_two_entries_that_the_list_takes_for_one_do_not_stay_side_by_side(iis: Iis) -> None:
+    done(iis.apply(generated(1)))
+    clean = iis.text
+    rule = '<add roles="CORP\\gen00000-read" permissions="Read" accessType="Allow" />'
+    assert rule in clean
+    iis.text = clean.replace(rule, rule + rule.replace("roles", 'users="*" roles'), 1)
+    answer = done(iis.apply(generated(1)))
+    assert "users='*'" in answer["diff"]["before"]
+    assert meaning(iis.text) == meaning(clean)
+
+
+# Order
+
+
+def shuffled(wanted: Settings, seed: int) -> Settings:
+    """The same list in another order, wherever IIS has none."""
+    mixed = copy.deepcopy(wanted)
+    chance = random.Random(seed)  # noqa: S311
+    for rows in mixed["rows"].values():
+        chance.shuffle(rows)
+    for one in mixed["sections"]:
+        rows = one.get("collection", {}).get("rows")
+        if rows:
+            chance.shuffle(rows)
+    chance.shuffle(mixed["sections"])
+    chance.shuffle(mixed["purge"])
+    return mixed
+
+
+def test_the_order_of_the_list_does_not_matter(make_iis: Callable[..., Iis]) -> None:
+    wanted = generated(3)
+    straight = make_iis()
+    done(straight.apply(wanted))
+    for seed in range(3):
+        mixed = shuffled(wanted, seed)
+        assert unchanged(straight.apply(mixed))
+        other = make_iis()
+        done(other.apply(mixed))
+        assert meaning(other.text) == meaning(straight.text)
+
+
+def test_where_there_is_an_order_it_is_restored(iis: Iis) -> None:
+    def extensions(*names: str) -> Settings:
+        rows = [[name, True] for name in names]
+        files = node({"allowUnlisted": False}, {"form": "ordered", "rows": rows})
+        return only(section(REQUEST_FILTERING, SITE, elements={"fileExtensions": files}))
+
+    def stored() -> list[str | None]:
+        place = location(iis.text, SITE)
+        assert place is not None
+        return [entry.get("fileExtension") for entry in place.iter("add")]
+
+    done(iis.apply(extensions(".a", ".b", ".c")))
+    assert unchanged(iis.apply(extensions(".a", ".b", ".c")))
+    answer = done(iis.apply(extensions(".c", ".a", ".b")))
+    assert "at place 1: fileExtension='.a'" in answer["diff"]["before"]
+    assert "at place 1: fileExtension='.c'" in answer["diff"]["after"]
+    assert answer["counts"] == {"added": 0, "changed": 3, "removed": 0}
+    assert stored() == [".c", ".a", ".b"]
+    done(iis.apply(extensions(".c", ".x", ".b")))
+    assert stored() == [".c", ".x", ".b"]
+    assert unchanged(iis.apply(extensions(".c", ".x", ".b")))
+
+
+# Failures
+
+
+@pytest.mark.parametrize("start", ["foreign", "strays"])
+def test_a_failure_at_any_call_leaves_the_file_as_it_was(iis: Iis, start: str) -> None:
+    wanted = generated(2, accounts=1, shares=1)
+    if start == "strays":
+        two = generated(2, accounts=2, shares=1)
+        done(iis.apply(two))
+        iis.text = planted(iis.text)
+    before = iis.text
+    done(iis.apply(wanted, check=True))
+    calls = iis.calls() + 1
+    assert calls > 200
+    step = 1 if start == "foreign" else 3
+    for call in range(1, calls + 1, step):
+        message = refused(iis.apply(wanted, fail_at=call))
+        assert f"told to fail at call {call}." in message, message
+        assert iis.text == before, f"after a failure at call {call}"
+    done(iis.apply(wanted, fail_at=calls + 1))
+
+
+def site_settings(**ftp_server: Any) -> Settings:
+    item = node({"name": "Somebody's FTP"}, ftpServer={"elements": ftp_server})
+    return only(section(SITES, "", collection={"form": "site", "items": [item]}))
+
+
+WRONG: list[tuple[str, Settings, list[str]]] = [
+    (
+        "unknown section",
+        only(section("system.ftpServer/nonsense", "", attributes={"x": 1})),
+        ["system.ftpServer/nonsense at the server level", "Web-Ftp-Server"],
+    ),
+    (
+        "unknown attribute",
+        only(section(FIREWALL, "", attributes={"lowDataPort": 1})),
+        [f"{FIREWALL} at the server level, attribute lowDataPort: ", "Unrecognized attribute"],
+    ),
+    (
+        "unknown element",
+        site_settings(nonsense=node({"x": 1})),
+        ["Unrecognized element 'nonsense'", "site[name='Somebody's FTP']/ftpServer"],
+    ),
+    (
+        "a value that is none of the enumeration",
+        site_settings(userIsolation=node({"mode": "Isolated"})),
+        [
+            "userIsolation",
+            "attribute mode = 'Isolated'",
+            "'Isolated' is not one of its values",
+            "IsolateAllDirectories",
+        ],
+    ),
+    (
+        "a wrong type",
+        site_settings(directoryBrowse=node({"virtualDirectoryTimeout": "five"})),
+        ["attribute virtualDirectoryTimeout = 'five'", "wants int"],
+    ),
+    (
+        "out of range",
+        only(section(FIREWALL, "", attributes={"lowDataChannelPort": 70000})),
+        ["attribute lowDataChannelPort = '70000'", "is not between"],
+    ),
+    (
+        "no time span",
+        site_settings(userIsolation=node(activeDirectory=node({"adCacheRefresh": "soon"}))),
+        ["attribute adCacheRefresh = 'soon'"],
+    ),
+    (
+        "read only",
+        only(
+            section(
+                SITES,
+                "",
+                collection={
+                    "form": "site",
+                    "items": [node({"name": "Somebody's FTP"}, ftpServer=node({"state": "Started"}))],
+                },
+            )
+        ),
+        ["attribute state", "read-only"],
+    ),
+    (
+        "a section that has no locations",
+        only(section(FIREWALL, SITE, attributes={"lowDataChannelPort": 50000})),
+        [f"at location '{SITE}'", "cannot be used at this path"],
+    ),
+    (
+        "no collection here",
+        only(section(FIREWALL, "", collection={"form": "rule", "rows": []})),
+        [FIREWALL, "no collection"],
+    ),
+    (
+        "a wrong tag",
+        only(section(AUTHORIZATION, SITE, collection={"form": "wrong", "rows": [["a", "Read"]]}))
+        | {"forms": {"wrong": form("entry", "roles", "permissions", columns=["roles", "permissions"])}},
+        ["Unrecognized element 'entry'", f"at location '{SITE}'"],
+    ),
+    (
+        "an item without what IIS requires",
+        only(section(AUTHORIZATION, SITE, collection={"form": "r", "rows": [["a", "Read"]]}))
+        | {"forms": {"r": form("add", "roles", "permissions", columns=["roles", "permissions"])}},
+        ["missing required attributes accessType", "roles='a'"],
+    ),
+    (
+        "a number that another site has",
+        only(section(SITES, "", collection={"form": "site", "items": [node({"name": "x", "id": 17})]})),
+        ["duplicate collection entry", "17", "name='x'"],
+    ),
+    ("the same for IIS", only(section(AUTHORIZATION, "", collection={"form": "rule", "rows": [["a", "Read"]]})), []),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"), [case[1:] for case in WRONG if case[2]], ids=[case[0] for case in WRONG if case[2]]
+)
+def test_what_iis_refuses_is_told_with_its_place(iis: Iis, wanted: Settings, told: list[str]) -> None:
+    before = iis.text
+    for check in (True, False):
+        message = refused(iis.apply(wanted, check=check))
+        for part in told:
+            assert part in message, message
+        assert iis.text == before
+
+
+def test_two_items_that_are_the_same_to_iis_are_told(iis: Iis) -> None:
+    done(iis.apply(generated(1)))
+    wanted = generated(1)
+    wanted["sections"][-1]["collection"]["rows"] = [["a", "Read, Write"], ["a", "Write,Read"]]
+    assert "are the same to IIS" in refused(iis.apply(wanted))
+
+
+LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
+    ("no list", lambda s: s.update(sections={}), ["settings.sections is not a list"]),
+    ("an unknown part", lambda s: s.update(more=1), ["settings has the unknown key 'more'", "Known are: sites"]),
+    ("a missing part", lambda s: s.pop("purge"), ["settings lacks 'purge'"]),
+    ("a section without a place", lambda s: s["sections"][0].pop("location"), ["sections[0] lacks 'location'"]),
+    ("a misspelt key", lambda s: s["sections"][0].update(atributes={}), ["unknown key 'atributes'"]),
+    ("no value", lambda s: s["sections"][0]["attributes"].update(lowDataChannelPort=None), ["is no single value"]),
+    (
+        "a list as a value",
+        lambda s: s["sections"][0]["attributes"].update(lowDataChannelPort=[1]),
+        ["is no single value"],
+    ),
+    ("attributes in a list", lambda s: s["sections"][0].update(attributes=[]), ["attributes is not a dictionary"]),
+    ("twice the same place", lambda s: s["sections"].append(s["sections"][0]), ["comes up twice for the location ''"]),
+    ("twice by the star", lambda s: s["sections"].append(section(AUTHORIZATION, SITE)), ["comes up twice", SITE]),
+    ("a place that is no string", lambda s: s["sections"][0].update(location=[1]), ["a location that is no string"]),
+    ("an unknown form", lambda s: s["sections"][3]["collection"].update(form="x"), ["names the form 'x'"]),
+    ("unknown rows", lambda s: s["sections"][3]["collection"].update(rows="x"), ["names the rows 'x'"]),
+    (
+        "a short row",
+        lambda s: s["sections"][3]["collection"].update(rows=[["a"]]),
+        ["no list of 2 values", "roles, permissions"],
+    ),
+    ("two same rows", lambda s: s["rows"]["directories"].append(["/", "x"]), ["two rows with path = /"]),
+    (
+        "two same rows of two keys",
+        lambda s: s["sections"][3]["collection"].update(rows=[["a", "Read"], ["A", "read"]]),
+        ["two rows with roles, permissions = A, read"],
+    ),
+    (
+        "two same items",
+        lambda s: s["sections"][2]["collection"]["items"].append(site(SITE, 990)),
+        ["two items with name = "],
+    ),
+    (
+        "an item without its key",
+        lambda s: s["sections"][2]["collection"]["items"][0]["attributes"].pop("name"),
+        ["an item without 'name'"],
+    ),
+    (
+        "an item with a misspelt key",
+        lambda s: s["sections"][2]["collection"]["items"][0].update(element={}),
+        ["unknown key 'element'"],
+    ),
+    ("items and rows", lambda s: s["sections"][2]["collection"].update(rows=[]), ["has items and rows"]),
+    ("rows without columns", lambda s: s["forms"]["directory"].pop("columns"), ["no columns"]),
+    (
+        "a key that is no column",
+        lambda s: s["forms"]["rule"].update(columns=["roles"]),
+        ["key 'permissions', which is no column"],
+    ),
+    (
+        "an order that cannot be restored",
+        lambda s: s["forms"]["binding"].update(ordered=True),
+        ["is ordered, and not cleared"],
+    ),
+    ("cleared and not owned", lambda s: s["forms"]["rule"].update(purge=False), ["is cleared, and not purged"]),
+    ("listed and absent", lambda s: s["sections"][2]["collection"].update(absent=[[SITE]]), ["both listed and absent"]),
+    ("absent without a key", lambda s: s["sections"][2]["collection"].update(absent=[[]]), ["no list of 1 values"]),
+    ("purged everywhere", lambda s: s["purge"].append({"section": IP_SECURITY, "below": ""}), ["names no site"]),
+    ("a misspelt purge", lambda s: s["purge"].append({"section": IP_SECURITY, "at": SITE}), ["unknown key 'at'"]),
+    (
+        "an element that is none",
+        lambda s: s["sections"][5]["elements"].update(requestLimits=3),
+        ["requestLimits is not a dictionary"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("spoil", "told"), [case[1:] for case in LIST], ids=[case[0] for case in LIST])
+def test_a_wrong_list_is_refused_before_iis_is_asked(
+    iis: Iis, spoil: Callable[[Settings], Any], told: list[str]
+) -> None:
+    wanted = copy.deepcopy(generated(1))
+    spoil(wanted)
+    before = iis.text
+    message = refused(iis.apply(wanted, fail_at=1))
+    for part in told:
+        assert part in message, message
+    assert iis.text == before
+
+
+def test_text_that_is_no_json_is_refused(iis: Iis) -> None:
+    assert "JSON" in refused(iis.apply("{'sites': []}"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<authorization>", '<authorization lockItem="true">'),
+        ("<ipSecurity>", '<ipSecurity lockAttributes="allowUnlisted">'),
+        ('<section name="authorization"', '<section name="authorization" allowLocation="false"'),
+    ],
+)
+def test_what_is_locked_fails_and_nothing_is_stored(iis: Iis, old: str, new: str) -> None:
+    iis.text = iis.text.replace(old, new, 1)
+    before = iis.text
+    message = refused(iis.apply(generated(1)))
+    assert f"at location '{SITE}" in message
+    assert "locked" in message
+    assert iis.text == before
+
+
+def test_without_iis_a_run_fails_and_a_check_counts_everything_as_new(iis: Iis, tmp_path: Path) -> None:
+    iis.root = tmp_path
+    message = refused(iis.apply(generated(1)))
+    assert "IIS is not installed" in message
+    assert "Install the features Web-Ftp-Server" in message
+    predicted = done(iis.apply(generated(1), check=True))
+    assert predicted["sites_added"] == [SITE]
+    assert predicted["restart_required"] is True
+    assert len(predicted["warnings"]) == 1
+    assert predicted["diff"]["before"] == ""
+    for line in (
+        f"{FIREWALL} lowDataChannelPort='50000'",
+        f"{SITES}/site name='{SITE}' serverAutoStart='true'",
+        "virtualDirectory path='/CORP/gen00000-0' physicalPath='D:\\ftps-exchange\\homes\\gen00000'",
+        f"[{HOME}] {AUTHORIZATION}/add roles='CORP\\gen00000-read' permissions='Read' accessType='Allow'",
+    ):
+        assert line in predicted["diff"]["after"]
+
+
+# Any list, any state
+
+
+names = st.text("abcäé-_'", min_size=1, max_size=6).map(str.strip).filter(bool)
+
+
+@st.composite
+def lists(draw: st.DrawFn) -> Settings:
+    """Lists with one or two sites, and accounts, rules and networks of any number."""
+    made = generated(0)
+    made["sites"] = draw(st.lists(st.sampled_from(["One", "Two", "Three"]), min_size=1, max_size=2, unique=True))
+    accounts = draw(st.lists(names, max_size=4, unique_by=str.casefold))
+    made["rows"]["directories"] = [["/", "D:\\x"], *([f"/CORP/{name}", f"D:\\x\\{name}"] for name in accounts)]
+    made["sections"][2]["collection"] = {
+        "form": "site",
+        "items": [site(name, 21 + number) for number, name in enumerate(made["sites"])],
+        "absent": [[name] for name in ("One", "Two", "Three") if name not in made["sites"]],
+    }
+    flags = st.sampled_from(["Read", "Write", "Read, Write"])
+    rules = st.lists(st.tuples(names, flags).map(list), max_size=3, unique_by=lambda row: (row[0].casefold(), row[1]))
+    made["sections"] += [
+        section(AUTHORIZATION, f"*/CORP/{name}", collection={"form": "rule", "rows": draw(rules)}) for name in accounts
+    ]
+    numbers = draw(st.lists(st.integers(0, 9), max_size=4, unique=True))
+    made["sections"][4]["collection"]["rows"] = [[f"10.0.0.{number}", "255.255.255.255"] for number in numbers]
+    made["sections"][4]["attributes"]["allowUnlisted"] = draw(st.booleans())
+    made["purge"] = [{"section": path, "below": name} for path in (AUTHORIZATION, IP_SECURITY, REQUEST_FILTERING)
+                     for name in ("One", "Two", "Three")]  # fmt: skip
+    return made
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(first=lists(), second=lists(), seed=st.integers(0, 99))
+def test_from_any_state_the_list_is_what_there_is(
+    make_iis: Callable[..., Iis], first: Settings, second: Settings, seed: int
+) -> None:
+    iis = make_iis()
+    foreign = iis.text
+    done(iis.apply(first))
+    assert unchanged(iis.apply(shuffled(first, seed)))
+    assert lines_lost(foreign, iis.text) == ["<firewallSupport />"]
+    before = iis.text
+    predicted = iis.apply(second, check=True)
+    assert iis.text == before
+    assert iis.apply(second) == predicted
+    assert unchanged(iis.apply(shuffled(second, seed)))
+    assert lines_lost(foreign, iis.text) == ["<firewallSupport />"]
+    fresh = make_iis()
+    done(fresh.apply(second))
+
+    # A number is never given twice, and what was made a second time may say it with other words
+    def told(text: str) -> list[str]:
+        root = parsed(text)
+        for one in root.iter("site"):
+            one.attrib.pop("id")
+        for one in root.iter():
+            for clear in one.findall("clear"):
+                one.remove(clear)
+        return meaning(ElementTree.tostring(root, encoding="unicode"))
+
+    assert told(iis.text) == told(fresh.text)
+
+
+# By Ansible itself
+
+
+def test_ansible_runs_it(iis: Iis, pwsh: Path) -> None:
+    wanted = {"settings": json.dumps(generated(1))}
+    before = iis.text
+    predicted = by_ansible(pwsh, "win_iis_settings", wanted, check=True, environment=iis.environment)
+    assert predicted["changed"] is True, predicted
+    assert iis.text == before
+    answer = by_ansible(pwsh, "win_iis_settings", wanted, environment=iis.environment)
+    assert answer["diff"] == predicted["diff"]
+    assert answer["counts"] == predicted["counts"]
+    after = iis.text
+    assert unchanged(iis.apply(wanted["settings"])), "the same as in the tests' own process"
+    again = by_ansible(pwsh, "win_iis_settings", wanted, environment=iis.environment)
+    assert again["changed"] is False
+    assert iis.text == after

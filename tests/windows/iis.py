@@ -1,0 +1,78 @@
+"""The module win_iis_settings on a stand-in of IIS: one applicationHost.config, and what was done to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .powershell import PROJECT, PowerShell
+
+MODULE = PROJECT / "library" / "win_iis_settings.ps1"
+SOURCE = Path(__file__).parent / "stand_ins" / "web_administration.cs"
+SCHEMA = PROJECT / "src" / "ftps_exchange" / "iis" / "schema.json"
+LIBRARY = Path("System32", "inetsrv", "Microsoft.Web.Administration.dll")
+
+_COMPILE = """param($source, $target)
+Add-Type -TypeDefinition ([IO.File]::ReadAllText($source)) -OutputAssembly $target
+"""
+
+
+def compile_stand_in(powershell: PowerShell, root: Path) -> None:
+    """Put the stand-in where the module looks for the library, below what will be SystemRoot."""
+    target = root / LIBRARY
+    target.parent.mkdir(parents=True, exist_ok=True)
+    powershell.script(_COMPILE, str(SOURCE), str(target))
+
+
+class Iis:
+    """A configuration file, and the module that is run on it."""
+
+    def __init__(self, powershell: PowerShell, root: Path, config: Path, text: str) -> None:
+        self.powershell = powershell
+        self.root = root
+        self.config = config
+        self.text = text
+
+    @property
+    def text(self) -> str:
+        return self.config.read_bytes().decode()
+
+    @text.setter
+    def text(self, value: str) -> None:
+        self.config.write_bytes(value.encode())
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "SystemRoot": str(self.root),
+            "FTPS_EXCHANGE_IIS_CONFIG": str(self.config),
+            "FTPS_EXCHANGE_IIS_SCHEMA": str(SCHEMA),
+        }
+
+    def apply(
+        self,
+        settings: Mapping[str, Any] | str,
+        *,
+        check: bool = False,
+        diff: bool = True,
+        fail_at: int = 0,
+        text: str | None = None,
+        timeout: float = 120,
+    ) -> dict[str, Any]:
+        """Run the module; ``fail_at`` is the number of the call of the API that fails, ``text`` a mutant of it."""
+        return self.powershell.module(
+            MODULE,
+            {"settings": settings if isinstance(settings, str) else json.dumps(settings)},
+            check=check,
+            diff=diff,
+            environment=self.environment | {"FTPS_EXCHANGE_IIS_FAIL_AT": str(fail_at)},
+            text=text,
+            timeout=timeout,
+        )
+
+    def calls(self) -> int:
+        """How often the last run called the API."""
+        value: int = self.powershell.script("[Microsoft.Web.Administration.StandIn]::Calls")[0]
+        return value
