@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-_SEPARATOR: Final = b"\n\0\0\0\0\n"
+SEPARATOR: Final = b"\n\0\0\0\0\n"
 _INTERNAL: Final = "_ansible_"
 
 
@@ -54,7 +54,7 @@ class Call:
 
 def read_call(received: Received) -> Call | None:
     """Understand a command as a module call; None when it is something else (a file transfer, a raw command)."""
-    _, separator, manifest_text = received.standard_input.partition(_SEPARATOR)
+    _, separator, manifest_text = received.standard_input.partition(SEPARATOR)
     if not separator:
         return None
     manifest = json.loads(manifest_text)

@@ -1,4 +1,4 @@
-"""What the tests over the wire share: a listener, and a deployment that reaches it."""
+"""What the tests over the wire share: a listener, a deployment that reaches it, a host that answers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.windows.iis import compile_stand_in
+from tests.windows.powershell import PowerShell
+
 from .authority import Authority, write_private
 from .deployment import USER, Deployment, deploy
 from .endpoint import Endpoint, FarEnd, listening
+
+type Listener = Callable[..., Endpoint]
+type Deploy = Callable[[Endpoint], Deployment]
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +38,8 @@ def password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield password
 
 
-@pytest.fixture
-def listener(authority: Authority, password: str) -> Iterator[Callable[..., Endpoint]]:
+@pytest.fixture(scope="session")
+def listener(authority: Authority, password: str) -> Iterator[Listener]:
     """Start listeners: who answers for the host, and the name in the certificate."""
     with ExitStack() as stack:
 
@@ -44,13 +50,20 @@ def listener(authority: Authority, password: str) -> Iterator[Callable[..., Endp
         yield start
 
 
-@pytest.fixture
-def deployment(tmp_path: Path, project: Path, authority: Authority, password: str) -> Callable[[Endpoint], Deployment]:
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory, project: Path, authority: Authority, password: str) -> Deploy:
     """Make a deployment that ends at a listener."""
 
     def make(endpoint: Endpoint) -> Deployment:
-        return deploy(
-            tmp_path / "deployment", project, port=endpoint.port, password=password, authority=authority.certificate
-        )
+        directory = tmp_path_factory.mktemp("deployment")
+        return deploy(directory, project, port=endpoint.port, password=password, authority=authority.certificate)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def system_root(powershell: PowerShell, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the stand-in of IIS is found."""
+    root = tmp_path_factory.mktemp("windows")
+    compile_stand_in(powershell, root)
+    return root

@@ -1,7 +1,8 @@
 """Who answers for the Windows host: the PowerShell engine for this project's modules, scripts for everybody else's.
 
 A module of ours is run with what arrived over the wire: the same command, the same standard input. What only Windows
-has is replaced by stand-ins (tests/windows/stand_ins), in the environment that a far end is given.
+has is replaced by stand-ins (tests/windows/stand_ins), in the environment that a far end is given. Two things are
+exchanged in what arrived: the utils that stand-ins stand in for, and drives, which are folders here.
 
 A module of others is not run at all. Its answer is *scripted*: it says that something changed when it is asked for
 something the first time outside check mode, and that nothing changed when it is asked for the same again. So such a
@@ -10,6 +11,7 @@ call proves what was sent, and nothing of what it would do.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -17,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .calls import Call, Received
+from .calls import SEPARATOR, Call, Received
 from .endpoint import Answer, FarEnd
 
 type Result = dict[str, Any]
@@ -58,8 +60,11 @@ class Engine(Scripted):
         directory: Path,
         environment: Mapping[str, str] | None = None,
         scripts: Mapping[str, Script] | None = None,
+        utils: Mapping[str, Path] | None = None,
     ) -> None:
         super().__init__(scripts)
+        self.drives = directory / "drives"
+        self.utils = {name: base64.b64encode(path.read_bytes()).decode() for name, path in (utils or {}).items()}
         # Ansible's wrapper on the host looks the program up by the name that Windows has for it
         self.program = directory / "bin" / "powershell"
         self.program.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +77,24 @@ class Engine(Scripted):
         if not call.is_ours or call.module in self.scripts:
             return super().module(call)
         self.ran.append(call.module)
-        return self.run(call.received)
+        return self.run(Received(call.received.command_line, self.at_home(call.received.standard_input)))
+
+    def at_home(self, standard_input: bytes) -> bytes:
+        """What arrived, with the utils of the stand-ins, and with the folder of a drive in place of a `root` on it."""
+        first, separator, manifest_text = standard_input.partition(SEPARATOR)
+        manifest = json.loads(manifest_text)
+        for name, script in self.utils.items():
+            if name in manifest["scripts"]:
+                manifest["scripts"][name]["script"] = script
+        for variable in manifest["actions"][-1]["params"]["Variables"]:
+            root = variable["Value"].get("root")
+            if isinstance(root, str) and root[1:3] == ":\\":
+                variable["Value"]["root"] = str(self.local(root))
+        return first + separator + json.dumps(manifest).encode()
+
+    def local(self, path: str) -> Path:
+        """Where a path of Windows is on this machine."""
+        return self.drives.joinpath(path[0], *path[3:].split("\\"))
 
     def run(self, received: Received) -> Answer:
         """Run a command as the host would: the program of the command line is the one that the engine stands for."""

@@ -1,0 +1,152 @@
+"""The whole Windows play, and a host of the tests that answers it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from ftps_exchange.wire import PACKED
+from tests.windows.iis import SCHEMA
+
+from .calls import Call
+from .deployment import Deployment, Run
+from .far_ends import Engine, Result, Script
+
+BASE = SCHEMA.with_name("base.config")
+FOLDER_ACCESS = "Ansible.ModuleUtils.FtpsExchangeFolderAccess.psm1"
+
+# What playbooks/directory.yml leaves behind: that play speaks LDAPS from the control node, and to no Windows host
+_DIRECTORY = """
+- name: The directory of the test
+  hosts: iis_servers
+  gather_facts: false
+  tasks:
+    - name: Make up the SIDs
+      ansible.builtin.set_fact:
+        directory_sids: "{{ exchange_model | exchange_group_names | exchange_predicted_sids }}"
+"""
+
+
+def run_play(deployment: Deployment, *options: str) -> Run:
+    """Run the plays of the project in the order of site.yml."""
+    playbooks = deployment.project / "playbooks"
+    path = deployment.directory / "windows.yml"
+    path.write_text(
+        f"- import_playbook: {playbooks / 'model.yml'}\n{_DIRECTORY}\n"
+        f"- import_playbook: {playbooks / 'iis_servers.yml'}\n"
+    )
+    return deployment.playbook(path, *options)
+
+
+class WindowsHost(Engine):
+    """Runs the modules for IIS and for folders on the stand-ins; everything else is scripted.
+
+    Scripted besides the modules of others: ``win_ftps_probe``, which is ours, since nobody serves FTPS here. It answers
+    what the stand-in of IIS is configured to serve. (It is run for itself in tests/unit/windows.)
+    """
+
+    def __init__(
+        self, program: Path, directory: Path, system_root: Path, scripts: Mapping[str, Script] | None = None
+    ) -> None:
+        self.config = directory / "applicationHost.config"
+        self.folders = directory / "folders.jsonl"
+        super().__init__(
+            program,
+            directory,
+            environment={
+                "SystemRoot": str(system_root),
+                "FTPS_EXCHANGE_IIS_CONFIG": str(self.config),
+                "FTPS_EXCHANGE_IIS_SCHEMA": str(SCHEMA),
+                "FTPS_EXCHANGE_FOLDERS": str(self.folders),
+            },
+            scripts={**SCRIPTS, "win_ftps_probe": self.probe, **(scripts or {})},
+            utils={FOLDER_ACCESS: Path(__file__).parents[1] / "stand_ins" / "folder_access" / FOLDER_ACCESS},
+        )
+        self.config.write_bytes(BASE.read_bytes())
+        self.drives.mkdir()
+        self.broken_ports: set[int] = set()
+
+    @property
+    def configuration(self) -> ElementTree.Element:
+        """What the stand-in of IIS has stored."""
+        return ElementTree.fromstring(self.config.read_bytes())  # noqa: S314 (our own file)
+
+    @property
+    def homes(self) -> set[str]:
+        """The paths of all virtual directories of all FTP sites."""
+        sites = self.configuration.iterfind("system.applicationHost/sites/site")
+        return {
+            str(directory.get("path"))
+            for site in sites
+            if site.find("ftpServer") is not None
+            for directory in site.iterfind("application/virtualDirectory")
+        }
+
+    @property
+    def locations(self) -> set[str]:
+        """The paths of all locations."""
+        return {str(location.get("path")) for location in self.configuration.iterfind("location")}
+
+    def probe(self, call: Call) -> Result:
+        """Which certificate each port would serve."""
+        served = {}
+        for site in self.configuration.iterfind("system.applicationHost/sites/site"):
+            ssl = site.find("ftpServer/security/ssl")
+            for binding in site.iterfind("bindings/binding[@protocol='ftp']"):
+                port = int(str(binding.get("bindingInformation")).split(":")[-2])
+                served[port] = "" if ssl is None or port in self.broken_ports else str(ssl.get("serverCertHash"))
+        ports = [int(one["port"]) for one in call.arguments["ports"]]
+        wrong = [port for port in ports if served.get(port) != call.arguments["thumbprint"]]
+        result: Result = {"changed": False, "problems": [f"port {port}" for port in wrong]}
+        if wrong and not call.check_mode:
+            result |= {"failed": True, "msg": f"not served: {wrong}"}
+        return result
+
+
+# What modules of others answer besides whether something changed
+
+
+def facts(call: Call) -> Result:
+    """A member of the example's domain, Windows Server 2022."""
+    found = {
+        "windows_domain_member": True,
+        "windows_domain": "ad.example.com",
+        "distribution": "Microsoft Windows Server 2022 Standard",
+        "distribution_version": "10.0.20348.0",
+    }
+    return {"changed": False, "ansible_facts": found}
+
+
+def service(call: Call) -> Result:
+    """The service is there."""
+    return {"changed": False, "exists": True, "services": [{"name": call.arguments["name"]}]}
+
+
+def feature(call: Call) -> Result:
+    """No restart is needed."""
+    return {"reboot_required": False, "feature_result": []}
+
+
+def script(call: Call) -> Result:
+    """The script is not run."""
+    return {"result": {}, "output": [], "error": [], "warning": [], "host_out": "", "host_err": ""}
+
+
+SCRIPTS: Mapping[str, Script] = {
+    "setup": facts,
+    "win_service_info": service,
+    "win_feature": feature,
+    "win_powershell": script,
+}
+
+
+def as_json(text: str) -> Any:
+    """A list as it was before exchange_wire_text made a text of it."""
+    if text.startswith(PACKED):
+        text = gzip.decompress(base64.b64decode(text.removeprefix(PACKED))).decode()
+    return json.loads(text)
