@@ -47,6 +47,7 @@ venv: ## the pinned tools in .venv/
 
 docs: venv ## write the generated references in docs/ again
 	@.venv/bin/python scripts/role_docs.py
+	@.venv/bin/python -m ftps_exchange.iis.reference docs/iis.md
 
 requirements: venv ## pin requirements*.txt anew from requirements*.in (with the oldest Python supported: 3.12)
 	@scripts/pin_requirements

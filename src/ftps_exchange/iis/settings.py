@@ -36,6 +36,9 @@ REQUEST_FILTERING: Final = "system.ftpServer/security/requestFiltering"
 SHARED: Final = "shared"
 """Where customers find their shares, on every platform (``folders.py``)."""
 
+IMPLICIT_PORT: Final = 990
+"""The one port on which IIS speaks TLS from the first byte."""
+
 _PERMISSIONS: Final = {"read": "Read", "write": "Read, Write"}
 _WHOLE_ADDRESS: Final = "255.255.255.255"
 _LOOPBACK: Final = "127.0.0.1"
@@ -112,7 +115,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One attribute, its value, and why that one. ``source`` tells where a computed value comes from."""
+    """One attribute, its value, and why that one. ``source`` tells people where a computed value comes from."""
 
     element: str
     attribute: str
@@ -128,14 +131,14 @@ SERVER_SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "lowDataChannelPort",
             lambda service: service.passive_ports[0],
             "one small range, the same in server, edge and customers' firewalls; a change restarts ftpsvc",
-            "`exchange.passive_ports`",
+            "first of `exchange.passive_ports`",
         ),
         Setting(
             "",
             "highDataChannelPort",
             lambda service: service.passive_ports[1],
             "its end; left at 0, IIS would take the system's dynamic range, 49152 to 65535",
-            "`exchange.passive_ports`",
+            "last of `exchange.passive_ports`",
         ),
     ),
     "system.ftpServer/log": (
@@ -346,7 +349,7 @@ DENIED_COMMANDS: Final[Mapping[str, str]] = {
     "PORT": "active mode: the server would connect to the client",
     "EPRT": "active mode, the newer command",
     "CCC": "would take the protection off the control connection",
-    "REIN": "would begin anew without TLS (RFC 4217, section 11)",
+    "REIN": "would begin anew without TLS (RFC 4217)",
 }
 
 HIDDEN_SEGMENTS: Final[Mapping[str, str]] = {
@@ -684,7 +687,6 @@ def _service(model: object, thumbprint: object, options: object) -> Service:
     chosen = _options(options)
     first, last = _given(exchange, "passive_ports")
     netbios_name = str(_given(_given(exchange, "directory"), "netbios_name"))
-    implicit = exchange.get("implicit_port")
     public_ip4 = exchange.get("public_ip4")
     if public_ip4 is None:
         raise ExchangeError(
@@ -692,10 +694,12 @@ def _service(model: object, thumbprint: object, options: object) -> Service:
             field="exchange.public_ip4",
             remedy="Give the public IPv4 address that customers reach; a service without IPv4 needs a Linux server",
         )
+    explicit, implicit = int(_given(exchange, "explicit_port")), exchange.get("implicit_port")
+    _require_ports(explicit, None if implicit is None else int(implicit))
     return Service(
         fqdn=str(_given(exchange, "fqdn")),
         public_ip4=str(public_ip4),
-        explicit_port=int(_given(exchange, "explicit_port")),
+        explicit_port=explicit,
         implicit_port=None if implicit is None else int(implicit),
         passive_ports=(int(first), int(last)),
         max_sessions=int(_given(exchange, "max_sessions")),
@@ -708,6 +712,24 @@ def _service(model: object, thumbprint: object, options: object) -> Service:
         address=chosen["address"] or "",
         log_directory=chosen["log_directory"] or "",
     )
+
+
+def _require_ports(explicit: int, implicit: int | None) -> None:
+    """IIS goes by the number of the port: implicit TLS on 990, explicit TLS on every other."""
+    if implicit not in (None, IMPLICIT_PORT):
+        raise ExchangeError(
+            f"is not {IMPLICIT_PORT}, the only port on which IIS speaks implicit TLS",
+            field="exchange.implicit_port",
+            value=implicit,
+            remedy=f"Write {IMPLICIT_PORT}, or null to switch implicit FTPS off",
+        )
+    if explicit == IMPLICIT_PORT:
+        raise ExchangeError(
+            "is the port on which IIS speaks implicit TLS and nothing else",
+            field="exchange.explicit_port",
+            value=explicit,
+            remedy="Use another port; 21 is usual",
+        )
 
 
 def _given(mapping: Mapping[str, Any], key: str) -> Any:

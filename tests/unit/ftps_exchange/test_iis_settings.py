@@ -405,6 +405,18 @@ def test_a_service_without_a_public_ip4_address_is_refused() -> None:
         settings(acme(), public_ip4=None)
 
 
+@pytest.mark.parametrize(
+    ("ports", "message"),
+    [
+        ({"implicit_port": 9990}, r"exchange.implicit_port = 9990: is not 990, the only port"),
+        ({"explicit_port": 990, "implicit_port": None}, r"exchange.explicit_port = 990: is the port on which IIS"),
+    ],
+)
+def test_iis_goes_by_the_number_of_the_port(ports: Json, message: str) -> None:
+    with pytest.raises(ExchangeError, match=message):
+        settings(acme(), **ports)
+
+
 def test_a_root_of_linux_is_refused() -> None:
     with pytest.raises(ExchangeError, match=r"root = '/srv/ftps-exchange': is no folder of a Windows host"):
         settings(acme(), root="/srv/ftps-exchange")
