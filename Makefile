@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify packs bench venv docs requirements clean
+.PHONY: help lab lab-down test lint unit molecule verify packs windows-preview bench venv docs requirements clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -37,6 +37,10 @@ verify: ## the live checks against the lab; writes reports/verify.xml (root)
 
 packs: ## the customers' packs, in packs/: INVENTORY=inventories/x CUSTOMER=x ALL_FORMATS=1 DEADLINE=2027-03-01
 	@scripts/packs
+
+windows-preview: INVENTORY := $(if $(filter file,$(origin INVENTORY)),inventories/example_windows,$(INVENTORY))
+windows-preview: ## what a Windows host would be told, in reports/windows/; no host is contacted: INVENTORY=inventories/x
+	@scripts/run playbooks/windows_preview.yml --inventory $(INVENTORY)
 
 bench: ## the benchmarks
 	@scripts/bootstrap --lab

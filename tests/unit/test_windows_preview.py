@@ -1,0 +1,161 @@
+"""`make windows-preview`: no host is contacted, and what is shown is what the roles pass to the modules."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ftps_exchange.folders import PREDICTED_DOMAIN_SID
+from ftps_exchange.iis.render import exchange_iis_application_host
+from ftps_exchange.iis.schema import check_settings
+
+PROJECT = Path(__file__).parents[2]
+PLAYBOOK = PROJECT / "playbooks" / "windows_preview.yml"
+OWN_MODULES = sorted(path.stem for path in (PROJECT / "library").glob("win_*.ps1"))
+
+
+def run(inventory: Path, reports: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "ansible",
+            "playbook",
+            "--inventory",
+            inventory,
+            "--extra-vars",
+            json.dumps({"windows_preview_directory": str(reports)}),
+            PLAYBOOK,
+        ],
+        cwd=PROJECT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The preview of the example, and what the run said."""
+    reports = tmp_path_factory.mktemp("reports") / "windows"
+    done = run(PROJECT / "inventories" / "example_windows", reports)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return reports, done.stdout
+
+
+def arguments(reports: Path, module: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((reports / f"{module}.json").read_text())
+    return loaded
+
+
+def test_there_is_a_file_for_every_own_module_and_the_configuration(shown: tuple[Path, str]) -> None:
+    reports, _output = shown
+    assert sorted(path.name for path in reports.iterdir()) == sorted(
+        [*(f"{name}.json" for name in OWN_MODULES), "applicationHost.config"]
+    )
+
+
+def test_the_settings_are_whole_and_the_configuration_is_theirs(shown: tuple[Path, str]) -> None:
+    reports, _output = shown
+    settings = json.loads(arguments(reports, "win_iis_settings")["settings"])
+    check_settings(settings)
+    assert (reports / "applicationHost.config").read_text() == exchange_iis_application_host(settings)
+    assert "/EXAMPLE/" in (reports / "applicationHost.config").read_text()
+
+
+def test_what_is_made_up_is_named_in_the_output(shown: tuple[Path, str]) -> None:
+    reports, output = shown
+    said = " ".join(output.split())
+    settings = arguments(reports, "win_iis_settings")["settings"]
+    thumbprint = "0123456789ABCDEF0123456789ABCDEF01234567"
+    assert f'"serverCertHash":"{thumbprint}"' in settings
+    assert (
+        f"Made up, since they exist only later: the SIDs of the groups (all of the domain {PREDICTED_DOMAIN_SID})"
+        in said
+    )
+    assert f"the thumbprint of the certificate ({thumbprint})" in said
+    assert PREDICTED_DOMAIN_SID in arguments(reports, "win_folder_tree")["folders"]
+
+
+def test_no_host_is_contacted(tmp_path: Path, shown: tuple[Path, str]) -> None:
+    """The hosts of the copy are reached by a program that leaves a mark and fails: nobody calls it."""
+    mark, program = tmp_path / "called", tmp_path / "ssh"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\nexit 255\n")
+    program.chmod(0o755)
+    inventory = tmp_path / "inventory"
+    shutil.copytree(PROJECT / "inventories" / "example_windows", inventory)
+    (inventory / "host_vars").mkdir()
+    for host in ("ftps1.dmz.example.com", "edge1.example.com"):
+        (inventory / "host_vars" / f"{host}.yml").write_text(
+            f"ansible_connection: ssh\nansible_ssh_executable: {program}\n"
+        )
+    done = run(inventory, tmp_path / "reports")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not mark.exists()
+    for path in shown[0].iterdir():
+        assert (tmp_path / "reports" / path.name).read_text() == path.read_text()
+
+
+def test_an_inventory_without_windows_is_told(tmp_path: Path) -> None:
+    done = run(PROJECT / "inventories" / "example_linux", tmp_path)
+    assert done.returncode != 0
+    assert "has no host in the group iis_servers" in " ".join(done.stdout.split())
+
+
+def test_a_customer_that_iis_cannot_serve_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory"
+    shutil.copytree(PROJECT / "inventories" / "example_windows", inventory)
+    service = inventory / "group_vars" / "all" / "exchange.yml"
+    service.write_text(service.read_text().replace("  public_ip4:", '  public_ip6: "2001:db8:113::10"\n  public_ip4:'))
+    customer = inventory / "customers" / "six-only.yml"
+    customer.write_text(
+        "---\nstate: present\ncontact: {name: Jo Doe, email: jo@six-only.example}\n"
+        'sources: ["2001:db8:6::/64"]\naccounts:\n  - {name: six-only-up, access: write}\n'
+    )
+    done = run(inventory, tmp_path / "reports")
+    assert done.returncode != 0
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "customer six-only: sources = ['2001:db8:6::/64']: has IPv6 networks only" in said, done.stderr
+    assert not list((tmp_path / "reports").glob("*"))
+
+
+# -- one place for each fact -------------------------------------------------------------------------------------------
+
+
+def tasks(content: Any) -> Iterator[dict[str, Any]]:
+    """Every task of a file, those of blocks too."""
+    for task in content or []:
+        if isinstance(task, dict):
+            yield task
+            for part in ("block", "rescue", "always"):
+                yield from tasks(task.get(part))
+
+
+def calls_in_roles() -> list[tuple[str, str, dict[str, Any]]]:
+    found = []
+    for path in sorted((PROJECT / "roles").glob("*/tasks/*.yml")):
+        for task in tasks(yaml.safe_load(path.read_text())):
+            found += [(str(path.relative_to(PROJECT)), name, task[name]) for name in OWN_MODULES if name in task]
+    return found
+
+
+def test_every_own_module_is_called_by_a_role() -> None:
+    assert {name for _path, name, _arguments in calls_in_roles()} == set(OWN_MODULES)
+
+
+@pytest.mark.parametrize(("path", "module", "passed"), calls_in_roles())
+def test_the_preview_shows_the_arguments_that_the_role_passes(path: str, module: str, passed: dict[str, Any]) -> None:
+    [play] = [play for play in yaml.safe_load(PLAYBOOK.read_text()) if "iis_servers" in str(play.get("hosts"))]
+    assert play["vars"]["windows_preview_modules"][module] == passed, f"{path} and {PLAYBOOK.name} differ"
