@@ -32,7 +32,7 @@ unit: ## the unit tests
 molecule: ## the molecule scenario alone (root)
 	@scripts/test molecule
 
-verify: ## the live checks against the lab; writes reports/verify.xml (root)
+verify: ## the live checks, and the report reports/verify.html; INVENTORY=… and more: docs/verify.md (the lab: root)
 	@scripts/verify
 
 packs: ## the customers' packs, in packs/: INVENTORY=inventories/x CUSTOMER=x ALL_FORMATS=1 DEADLINE=2027-03-01

@@ -36,7 +36,8 @@ NO_FILE = (421, *UNKNOWN, 530, 532, 550, 553)
 
 def explain(reply: Reply, wanted: Collection[int], what: str) -> str:
     """What a failed comparison says: what was asked, what came, what would have been right."""
-    return f"{what}: the server answered {reply}. Acceptable: {', '.join(str(code) for code in sorted(set(wanted)))}."
+    acceptable = ", ".join(str(code) for code in sorted(set(wanted)))
+    return f"{what}: the server answered {str(reply)!r}. Acceptable: {acceptable}."
 
 
 def expect(reply: Reply, wanted: Collection[int], what: str) -> None:
@@ -45,4 +46,4 @@ def expect(reply: Reply, wanted: Collection[int], what: str) -> None:
 
 def refused(reply: Reply, what: str, *, but: Sequence[int] = ()) -> None:
     """Any reply that means no: 4xx and 5xx (RFC 959 section 4.2), or one of the given."""
-    assert reply.code >= 400 or reply.code in but, f"{what}: the server answered {reply}, which means yes."
+    assert reply.code >= 400 or reply.code in but, f"{what}: the server answered {str(reply)!r}, which means yes."

@@ -11,6 +11,7 @@ import functools
 import secrets
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -308,6 +309,12 @@ def session(target: Target, secured: Connect) -> Session:
     return _session
 
 
+class Scratch(Protocol):
+    """The path of a file that does not exist yet."""
+
+    def __call__(self, client: FtpsClient, name: str = "") -> str: ...
+
+
 class Commands(Protocol):
     """A session for single commands; the same one for many checks, since every login takes time."""
 
@@ -324,7 +331,7 @@ def commands(pool: Pool, connector: Connector, session: Session, evidence: Evide
 
 # -- writing --------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def scratch(target: Target, fresh: str) -> Iterator[Callable[[FtpsClient, str], str]]:
+def scratch(target: Target, fresh: str) -> Iterator[Scratch]:
     """Paths for files of a check, in the agreed folder; whatever is left of them is removed at the end."""
     if target.harmless and not target.folder:
         not_tested("no folder is agreed in which checks may write (verify_folder)")
@@ -337,21 +344,49 @@ def scratch(target: Target, fresh: str) -> Iterator[Callable[[FtpsClient, str], 
 
     yield _path
     for client, path in made:
-        client.answer(f"DELE {path}")
+        try:
+            client.command(f"DELE {path}")
+        except (OSError, EOFError):
+            # The check ended the session, or lost it
+            with contextlib.suppress(OSError, EOFError, AssertionError), client.again() as another:
+                another.command(f"DELE {path}")
 
 
 # -- what takes time ------------------------------------------------------------------------------------------------
+class Silence:
+    """A connection on which nothing is sent; a thread waits for its end."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.began = time.monotonic()
+        self.ended: float | None = None
+        connection.settimeout(None)
+        self.thread = threading.Thread(target=self._wait, daemon=True)
+        self.thread.start()
+
+    def _wait(self) -> None:
+        with contextlib.suppress(OSError):
+            while self.connection.recv(4096):
+                pass
+        self.ended = time.monotonic()
+
+    def lasted(self, longest: float) -> float | None:
+        """How many seconds the server let it be; None when it is still open after the longest time."""
+        self.thread.join(max(0.0, self.began + longest - time.monotonic()))
+        return None if self.ended is None else self.ended - self.began
+
+
 @pytest.fixture(scope="session")
-def waiting(target: Target, customer: Customer) -> Iterator[dict[str, tuple[float, socket.socket]]]:
-    """Connections that do nothing, by what they do not do, and since when."""
-    opened: dict[str, tuple[float, socket.socket]] = {}
+def waiting(target: Target, customer: Customer) -> Iterator[dict[str, Silence]]:
+    """Connections that do nothing, by what they do not do."""
+    opened: dict[str, Silence] = {}
     for kind, port in (("no login", target.explicit_port), ("no handshake", target.implicit_port)):
         with contextlib.suppress(OSError):
             if port:
-                opened[kind] = (time.monotonic(), customer.host.connect(target.public_ip, port))
+                opened[kind] = Silence(customer.host.connect(target.public_ip, port))
     yield opened
-    for _, connection in opened.values():
-        connection.close()
+    for silence in opened.values():
+        silence.connection.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -56,6 +56,8 @@ class FtpsClient:
         self.data_address: tuple[str, int] | None = None
         self.data_certificate: bytes | None = None
         self.data_resumed: bool | None = None
+        self._options = {"ipv6": ipv6, "implicit": implicit, "tls": self.tls, "source": source, "timeout": timeout}
+        self._account: Account | None = None
         port = target.port(implicit)
         # The caller's own list, so that it also tells of a connection that does not come about
         self.transcript = [] if transcript is None else transcript
@@ -157,12 +159,19 @@ class FtpsClient:
     def login(self, account: Account) -> Self:
         """Log in and protect the data channel (PBSZ and PROT, RFC 4217 section 9)."""
         reply = self.try_login(account.name, account.password)
+        self._account = account
         if reply.code != 230:
             raise RefusedError("login refused:\n" + "\n".join(self.transcript))
         self.expect("PBSZ 0", 200)
         self.expect("PROT P", 200)
         self.expect("TYPE I", 200)
         return self
+
+    def again(self) -> FtpsClient:
+        """Another session of the same account."""
+        client = FtpsClient(self.target, self.host, **self._options)  # type: ignore[arg-type]
+        client = client if self._options["implicit"] else client.start_tls()
+        return client.login(self._account) if self._account else client
 
     # -- data channel ---------------------------------------------------------------------------------------------
     def pasv(self) -> tuple[str, int]:

@@ -171,7 +171,7 @@ class Recorder:
             out.write(f"{answer.answer:<11}", **{colour: True})
             out.write(f"{answer.risk.risk}: {answer.risk.answer}\n")
             if answer.answer != "yes":
-                out.write_line(textwrap.indent(textwrap.fill(answer.note, 108), " " * 11))
+                out.write(textwrap.indent(textwrap.fill(answer.note, 108), " " * 11) + "\n")
         failed = [result for result in run.results if result.outcome == "failed"]
         if failed:
             out.section("failed checks")
@@ -181,8 +181,11 @@ class Recorder:
         unseen = [result for result in run.results if result.outcome == "not tested"]
         if unseen:
             out.section("not tested")
-            for result in unseen:
-                out.write_line(f"{result.name}: {result.reason}")
+            # One cause often hides many checks: it is told once
+            for reason in dict.fromkeys(result.reason for result in unseen):
+                names = [result.name for result in unseen if result.reason == reason]
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                out.write_line(f"{reason}: {', '.join(names[:3])}{more}")
         counts = ", ".join(f"{count} {outcome}" for outcome, count in run.counted().items() if count)
         out.section(f"{counts} in {run.seconds:.0f} s")
         for path in self.written:

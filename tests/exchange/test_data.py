@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from .codes import NO_ACTIVE, NO_CLEAR_DATA, NO_DATA, UNKNOWN, expect
-from .conftest import Commands, Connect, Session
+from .conftest import Commands, Connect, Scratch, Session
 from .ftps_client import FtpsClient, RefusedError
 from .target import Customer, Target, not_tested
 
@@ -265,9 +265,7 @@ def test_many_transfers_in_a_row_meet_one_server(everybody: list[Customer], sess
 
 @pytest.mark.risk("several-addresses")
 @pytest.mark.risk("starving")
-def test_two_sessions_at_once_do_not_mix(
-    customer: Customer, session: Session, scratch: Callable[[FtpsClient, str], str]
-) -> None:
+def test_two_sessions_at_once_do_not_mix(customer: Customer, session: Session, scratch: Scratch) -> None:
     """Two sessions of one account with transfers in progress at the same time each get their own data.
 
     Source: RFC 959 section 3.2 (one data connection for one control connection).

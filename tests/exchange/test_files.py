@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 
 from .codes import DONE, NO_FILE, expect, refused
-from .conftest import Commands, Session
-from .ftps_client import FtpsClient
+from .conftest import Commands, Scratch, Session
 from .target import Customer, Target, not_tested
 
 Measure = Callable[[str, str, Any], None]
-Scratch = Callable[[FtpsClient, str], str]
 STORED = (226, 250)
 
 
@@ -50,7 +48,7 @@ def test_listings_agree(customer: Customer, session: Session, scratch: Scratch) 
     Source: RFC 3659 section 7; RFC 1123 section 4.1.3.4 for NLST.
     """
     client = session(customer)
-    path = scratch(client, "")
+    path = scratch(client)
     expect(client.store(path, b"x"), STORED, "upload")
     folder = path.rpartition("/")[0]
     reply, listing = client.transfer(f"NLST {folder}".rstrip())
@@ -78,7 +76,7 @@ def test_both_accounts_of_a_customer_see_one_home(
     owner = both[0]
     content = secrets.token_bytes(3000)
     writer, reader = session(owner), session(owner, owner.reader)
-    path = scratch(writer, "")
+    path = scratch(writer)
     expect(writer.store(path, content), STORED, "upload by the writer")
     assert reader.retrieve(path)[1] == content, "the reader does not get what the writer brought"
     for command in (f"DELE {path}", f"MKD {path}-folder", f"MFMT 20200101000000 {path}", f"SITE CHMOD 666 {path}"):

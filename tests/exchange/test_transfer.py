@@ -15,13 +15,11 @@ from typing import Any
 import pytest
 
 from .codes import DONE, NO_DATA, expect
-from .conftest import Session, trusted
-from .ftps_client import FtpsClient
+from .conftest import Scratch, Session, trusted
 from .recorder import Evidence
 from .target import Customer, Target, does_not_apply, not_tested
 
 Measure = Callable[[str, str, Any], None]
-Scratch = Callable[[FtpsClient, str], str]
 STORED = (226, 250)
 BROKEN_OFF = (*NO_DATA, 226, 250, 551, 552)
 """After a lost data connection. FTP marks the end of a file by its end, so a server may take it for a whole file."""
@@ -102,7 +100,7 @@ def test_a_file_goes_and_comes_back(customer: Customer, session: Session, scratc
     """
     client = session(customer)
     content = secrets.token_bytes(300_000)
-    path = scratch(client, "")
+    path = scratch(client)
     reply = client.store(path, content)
     measure("Replies", "STOR", str(reply))
     expect(reply, STORED, "STOR")
@@ -147,6 +145,10 @@ def test_lftp_brings_a_file_and_gets_it_back(desk: Desk, fresh: str) -> None:
     """
     needs(desk, "lftp")
     target, writer = desk.target, desk.customer.writer
+    if desk.customer.host.run("getent", "ahosts", target.fqdn).returncode != 0:
+        not_tested(
+            f"{target.fqdn} does not resolve on {desk.customer.host.name}, and lftp cannot be told an address for it"
+        )
     sent = desk.random_file(5_000_000)
     script = f"""
 set cmd:fail-exit true
@@ -204,7 +206,7 @@ def test_an_interrupted_upload_resumes(customer: Customer, session: Session, scr
     """
     content = secrets.token_bytes(400_000)
     client = session(customer)
-    path = scratch(client, "")
+    path = scratch(client)
     expect(client.store(path, content[:150_000]), STORED, "first part")
     again = session(customer)
     assert again.expect(f"SIZE {path}", 213).text == "150000"
@@ -225,7 +227,7 @@ def test_a_lost_data_connection_ends_the_transfer_only(
     Source: RFC 959 section 5.4 (426, 451); ProFTPD answers 226 to a connection that was closed in the regular way.
     """
     client = session(customer)
-    path = scratch(client, "")
+    path = scratch(client)
     client.passive()
     data = client.open_data()
     expect(client.command(f"STOR {path}"), (125, 150), "STOR")
@@ -254,7 +256,7 @@ def test_a_transfer_can_be_stopped(customer: Customer, session: Session, scratch
     Source: RFC 959 section 4.1.3 (426 and 226, or 225).
     """
     client = session(customer)
-    path = scratch(client, "")
+    path = scratch(client)
     expect(client.store(path, secrets.token_bytes(8 << 20)), STORED, "STOR")
     client.passive()
     data = client.open_data()
@@ -279,7 +281,7 @@ def test_a_transfer_can_be_stopped(customer: Customer, session: Session, scratch
 @pytest.mark.slow
 @pytest.mark.risk("transfers", decides=True)
 def test_more_than_four_gigabytes(customer: Customer, session: Session, scratch: Scratch, measure: Measure) -> None:
-    """A file of more than 4 GiB goes and comes back whole: no counter of 32 bits on the way.
+    """A file of more than 4 GiB arrives, with its size, and is read across the 4 GiB: no counter of 32 bits on the way.
 
     Each MiB of it begins with its number, so that a part that is missing, doubled or in the wrong place shows.
 
@@ -287,7 +289,7 @@ def test_more_than_four_gigabytes(customer: Customer, session: Session, scratch:
     """
     blocks, body = (4 << 10) + 7, secrets.token_bytes((1 << 20) - 8)
     client = session(customer, timeout=120)
-    path = scratch(client, "")
+    path = scratch(client)
     client.passive()
     plain = client.open_data()
     expect(client.command(f"STOR {path}"), (125, 150), "STOR")
@@ -301,24 +303,16 @@ def test_more_than_four_gigabytes(customer: Customer, session: Session, scratch:
     measure("Times", "upload", f"{blocks} MiB in {took:.1f} s, {blocks / took:.0f} MiB/s")
     assert client.expect(f"SIZE {path}", 213).text == str(blocks << 20)
 
-    client.passive()
-    plain = client.open_data()
-    expect(client.command(f"RETR {path}"), (125, 150), "RETR")
-    began = time.monotonic()
-    data = client.secure_data(plain)
-    buffer = bytearray(1 << 20)
-    for number in range(blocks):
-        view, filled = memoryview(buffer), 0
-        while filled < len(buffer) and (size := data.recv_into(view[filled:])):
-            filled += size
-        assert filled == len(buffer), f"the file ends in MiB {number} of {blocks}"
-        assert buffer[:8] == number.to_bytes(8, "big"), f"MiB {number} is another one"
-        assert buffer[8:] == body, f"MiB {number} is damaged"
-    assert data.recv(1) == b"", "the file has become longer"
-    data.close()
-    expect(client.reply(), STORED, "RETR")
-    took = time.monotonic() - began
-    measure("Times", "download", f"{blocks} MiB in {took:.1f} s, {blocks / took:.0f} MiB/s")
+    # Back from just below 4 GiB on: the rest is what the other checks do
+    first = blocks - 10
+    expect(client.command(f"REST {first << 20}"), {350}, "REST")
+    reply, received = client.retrieve(path)
+    expect(reply, STORED, "RETR")
+    assert len(received) == (blocks - first) << 20, f"{len(received)} bytes come after offset {first << 20}"
+    for number in range(first, blocks):
+        block = received[(number - first) << 20 :][: 1 << 20]
+        assert block[:8] == number.to_bytes(8, "big"), f"MiB {number} is another one"
+        assert block[8:] == body, f"MiB {number} is damaged"
     expect(client.command(f"DELE {path}"), DONE, "DELE")
 
 

@@ -103,7 +103,7 @@ class Host:
             return far_end.SILENCE
         return far_end.OPEN
 
-    def scan(self, address: str, ports: Iterable[int], timeout: float = 1.0) -> dict[int, str]:
+    def scan(self, address: str, ports: Iterable[int], timeout: float = 1.3) -> dict[int, str]:
         """The ports that answer, and how: 'open' or 'refused'."""
         with self.network():
             return far_end.scan(address, ports, timeout)
@@ -253,7 +253,7 @@ class Ssh(Host):
             raise ConnectionRefusedError(address, port)
         raise TimeoutError(address, port)
 
-    def scan(self, address: str, ports: Iterable[int], timeout: float = 1.0) -> dict[int, str]:
+    def scan(self, address: str, ports: Iterable[int], timeout: float = 1.3) -> dict[int, str]:
         listed = ",".join(f"{first}-{last}" for first, last in spans(ports))
         done = subprocess.run(
             self._far_end("scan", address, listed, str(timeout)),

@@ -61,7 +61,7 @@ def _metrics(run: Run, finished: float) -> Iterator[str]:
         yield f"# HELP ftps_exchange_{name} {text}"
         yield f"# TYPE ftps_exchange_{name} gauge"
         for labels, value in samples:
-            yield f'ftps_exchange_{name}{{target="{target}"{labels}}} {value:g}'
+            yield f'ftps_exchange_{name}{{target="{target}"{labels}}} {value:.15g}'
 
     up = run.gauges.get("up")
     if up is not None:
