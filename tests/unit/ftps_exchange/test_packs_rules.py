@@ -201,6 +201,78 @@ def test_a_rule_that_names_not_all_of_it_is_refused(name: str) -> None:
         check(name, replaced(files, file, old, new))
 
 
+# In each format that has settings by name: one that is given twice, the second time as it should be.
+TWICE = {
+    "juniper_srx": (
+        "juniper_srx-customer.txt",
+        r"^set security policies .* match source-address (FTPS-lab-CLIENTS4)$",
+        "FTPS-lab-SERVICE4",
+    ),
+    "fortigate": ("fortigate-customer.txt", r'^        set srcaddr "(FTPS-lab-CLIENTS4)"$', "FTPS-lab-SERVICE4"),
+    "windows": ("windows-customer.ps1", r"^        LocalAddress = @\('(10\.20\.0\.0/16)'\)$", "192.0.2.0/24"),
+    "palo_alto": ("palo_alto-customer.txt", r"^set service FTPS-lab protocol tcp port (21),990,50000-50099$", "22"),
+    "cisco_asa": ("cisco_asa-customer.txt", r"^access-list .* tcp (10\.20)\.0\.0 .* eq 21$", "10.21"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(TWICE))
+def test_a_setting_that_is_given_twice_is_refused(name: str) -> None:
+    file, pattern, other = TWICE[name]
+    files = render_rules(name, HAND_CHECKED, ACME)
+    line = re.search(pattern, files[file], re.MULTILINE)
+    assert line is not None
+    wrong = files[file][line.start() : line.start(1)] + other + files[file][line.end(1) : line.end()]
+    with pytest.raises(ExchangeError, match="report it"):
+        check(name, replaced(files, file, line[0], f"{wrong}\n{line[0]}"))
+
+
+def test_a_setting_outside_of_its_entry_is_refused() -> None:
+    files = render_rules("fortigate", HAND_CHECKED, ACME)
+    for old, new in (("    next\nend\n", "    next\n        set nat enable\nend\n"), ("    next\n", ""), ("end\n", "")):
+        with pytest.raises(ExchangeError, match="out of its place"):
+            check("fortigate", replaced(files, "fortigate-customer.txt", old, new))
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "old", "new"),
+    [
+        ("aws", "aws-customer-network-firewall.json", '"TCP"', '"IP"'),
+        ("aws", "aws-customer-network-firewall.json", '"FORWARD"', '"ANY"'),
+        ("aws", "aws-customer-network-firewall.json", '"PASS"', '"DROP"'),
+        ("aws", "aws-customer.json", '"IpProtocol": "tcp"', '"IpProtocol": "-1"'),
+        ("aws", "aws-provider.json", '"Resources": {', '"Resources": {"Other": {"Type": "AWS::EC2::SecurityGroup"},'),
+        ("aws", "aws-customer.json", '"GroupName"', '"SecurityGroupIngress": [], "GroupName"'),
+        ("azure", "azure-customer.json", '"Tcp"', '"*"'),
+        ("azure", "azure-customer.json", '"Allow"', '"Deny"'),
+        ("azure", "azure-customer.json", '"protocol"', '"destinationPortRange": "*", "protocol"'),
+        ("juniper_srx", "juniper_srx-customer.txt", "then permit", "then deny"),
+        ("juniper_srx", "juniper_srx-provider.txt", "static-nat prefix 10.77.10.11", "static-nat prefix 10.77.10.12"),
+        ("fortigate", "fortigate-customer.txt", "set action accept", "set action deny"),
+        ("fortigate", "fortigate-customer.txt", 'set schedule "always"', 'set schedule "none"'),
+        ("fortigate", "fortigate-customer.txt", "    set helper disable", "    set helper auto"),
+        ("fortigate", "fortigate-customer.txt", "set protocol TCP/UDP/SCTP", "set protocol IP"),
+        ("windows", "windows-customer.ps1", "Protocol = 'TCP'", "Protocol = 'Any'"),
+        ("windows", "windows-customer.ps1", "Action = 'Allow'", "Action = 'Block'"),
+        ("windows", "windows-customer.ps1", "Direction = 'Outbound'", "Direction = 'Inbound'"),
+        ("windows", "windows-customer.ps1", "LocalAddress = @('10.20.0.0/16')", "LocalAddress = @()"),
+        ("pf", "pf-customer.conf", "proto tcp ", ""),
+        ("pf", "pf-customer.conf", " flags S/SA keep state", ""),
+        ("routeros", "routeros-customer.rsc", "protocol=tcp ", ""),
+        ("routeros", "routeros-customer.rsc", "connection-state=established", "connection-state=new"),
+        ("nftables", "nftables-customer.nft", "ct state established accept", "accept"),
+        ("nftables", "nftables-provider.nft", "policy accept;", "policy drop;"),
+        ("iptables", "iptables-customer.rules", "-p tcp ", ""),
+        ("iptables", "iptables-customer.rules", "--ctstate ESTABLISHED", "--ctstate NEW"),
+        ("palo_alto", "palo_alto-customer.txt", "protocol tcp", "protocol udp"),
+        ("cisco_ios", "cisco_ios-customer.txt", "  inspect", "  pass"),
+        ("table", "firewall.csv", '"tcp"', '"any"'),
+    ],
+)
+def test_a_rule_that_says_something_else_is_refused(name: str, file: str, old: str, new: str) -> None:
+    with pytest.raises(ExchangeError, match="report it"):
+        check(name, replaced(render_rules(name, HAND_CHECKED, ACME), file, old, new))
+
+
 # What a text might bring that broke out of its comment: a rule of the format that opens everything.
 BROKEN_OUT = {
     "nftables": "accept",

@@ -52,7 +52,11 @@ def ios(job: Job) -> dict[str, str]:
         REPLACE,
         "FTP inspection: must not look at this service. The class matches addresses and ports only, never",
         "'match protocol ftp': the control channel is encrypted, so inspection reads no port in it.",
-        *lines_if(job.translated, "NAT: no-payload keeps the router from looking for addresses in what it translates."),
+        *lines_if(
+            job.translated,
+            "NAT: no-payload keeps the router from looking for addresses in what it translates.",
+            "     The interfaces need ip nat outside and ip nat inside.",
+        ),
         "Answers pass, because 'inspect' keeps state.",
         UNTRIED,
     )

@@ -34,6 +34,10 @@ def srx(job: Job) -> dict[str, str]:
         "FTP ALG: off for this service by 'application-protocol ignore', on for everybody else. The control channel is",
         "encrypted, so the ALG reads no port in it.",
         "Answers pass, because the SRX keeps state.",
+        *lines_if(
+            job.translated,
+            "The public address must reach the SRX: routed to it, or announced by it (security nat proxy-arp).",
+        ),
         UNTRIED,
     )
     book, lines, undo = "security address-book global", [], []
