@@ -137,6 +137,16 @@ def test_an_unsound_service_is_refused(change: dict[str, Any]) -> None:
         PackService(**{**sound, **change})
 
 
+def test_a_server_that_is_no_address_is_told() -> None:
+    with pytest.raises(ExchangeError, match="servers = 'ftps1': is no address"):
+        read_packs(model(ACME), ["ftps1"])
+
+
+def test_an_inside_network_that_is_none_is_told() -> None:
+    with pytest.raises(ExchangeError, match="customer acme: inside_networks: has host bits set"):
+        read_packs(model({**ACME, "inside_networks": ["10.77.20.1/24"]}))
+
+
 def test_two_servers_cannot_stand_behind_a_static_translation() -> None:
     with pytest.raises(ExchangeError, match="second IPv4 address"):
         read_packs(model(ACME), ["10.77.10.11", "10.77.10.12"])

@@ -255,6 +255,7 @@ def test_a_setting_outside_of_its_entry_is_refused() -> None:
         ("windows", "windows-customer.ps1", "Action = 'Allow'", "Action = 'Block'"),
         ("windows", "windows-customer.ps1", "Direction = 'Outbound'", "Direction = 'Inbound'"),
         ("windows", "windows-customer.ps1", "LocalAddress = @('10.20.0.0/16')", "LocalAddress = @()"),
+        ("windows", "windows-customer.ps1", "        Protocol", "        Service = 'Any'\n        Protocol"),
         ("pf", "pf-customer.conf", "proto tcp ", ""),
         ("pf", "pf-customer.conf", " flags S/SA keep state", ""),
         ("routeros", "routeros-customer.rsc", "protocol=tcp ", ""),
