@@ -239,8 +239,8 @@ def reasons_to_renew(bundle: Bundle, wanted: Wanted) -> list[str]:
         short = min(bundle.chain, key=ends)
         whose = "" if short == bundle.leaf else f" to {subject(short)} in its chain"
         found.append(f"{left} days are left{whose}, fewer than {wanted.renew_days}")
-    if key_type(bundle.key) != wanted.key_type:
-        found.append(f"its key is {key_type(bundle.key)}, {wanted.key_type} is asked for")
+    if key_type(bundle.key.public_key()) != wanted.key_type:
+        found.append(f"its key is {key_type(bundle.key.public_key())}, {wanted.key_type} is asked for")
     return found
 
 
