@@ -7,6 +7,7 @@
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -PowerShell Ansible.ModuleUtils.FtpsExchangeFolderAccess
+#AnsibleRequires -PowerShell Ansible.ModuleUtils.FtpsExchangeText
 
 Set-StrictMode -Version 3.0
 $ErrorActionPreference = 'Stop'
@@ -459,11 +460,12 @@ $module = [Ansible.Basic.AnsibleModule]::Create($args, @{
         supports_check_mode = $true
     })
 try {
-    $folders = [Ansible.Basic.AnsibleModule]::FromJson($module.Params.folders)
+    $folders = [Ansible.Basic.AnsibleModule]::FromJson((Expand-FtpsExchangeText -Text $module.Params.folders))
     if ($folders -isnot [System.Collections.IList]) { throw 'folders is no list' }
     $wanting = Invoke-FolderTree -Result $module.Result -Root $module.Params.root -Folder $folders -CheckMode $module.CheckMode
     if ($module.DiffMode -and $wanting.Count) {
-        $module.Result.diff = Get-TreeDiff -Wanting $wanting -Sid ([Ansible.Basic.AnsibleModule]::FromJson($module.Params.sids))
+        $sids = [Ansible.Basic.AnsibleModule]::FromJson((Expand-FtpsExchangeText -Text $module.Params.sids))
+        $module.Result.diff = Get-TreeDiff -Wanting $wanting -Sid $sids
     }
     if ($module.Result.undeclared) {
         $some = @($module.Result.undeclared | Select-Object -First 10) -join ', '

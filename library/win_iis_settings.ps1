@@ -1,5 +1,6 @@
 #!powershell
 #AnsibleRequires -CSharpUtil Ansible.Basic
+#AnsibleRequires -PowerShell Ansible.ModuleUtils.FtpsExchangeText
 
 # Makes sections of the IIS configuration equal to a list, in one commit. What the list says, its documentation
 # (win_iis_settings.yml) tells; what is written in which case, docs/windows.md.
@@ -839,7 +840,7 @@ function Get-Failure($exception) {
 $failure = $null
 $manager = $null
 try {
-    Read-List $module.Params.settings
+    Read-List (Expand-FtpsExchangeText -Text $module.Params.settings)
     $library = Join-Path $env:SystemRoot 'System32/inetsrv/Microsoft.Web.Administration.dll'
     if (Test-Path -LiteralPath $library) {
         Add-Type -LiteralPath $library
