@@ -202,7 +202,7 @@ def judged(report: pytest.TestReport, call: pytest.CallInfo[None]) -> tuple[Outc
         if text.startswith(DOES_NOT_APPLY):
             return "does not apply", text.removeprefix(DOES_NOT_APPLY)
         return "not tested", text.removeprefix(NOT_TESTED)
-    if isinstance(error, AssertionError):
+    if isinstance(error, (AssertionError, pytest.fail.Exception)):
         # Without the line of introspection that pytest adds below a message of ours
         return "failed", text.split("\nassert ", 1)[0] or "the check's condition does not hold"
     return "failed", f"{type(error).__name__}: {text}"

@@ -193,25 +193,26 @@ def test_the_data_channel_resumes_the_session(
 
     Source: RFC 4217 section 10.2 (522); ProFTPD TLSOptions, vsftpd require_ssl_reuse (425).
     """
+    name = version.name.replace("_", ".")
     first = session(customer)
     context = first.tls
     context.minimum_version = context.maximum_version = version
     try:
         client = session(customer, tls=context)
     except pytest.skip.Exception:
-        not_tested(f"the server has no {version.name}")
+        not_tested(f"the server has no {name}")
     reply, _ = client.transfer("NLST", reuse=True)
-    assert reply.code in WORKED, f"with the control channel's session under {version.name}: {reply}"
+    assert reply.code in WORKED, f"with the control channel's session under {name}: {reply}"
     resumed = client.data_resumed
     client = session(customer, tls=context)
     reply, received = client.transfer("NLST", reuse=False)
     measure(
         "TLS",
-        f"data channel under {version.name}",
+        f"data channel under {name}",
         f"{'resumed' if resumed else 'a new session'} when offered; without: {reply}",
     )
     assert not received, f"{len(received)} bytes of a listing came without the control channel's session"
-    expect(reply, NO_DATA, f"a data channel with a TLS session of its own ({version.name})")
+    expect(reply, NO_DATA, f"a data channel with a TLS session of its own ({name})")
 
 
 @pytest.mark.quick

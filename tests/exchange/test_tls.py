@@ -95,6 +95,10 @@ def test_recorded_traffic_stays_secret(offered: Callable[..., hello.Answer], mea
     measure("TLS", "ciphers without forward secrecy", answer.text)
 
 
+def shown(version: ssl.TLSVersion) -> str:
+    return version.name.replace("_", ".")
+
+
 @pytest.mark.quick
 @pytest.mark.risk("data-in-clear", decides=True)
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLSv1.2", "TLSv1.3"])
@@ -110,7 +114,7 @@ def test_todays_versions_work(
     try:
         connect(customer.host, tls=context).start_tls()
     except (ssl.SSLError, OSError, EOFError) as error:
-        measure("TLS", version.name, f"refused ({error})")
+        measure("TLS", shown(version), f"refused ({error})")
         if version is ssl.TLSVersion.TLSv1_3:
             not_tested("the server has no TLS 1.3 (RFC 9325 says SHOULD)")
         pytest.fail(f"TLS 1.2 is refused: {error}")
@@ -122,8 +126,8 @@ def test_todays_versions_work(
     context.minimum_version = context.maximum_version = version
     client = session(customer, tls=context)
     reply, _ = client.transfer("NLST")
-    measure("TLS", version.name, f"works, {(client.secured.cipher() or '?')[0]}")
-    assert reply.code in (226, 250, 450, 550), f"a listing under {version.name}: {reply}"
+    measure("TLS", shown(version), f"works, {(client.secured.cipher() or '?')[0]}")
+    assert reply.code in (226, 250, 450, 550), f"a listing under {shown(version)}: {reply}"
 
 
 @pytest.mark.slow

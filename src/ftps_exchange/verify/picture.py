@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
 
 from .results import Run
 
-_ROW = 84
+_ROW = 104
 _WIDTH = 1000
 
 
 def picture(run: Run) -> str:
     """An SVG with the vantage points on the left, the public address in the middle, the server on the right."""
     points = run.vantage_points
-    height = max(250, 60 + _ROW * len(points))
+    height = max(210, 60 + _ROW * len(points))
     middle = height / 2
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
@@ -25,11 +25,11 @@ def picture(run: Run) -> str:
     for number, point in enumerate(points):
         y = (height - _ROW * len(points)) / 2 + _ROW * number + 10
         stranger = point["as"] == "stranger"
-        parts += _box(10, y, 230, 62, point["as"], [point["host"]], "bad" if stranger else "box")
+        parts += _box(10, y, 262, 84, point["as"], [point["host"], met(run, point)], "bad" if stranger else "box")
         dashed = ' stroke-dasharray="6 5"' if stranger else ""
         parts.append(
             f'<path class="line"{dashed} marker-end="url(#a)" '
-            f'd="M240 {y + 31}C300 {y + 31} 310 {middle} 372 {middle}"/>'
+            f'd="M272 {y + 42}C330 {y + 42} 320 {middle} 382 {middle}"/>'
         )
     if not points:
         parts.append(f'<text x="10" y="{middle}" class="small">No vantage point: nothing was looked at.</text>')
@@ -37,9 +37,9 @@ def picture(run: Run) -> str:
     addresses = [address for address in (target.get("public_ip"), target.get("public_ip6")) if address]
     edge = target.get("edge")
     parts += _box(
-        374,
+        384,
         middle - 62,
-        250,
+        240,
         124,
         "public address",
         [*addresses, f"edge: {edge['name']}" if edge else "edge: not entered"],
@@ -56,6 +56,14 @@ def picture(run: Run) -> str:
     parts += _box(726, middle - 70, 264, 140, target["fqdn"], lines, "core")
     parts.append("</svg>")
     return "".join(parts)
+
+
+def met(run: Run, point: Mapping[str, str]) -> str:
+    """What a scan of all ports met from there, if there was one."""
+    for name, value in run.facts.get("Ports", {}).items():
+        if name.startswith(f"seen by {point['as']} "):
+            return str(value)
+    return "ports: not scanned"
 
 
 def _box(x: float, y: float, width: float, height: float, title: str, lines: list[str], kind: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from .picture import picture
-from .results import OUTCOMES, Answer, Result, Run, answers, shown
+from .results import OUTCOMES, Answer, Outcome, Result, Run, answers, shown
 from .risks import RISKS
 
 LABELS = {
@@ -21,6 +21,9 @@ LABELS = {
     "does not apply": "does not apply",
     "left out": "left out",
 }
+
+MARKS = {"passed": "\N{CHECK MARK}", "failed": "\N{BALLOT X}", "not tested": "?", "does not apply": "\N{EN DASH}"}
+MARKS["left out"] = MARKS["does not apply"]
 
 
 def html(run: Run, changed: Sequence[Mapping[str, str]], previous: Mapping[str, Any] | None) -> str:
@@ -37,6 +40,8 @@ def html(run: Run, changed: Sequence[Mapping[str, str]], previous: Mapping[str, 
     return environment.get_template("report.html.j2").render(
         run=run,
         labels=LABELS,
+        marks=MARKS,
+        seen=seen,
         counts=[(LABELS[outcome], count) for outcome, count in run.counted().items() if count],
         answers=answered,
         verdict=verdict(run, answered),
@@ -54,13 +59,26 @@ def verdict(run: Run, answered: Sequence[Answer]) -> tuple[str, str]:
     no = [answer for answer in answered if answer.answer == "no"]
     unseen = [answer for answer in answered if answer.answer == "NOT TESTED"]
     if no:
-        return "no", f"{len(no)} of {len(answered)} risks are not answered: {'; '.join(one.risk.risk for one in no)}."
+        return (
+            "no",
+            f"{len(no)} of {len(answered)} risks are answered with no: {'; '.join(one.risk.risk for one in no)}.",
+        )
     if unseen:
         return "unseen", (
             f"Nothing failed, but {len(unseen)} of {len(answered)} risks could not be judged by what was tested: "
             f"{'; '.join(one.risk.risk for one in unseen)}."
         )
     return "yes", f"All {len(answered)} risks are answered, each with evidence below."
+
+
+def seen(answer: Answer) -> list[tuple[Result, Outcome, str]]:
+    """The checks of a risk, each once with the worst of its cases, and the reason in one line."""
+    found = []
+    for _, cases in groupby(sorted(answer.results, key=lambda result: result.check), key=lambda result: result.check):
+        worst = min(cases, key=lambda result: OUTCOMES.index(result.outcome))
+        reason = (worst.reason.strip().splitlines() or [""])[0]
+        found.append((worst, worst.outcome, reason if len(reason) < 220 else f"{reason[:219]}\N{HORIZONTAL ELLIPSIS}"))
+    return sorted(found, key=lambda entry: OUTCOMES.index(entry[1]))
 
 
 def grouped(results: Sequence[Result]) -> list[tuple[str, list[tuple[str, list[Result]]]]]:
@@ -83,10 +101,10 @@ def key_facts(run: Run) -> list[tuple[str, str]]:
     if days is not None:
         found.append(("Certificate", f"{int(days)} days left"))
     versions = [
-        name for name in ("TLSv1_2", "TLSv1_3") if str(run.facts.get("TLS", {}).get(name, "")).startswith("works")
+        name for name in ("TLSv1.2", "TLSv1.3") if str(run.facts.get("TLS", {}).get(name, "")).startswith("works")
     ]
     if versions:
-        found.append(("TLS that works", ", ".join(name.replace("TLSv1_", "1.") for name in versions)))
+        found.append(("TLS that works", ", ".join(name.removeprefix("TLSv") for name in versions)))
     ports = [run.target["explicit_port"], run.target.get("implicit_port")]
     found.append(("Ports", ", ".join(str(port) for port in ports if port) + passive(run)))
     found.append(("Checks", ", ".join(f"{count} {outcome}" for outcome, count in run.counted().items() if count)))
