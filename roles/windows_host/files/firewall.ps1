@@ -1,6 +1,7 @@
 # Rules that let others than the known networks in to the FTP service: those that came with the service are turned off,
 # others that name one of its ports are told. And the firewall's inspection of FTP is turned off: it reads the control
 # channel to open data ports, and breaks what it cannot read.
+# Without this Ansible would not run it in check mode
 [CmdletBinding(SupportsShouldProcess = $true)]
 param (
     [Parameter(Mandatory = $true)] [string] $OwnRule,
@@ -27,7 +28,7 @@ $ofService = @(foreach ($filter in $filters) { Get-OpenRule -Rule (Get-NetFirewa
 foreach ($rule in $ofService) {
     $before.Add("rule $($rule.DisplayName): enabled")
     $after.Add("rule $($rule.DisplayName): disabled")
-    if ($PSCmdlet.ShouldProcess($rule.DisplayName, 'disable')) { Disable-NetFirewallRule -Name $rule.Name }
+    if (-not $Ansible.CheckMode) { Disable-NetFirewallRule -Name $rule.Name }
 }
 
 # Rules of the group policy are seen in the active store only
@@ -53,7 +54,7 @@ $inspection = "$((Get-NetFirewallSetting -PolicyStore PersistentStore).EnableSta
 if ($inspection -ne 'False') {
     $before.Add("inspection of FTP: $inspection")
     $after.Add('inspection of FTP: False')
-    if ($PSCmdlet.ShouldProcess('inspection of FTP', 'disable')) {
+    if (-not $Ansible.CheckMode) {
         Set-NetFirewallSetting -PolicyStore PersistentStore -EnableStatefulFtp False
     }
 }

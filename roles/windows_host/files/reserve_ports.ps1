@@ -1,6 +1,7 @@
 # Reserves the ports of the data channel, for IPv4 and for IPv6, so that Windows gives none of them to a program that asks
 # for any port. What was reserved by an earlier run and is not wanted any more is given back; only a note in the registry
 # can tell whose a reservation is.
+# Without this Ansible would not run it in check mode
 [CmdletBinding(SupportsShouldProcess = $true)]
 param (
     [Parameter(Mandatory = $true)] [int] $First,
@@ -43,7 +44,7 @@ foreach ($family in 'ipv4', 'ipv6') {
         foreach ($one in $reserved) {
             if ("$($one.first)-$($one.last)" -ne $noted) { continue }
             $before.Add("$family reserved: $noted")
-            if ($PSCmdlet.ShouldProcess("$family $noted", 'give back')) {
+            if (-not $Ansible.CheckMode) {
                 $number = [int] $old[1] - [int] $old[0] + 1
                 $null = Invoke-Netsh -Argument $family, delete, excludedportrange, protocol=tcp, "startport=$($old[0])", "numberofports=$number", store=persistent
             }
@@ -52,11 +53,11 @@ foreach ($family in 'ipv4', 'ipv6') {
     }
     if ($overlapping.Count) { continue }
     $after.Add("$family reserved: $First-$Last")
-    if ($PSCmdlet.ShouldProcess("$family $First-$Last", 'reserve')) {
+    if (-not $Ansible.CheckMode) {
         $null = Invoke-Netsh -Argument $family, add, excludedportrange, protocol=tcp, "startport=$First", "numberofports=$($Last - $First + 1)", store=persistent
     }
 }
-if ($noted -ne "$First-$Last" -and $PSCmdlet.ShouldProcess($note, 'note')) {
+if ($noted -ne "$First-$Last" -and -not $Ansible.CheckMode) {
     if (-not (Test-Path -LiteralPath $note)) { $null = New-Item -Path $note }
     $null = New-ItemProperty -LiteralPath $note -Name ReservedPorts -Value "$First-$Last" -PropertyType String -Force
 }
