@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify packs windows-preview bench venv docs requirements clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage packs windows-preview bench venv docs requirements clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -34,6 +34,9 @@ molecule: ## the molecule scenario alone (root)
 
 verify: ## the live checks, and the report reports/verify.html; INVENTORY=… and more: docs/verify.md (the lab: root)
 	@scripts/verify
+
+sabotage: ## faults put into the running lab, each must be caught and repaired: FAULT="tls or certificate" (root, 20 minutes)
+	@scripts/sabotage
 
 packs: ## the customers' packs, in packs/: INVENTORY=inventories/x CUSTOMER=x ALL_FORMATS=1 DEADLINE=2027-03-01
 	@scripts/packs

@@ -88,22 +88,26 @@ def test_epsv_all_rules_out_the_rest(customer: Customer, session: Session) -> No
 @pytest.mark.quick
 @pytest.mark.risk("server-connects", decides=True)
 @pytest.mark.parametrize("kind", ["PORT own", "PORT foreign", "PORT low", "EPRT own", "EPRT loopback", "EPRT IPv6"])
-def test_active_mode_is_refused(customer: Customer, commands: Commands, kind: str) -> None:
+def test_active_mode_is_refused(everybody: list[Customer], commands: Commands, kind: str) -> None:
     """The server connects to nobody: not to the client, not to others, not to low ports, not to itself.
+
+    Asked by each customer: behind NAT the own address is not the one that the server sees, and a server that would
+    connect to a client refuses it for that reason alone.
 
     Source: RFC 2577 section 3 (bounce attack; 504); RFC 2428 section 2 (EPRT: 522).
     """
-    client = commands(customer)
-    own = own_address(client)
-    command = {
-        "PORT own": f"PORT {own.replace('.', ',')},200,10",
-        "PORT foreign": "PORT 203,0,113,99,200,10",
-        "PORT low": f"PORT {own.replace('.', ',')},0,22",
-        "EPRT own": f"EPRT |1|{own}|51000|",
-        "EPRT loopback": "EPRT |1|127.0.0.1|51000|",
-        "EPRT IPv6": "EPRT |2|::1|51000|",
-    }[kind]
-    expect(client.answer(command), NO_ACTIVE, command.split()[0])
+    for customer in everybody:
+        client = commands(customer)
+        own = own_address(client)
+        command = {
+            "PORT own": f"PORT {own.replace('.', ',')},200,10",
+            "PORT foreign": "PORT 203,0,113,99,200,10",
+            "PORT low": f"PORT {own.replace('.', ',')},0,22",
+            "EPRT own": f"EPRT |1|{own}|51000|",
+            "EPRT loopback": "EPRT |1|127.0.0.1|51000|",
+            "EPRT IPv6": "EPRT |2|::1|51000|",
+        }[kind]
+        expect(client.answer(command), NO_ACTIVE, f"{command.split()[0]}, asked by {customer.name}")
 
 
 def own_address(client: FtpsClient) -> str:

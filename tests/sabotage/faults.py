@@ -1,0 +1,400 @@
+"""The faults that are put into a running lab, one at a time: what each does, and which check is meant for it.
+
+A fault changes what the lab runs on and nothing else, the way a hurried administrator, an attacker or a bug would. It
+must take hold: an edit whose old text is not there fails, so that a fault which does nothing is never taken for one
+that the checks overlooked.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.exchange.lab import Lab
+
+PROFTPD = "/etc/ftps-exchange/proftpd.conf"
+CERTIFICATE = "/etc/ftps-exchange/tls/server.pem"
+ACCESS = "/etc/ftps-exchange/access.conf"
+SESSION = "/usr/local/sbin/ftps-exchange-session"
+EDGE = "inet ftps_exchange_edge"
+HOST = "inet ftps_exchange_host"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault."""
+
+    name: str
+    title: str
+    """What is wrong then, in words."""
+    put: Callable[[Lab], None]
+    caught_by: str
+    """The check that is meant for it; others may fail too."""
+    in_scenario: bool = False
+    """Whether it belongs to the part that `make test` runs."""
+
+
+# ------------------------------------------------------------------------------------------------------ how to meddle
+
+EDIT = """
+import json, sys
+path, edits = json.load(sys.stdin)
+with open(path, encoding="utf-8") as file:
+    text = file.read()
+for old, new in edits:
+    if old not in text:
+        sys.exit(f"{path} has no {old!r}")
+    text = text.replace(old, new)
+with open(path, "w", encoding="utf-8") as file:
+    file.write(text)
+"""
+
+
+def edit(lab: Lab, path: str, *edits: tuple[str, str]) -> None:
+    """Replace text in a file of the server; owner and mode stay."""
+    lab.server.sh(f"exec python3 -c '{EDIT}'", stdin=json.dumps([path, edits]).encode())
+
+
+def configured(*edits: tuple[str, str]) -> Callable[[Lab], None]:
+    """The daemon runs with another configuration."""
+
+    def put(lab: Lab) -> None:
+        edit(lab, PROFTPD, *edits)
+        lab.server.sh(f"proftpd -t -c {PROFTPD} 2>&1 && systemctl reload proftpd && sleep 1")
+
+    return put
+
+
+def on_edge(*commands: str) -> Callable[[Lab], None]:
+    """Rules or elements of the edge's table."""
+    return lambda lab: _nft(lab, "edge", *commands)
+
+
+def _nft(lab: Lab, where: str, *commands: str) -> None:
+    host = lab.edge if where == "edge" else lab.server
+    host.sh("exec nft -f -", stdin="\n".join(commands).encode())
+
+
+def on_both_firewalls(*commands: str) -> Callable[[Lab], None]:
+    """The same at the edge and at the server: TABLE stands for each one's table, CHAIN for where it decides."""
+
+    def put(lab: Lab) -> None:
+        for where, table, chain in (("edge", EDGE, "forward"), ("server", HOST, "input")):
+            _nft(lab, where, *(command.replace("TABLE", table).replace("CHAIN", chain) for command in commands))
+
+    return put
+
+
+def stranger_let_in(lab: Lab) -> None:
+    address = lab.public_ip.rpartition(".")[0] + ".66"
+    on_both_firewalls(f'add element TABLE customers4 {{ {address} comment "nobody" }}')(lab)
+
+
+def member(group: str, account: str) -> Callable[[Lab], None]:
+    """Somebody is in a group of the directory that nobody declared."""
+
+    def put(lab: Lab) -> None:
+        lab.directory.sh(f"samba-tool group addmembers {group} {account}; sleep 2")
+
+    return put
+
+
+def port_open_at_the_edge(lab: Lab) -> None:
+    """A service that nobody needs, on the edge itself."""
+    lab.edge.sh(
+        "systemd-run --quiet --unit=ftpsx-sabotage --property=RuntimeMaxSec=600 "
+        "python3 -c 'import http.server; http.server.test(port=8080, bind=\"0.0.0.0\")'; sleep 1"
+    )
+    _nft(lab, "edge", f"insert rule {EDGE} input tcp dport 8080 accept")
+
+
+def port_open_at_the_edge_is_over(lab: Lab) -> None:
+    lab.edge.sh("systemctl stop ftpsx-sabotage 2>/dev/null || true")
+
+
+def logging_off(lab: Lab) -> None:
+    lab.server.sh("systemctl stop ftps-exchange-transfer-log")
+
+
+def account_enabled_again(lab: Lab) -> None:
+    """As if somebody had helped out."""
+    lab.directory.sh("samba-tool user enable initech-up")
+
+
+def homes_among_the_shares(lab: Lab) -> None:
+    """What a mistake in the session's script, and one in an access list, would do together."""
+    last = "    mount(None, shared, None, MS_REMOUNT | MS_BIND | MS_RDONLY | UNTRUSTED, None)\n"
+    homes = '    os.mkdir(f"{shared}/homes", 0o755)\n    bind(f"{root}/homes", f"{shared}/homes", writable=False)\n'
+    edit(lab, SESSION, (last, homes + last))
+    root = lab.data.get("root", "/srv/ftps-exchange")
+    lab.server.sh(f"cd {root} && setfacl -m g:ftpsx-customers:r-x homes homes/*")
+
+
+# ------------------------------------------------------------------------------------------------------- certificates
+
+
+def certificate(
+    *, name: str = "", days: tuple[int, int] = (-1, 90), chain: bool = True, own_key: bool = True
+) -> Callable[[Lab], None]:
+    """Another certificate of the lab's own authority, put where the server's is."""
+
+    def put(lab: Lab) -> None:
+        ca = Path(lab.data["ca_file"]).parent
+        issuer = x509.load_pem_x509_certificate((ca / "issuing.pem").read_bytes())
+        authority = serialization.load_pem_private_key((ca / "issuing.key").read_bytes(), password=None)
+        key = ec.generate_private_key(ec.SECP256R1())
+        kept = key if own_key else ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime.now(datetime.UTC)
+        subject = name or lab.fqdn
+        leaf = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
+            .issuer_name(issuer.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + datetime.timedelta(days=days[0]))
+            .not_valid_after(now + datetime.timedelta(days=days[1]))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .sign(authority, hashes.SHA256())  # type: ignore[arg-type]
+        )
+        pem = kept.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        ) + leaf.public_bytes(serialization.Encoding.PEM)
+        if chain:
+            pem += issuer.public_bytes(serialization.Encoding.PEM)
+        lab.server.sh(f"exec cat > {CERTIFICATE}", stdin=pem)
+
+    return put
+
+
+# --------------------------------------------------------------------------------------------------------- the faults
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        "tls-not-required",
+        "Clients may log in and transfer without TLS",
+        configured(("TLSRequired               on\n", "TLSRequired               off\n")),
+        "user_before_tls_is_refused",
+        in_scenario=True,
+    ),
+    Fault(
+        "data-in-clear",
+        "Only the control channel has to be encrypted",
+        configured(("TLSRequired               on\n", "TLSRequired               ctrl\n")),
+        "prot_c_is_refused",
+    ),
+    Fault(
+        "session-reuse-off",
+        "A data channel may be anybody's: it need not resume the control channel's TLS session",
+        configured(
+            ("TLSOptions                StdEnvVars\n", "TLSOptions                StdEnvVars NoSessionReuseRequired\n")
+        ),
+        "the_data_channel_resumes_the_session",
+    ),
+    Fault(
+        "active-mode",
+        "The server connects to clients",
+        configured(("<Limit PORT EPRT CCC", "<Limit CCC")),
+        "active_mode_is_refused",
+    ),
+    Fault(
+        "ccc-allowed",
+        "A client may go back to clear text after the login",
+        configured(
+            ("<Limit PORT EPRT CCC SSCN", "<Limit PORT EPRT SSCN"),
+            ("TLSRequired               on\n", "TLSRequired               auth+data\n"),
+        ),
+        "ccc_is_refused",
+    ),
+    Fault(
+        "anonymous",
+        "Anybody may log in as anonymous",
+        configured(
+            (
+                "  TLSEngine                 on\n",
+                "  <Anonymous /srv>\n    User proftpd\n    Group nogroup\n    UserAlias anonymous proftpd\n"
+                "    RequireValidShell off\n  </Anonymous>\n  TLSEngine                 on\n",
+            )
+        ),
+        "anonymous_is_refused",
+    ),
+    Fault(
+        "foreign-data-address",
+        "Data connections are taken from any address",
+        configured(("AllowForeignAddress       off", "AllowForeignAddress       on")),
+        "data_from_another_address_is_refused",
+    ),
+    Fault(
+        "inner-address-in-pasv",
+        "PASV announces the server's inner address",
+        lambda lab: configured((f"MasqueradeAddress         {lab.public_ip}", "MasqueradeAddress         10.77.10.11"))(
+            lab
+        ),
+        "pasv_announces_the_public_address",
+    ),
+    Fault(
+        "range-wider-than-the-edge",
+        "The server's passive range is not the one that the edge lets through",
+        lambda lab: configured(
+            (
+                f"PassivePorts              {lab.first_port} {lab.last_port}",
+                f"PassivePorts              {lab.last_port + 1} {lab.last_port + 100}",
+            )
+        )(lab),
+        "epsv_names_a_port_of_the_range",
+    ),
+    Fault(
+        "range-exhausted",
+        "The server has fewer passive ports than sessions, and takes others without a word",
+        lambda lab: configured(
+            (
+                f"PassivePorts              {lab.first_port} {lab.last_port}",
+                f"PassivePorts              {lab.first_port} {lab.first_port + 1}",
+            )
+        )(lab),
+        "no_port_outside_the_range_when_it_is_used_up",
+    ),
+    Fault(
+        "half-of-the-range-blocked",
+        "The edge drops half of the passive range",
+        lambda lab: on_edge(
+            f"insert rule {EDGE} forward tcp dport {(lab.first_port + lab.last_port) // 2}-{lab.last_port} drop"
+        )(lab),
+        "the_whole_range_passes",
+    ),
+    Fault(
+        "port-open-at-the-edge",
+        "The edge serves something else to the world",
+        port_open_at_the_edge,
+        "ordinary_ports_are_closed",
+    ),
+    Fault(
+        "allow-list-off",
+        "Edge and server let everybody in",
+        lambda lab: on_both_firewalls(
+            f"insert rule TABLE CHAIN tcp dport {{ {lab.explicit_port}, {lab.implicit_port or 990} }} accept"
+        )(lab),
+        "a_stranger_meets_silence",
+    ),
+    Fault(
+        "stranger-allowed",
+        "An address nobody declared is among the customers'",
+        stranger_let_in,
+        "a_stranger_meets_silence",
+        in_scenario=True,
+    ),
+    Fault(
+        "account-from-everywhere",
+        "An account works from another customer's address",
+        lambda lab: edit(lab, ACCESS, ("+|globex-up|", "+|globex-up|0.0.0.0/0 ")),
+        "an_account_works_from_its_own_customer_only",
+    ),
+    Fault(
+        "certificate-expired",
+        "The certificate has expired",
+        certificate(days=(-90, -1)),
+        "the_certificate_lasts",
+        in_scenario=True,
+    ),
+    Fault(
+        "certificate-of-another-name",
+        "The certificate is made out to another name",
+        certificate(name="other.exchange.example"),
+        "the_certificate_verifies",
+    ),
+    Fault(
+        "chain-incomplete",
+        "The intermediate authority's certificate is not sent",
+        certificate(chain=False),
+        "the_chain_is_complete_and_in_order",
+    ),
+    Fault(
+        "key-of-another-certificate",
+        "Key and certificate are no pair",
+        certificate(own_key=False),
+        "the_certificate_verifies",
+    ),
+    Fault(
+        "old-tls",
+        "TLS 1.0 and 1.1 are spoken",
+        configured(
+            (
+                "TLSProtocol                 TLSv1.2 TLSv1.3",
+                "TLSProtocol                 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3",
+            ),
+            ("ECDHE+AESGCM:ECDHE+CHACHA20", "ALL:@SECLEVEL=0"),
+        ),
+        "old_versions_are_refused",
+    ),
+    Fault(
+        "weak-ciphers",
+        "Ciphers without forward secrecy are accepted",
+        configured(("ECDHE+AESGCM:ECDHE+CHACHA20", "ALL:@SECLEVEL=0")),
+        "weak_ciphers_are_refused",
+    ),
+    Fault(
+        "share-writable",
+        "A customer may write in a share that it was given to read",
+        member("ftpsx-share-maps-write", "acme-up,globex-up"),
+        "a_read_share_cannot_be_written",
+        in_scenario=True,
+    ),
+    Fault(
+        "share-of-others",
+        "A customer has a share that it was not given",
+        member("ftpsx-share-acme-plans-read", "globex-up"),
+        "the_shares_are_those_granted",
+    ),
+    Fault(
+        "home-of-a-neighbour",
+        "Every customer finds the others' homes among its shares, and may read there",
+        homes_among_the_shares,
+        "the_shares_are_those_granted",
+    ),
+    Fault(
+        "no-jail",
+        "A session sees the whole server's file system",
+        configured(("DefaultRoot               ~\n", "")),
+        "files_of_the_system_cannot_be_read",
+    ),
+    Fault(
+        "account-enabled-again",
+        "A suspended customer's account works again",
+        account_enabled_again,
+        "who_is_not_declared_has_no_working_account",
+    ),
+    Fault(
+        "no-ban",
+        "Passwords may be guessed as often as anybody likes",
+        configured(("BanEngine                   on", "BanEngine                   off")),
+        "guessing_is_banned_and_harms_nobody_else",
+    ),
+    Fault(
+        "sessions-without-limit",
+        "One account may hold every session",
+        configured(("  MaxClientsPerUser         8\n", "")),
+        "the_sessions_of_an_account_are_limited",
+    ),
+    Fault(
+        "logging-off",
+        "Transfers leave no trace",
+        logging_off,
+        "every_transfer_is_one_line_of_the_log",
+        in_scenario=True,
+    ),
+    Fault(
+        "uploads-cannot-be-resumed",
+        "An upload that broke off has to begin again",
+        configured(("AllowStoreRestart         on", "AllowStoreRestart         off")),
+        "an_interrupted_upload_resumes",
+    ),
+)
