@@ -247,7 +247,12 @@ def test_data_from_another_address_is_refused(customer: Customer, neighbour: Cus
                 received = stolen.recv(4096)
             except OSError as error:
                 client.note(f"the other's data channel: {error}")
-            reply = client.reply()
+            try:
+                reply = client.reply()
+            except (EOFError, OSError) as error:
+                pytest.fail(
+                    f"{neighbour.name} got {customer.name}'s data connection, and the session broke off: {error}"
+                )
     assert not received, f"{neighbour.name} received {len(received)} bytes of {customer.name}'s listing"
     expect(reply, NO_DATA, "data connection from another customer's address")
 
