@@ -15,6 +15,7 @@ The defaults that a host may have set for all its sites (``siteDefaults``) and w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -39,14 +40,15 @@ type Xml = ElementTree.Element
 _INDENT: Final = "    "
 
 
-def exchange_iis_application_host(settings: Mapping[str, Any], base: str | None = None) -> str:
-    """Settings -> the text of the applicationHost.config that they make of the base."""
-    check_settings(settings)
+def exchange_iis_application_host(settings: Mapping[str, Any] | str, base: str | None = None) -> str:
+    """Settings, or their JSON text -> the text of the applicationHost.config that they make of the base."""
+    wanted: Mapping[str, Any] = json.loads(settings) if isinstance(settings, str) else settings
+    check_settings(wanted)
     if base is None:
         base = resources.files(__package__).joinpath("base.config").read_text("utf-8")
     # What is parsed is the file beside this module, or what this function returned before
     root = ElementTree.fromstring(base.encode())  # noqa: S314
-    preview = _Preview(settings, root)
+    preview = _Preview(wanted, root)
     preview.apply()
     preview.purge()
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + "".join(_written(root, ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,11 @@ def test_golden() -> None:
     if text != expected.read_text():
         expected.with_suffix(".config.actual").write_text(text)
     assert text == expected.read_text(), f"compare {expected.name} with {expected.name}.actual"
+
+
+def test_the_text_of_the_list_does_as_well() -> None:
+    result = settings(acme())
+    assert render(json.dumps(result)) == render(result)
 
 
 def test_the_base_is_written_as_it_is_read() -> None:
