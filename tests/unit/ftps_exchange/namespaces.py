@@ -16,13 +16,16 @@ from pathlib import Path
 PROGRAMS = ("nft", "iptables-restore", "ip6tables-restore", "ip", "nsenter")
 
 
-def missing() -> str | None:
-    """What this machine lacks for a network of its own, or None."""
+def absent() -> str | None:
+    """Which programs this machine lacks, or None."""
     absent = [program for program in PROGRAMS if shutil.which(program) is None]
-    if absent:
-        return f"not installed: {', '.join(absent)}"
+    return f"not installed: {', '.join(absent)}" if absent else None
+
+
+def refused() -> str | None:
+    """Why this process cannot have a network of its own, or None."""
     try:
-        Namespace().close()
+        _in_thread(lambda: os.unshare(os.CLONE_NEWNET))
     except PermissionError:
         return "no right to make a network namespace (root has it)"
     return None

@@ -137,6 +137,14 @@ def test_an_unsound_service_is_refused(change: dict[str, Any]) -> None:
         PackService(**{**sound, **change})
 
 
+@pytest.mark.parametrize("key", ["fqdn", "passive_ports", "explicit_port"])
+def test_a_model_that_is_not_whole_is_told(key: str) -> None:
+    whole = model(ACME)
+    del whole["exchange"][key]
+    with pytest.raises(ExchangeError, match=f"exchange: is not whole .*{key}"):
+        read_packs(whole)
+
+
 def test_a_server_that_is_no_address_is_told() -> None:
     with pytest.raises(ExchangeError, match="servers = 'ftps1': is no address"):
         read_packs(model(ACME), ["ftps1"])

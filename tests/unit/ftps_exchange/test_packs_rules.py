@@ -323,6 +323,18 @@ def test_rules_of_another_customer_are_refused() -> None:
             check(name, render_rules(name, HAND_CHECKED, ACME), other)
 
 
+def test_what_is_open_is_refused_even_before_it_is_compared() -> None:
+    """Were the model itself ever wrong, a rule without an end would still not pass."""
+    for sources, ports in (([], ["21"]), (["10.0.0.0/8"], []), (["0.0.0.0/0"], ["21"]), (["::/0"], ["21"])):
+        with pytest.raises(checker.UnsoundError):
+            list(checker._each("pass", sources, "198.51.100.10", ports))
+    for ports_of in ("0", "0-65535", "21-20", "1-65536", "any"):
+        with pytest.raises((checker.UnsoundError, ValueError)):
+            list(checker._each("pass", ["10.0.0.0/8"], "198.51.100.10", [ports_of]))
+    with pytest.raises(checker.UnsoundError, match="not defined in the file"):
+        checker._Objects().all("CLIENTS")
+
+
 def test_nothing_leaves_that_the_checker_refuses() -> None:
     def empty(job: Job) -> dict[str, str]:
         return {f"nftables-{job.side}.nft": "table inet filter {\n\tct state new accept\n}\n"}
