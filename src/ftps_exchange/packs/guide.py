@@ -35,6 +35,8 @@ from .escape import html_text
 from .scripts import fixed
 from .subject import Subject
 
+_TABLE = "rules/firewall."
+
 _SIDES: dict[str, Inline] = {YOU: Side("you"), WE: Side("we"), BOTH: Side("you, then we"), "": ""}
 
 FIREWALLS = {
@@ -81,8 +83,8 @@ class Files:
 def blocks(subject: Subject, files: Files) -> Iterator[Block]:
     """The whole guide."""
     yield from _at_a_glance(subject, files)
-    yield from _what_to_open(subject, files)
     yield from _route(subject)
+    yield from _what_to_open(subject, files)
     yield from _why_it_is_safe(subject)
     yield from _certificate(subject)
     yield from _clients(subject)
@@ -164,17 +166,21 @@ def _what_to_open(subject: Subject, files: Files) -> Iterator[Block]:
     )
     if subject.customer.firewall:
         name = subject.customer.firewall
+        own = tuple(file for file in files.rules if not file.startswith(_TABLE))
+        holds = "holds exactly these rules, " + (
+            "in the form of the cloud's own interface" if own[0].endswith(".json") else "and how to load and undo them"
+        )
         yield Note(
             (
                 Strong(f"Your {FIREWALLS.get(name, name)}: "),
-                *_links(tuple(file for file in files.rules if "firewall." not in file)),
-                f" has exactly these rules, with how to load and to undo them. Inspection: {INSPECTION.get(name, '')}.",
+                *_links(own),
+                f" {holds}. Inspection: {INSPECTION.get(name, '')}.",
             )
         )
     yield Paragraph(
         (
             "The same as a table for any other firewall: ",
-            *_links(tuple(f for f in files.rules if "firewall." in f)),
+            *_links(tuple(file for file in files.rules if file.startswith(_TABLE))),
             ".",
         )
     )
@@ -445,7 +451,8 @@ def _contact(subject: Subject) -> tuple[Part, ...]:
 def _ports(subject: Subject) -> tuple[str, ...]:
     service = subject.service
     single = (service.explicit_port, service.implicit_port)
-    return (*(str(port) for port in single if port is not None), subject.passive)
+    # With a plain dash: these are copied
+    return (*(str(port) for port in single if port is not None), f"{subject.first}-{subject.last}")
 
 
 def _file(path: str) -> Link:

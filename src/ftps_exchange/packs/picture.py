@@ -237,7 +237,8 @@ def characters(subject: Subject) -> str:
     lines = []
     way = stations(subject)
     for number, station in enumerate(way):
-        lines.append(f"[ {station.title} ]  {', '.join(station.lines)}")
+        told = ", ".join(station.lines).replace(" as, ", " as ").replace(" at, ", " at ")
+        lines.append(f"[ {station.title} ]  {told}")
         if number in (0, 2):
             lines += [f"    |  {lane.ports:<16} {lane.what}" for lane in lanes(subject)]
             lines.append("    v")

@@ -72,10 +72,13 @@ printf 'Way of %s to %s (%s)\n\n' "$customer" "$fqdn" "$(date -u '+%Y-%m-%d %H:%
 
 in_url() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf '%s' "$1" ;; esac; }
 
+# Ends a control connection at once, instead of waiting for its greeting
+printf 'QUIT\r\n' >"$work/quit"
+
 # What a TCP connection meets, into a file: open, refused, silent, barred (something near says that it may not pass)
 probe() {
     curl -q -s -v -o /dev/null --noproxy '*' --connect-timeout 4 --max-time 5 -w 'time %{time_connect}\n' \
-        "$3://$(in_url "$1"):$2/" </dev/null >"$4.log" 2>&1
+        "$3://$(in_url "$1"):$2/" <"$work/quit" >"$4.log" 2>&1
     code=$?
     if [ "$(sed -n 's/^time //p' "$4.log" | tr -d '0.,')" ]; then
         echo open
@@ -195,7 +198,6 @@ limited() {
 }
 
 see_certificate() {
-    printf 'QUIT\r\n' >"$work/quit"
     set -- -connect "$(in_url "$address"):$port" -starttls ftp -servername "$fqdn" -verify_hostname "$fqdn"
     if [ -n "$ca" ]; then set -- "$@" -CAfile "$ca"; fi
     limited 15 openssl s_client "$@" <"$work/quit" >"$work/tls" 2>&1
