@@ -57,6 +57,11 @@ def ios(job: Job) -> dict[str, str]:
             "NAT: no-payload keeps the router from looking for addresses in what it translates.",
             "     The interfaces need ip nat outside and ip nat inside.",
         ),
+        *(
+            f"IPv6 is not translated here: see to it that {flow.service} leads to {flow.server}."
+            for flow in job.translated
+            if flow.family == 6
+        ),
         "Answers pass, because 'inspect' keeps state.",
         UNTRIED,
     )

@@ -43,7 +43,10 @@ def _security_group(job: Job) -> str:
         "Undo:  take the group off, then: aws cloudformation delete-stack --stack-name NAME",
         "A security group names one end of a connection: the other is the instance that it is attached to.",
         "Where both ends have to be named, use the rule group of Network Firewall in the other file.",
-        *(f"The elastic address {flow.service} on {flow.server} is the static translation." for flow in job.translated),
+        *(
+            f"That {flow.service} leads to {flow.server} is the static translation: an elastic address does it."
+            for flow in job.translated
+        ),
         "AWS inspects no FTP: nothing to switch off. Answers pass, because a security group keeps state.",
         UNTRIED,
     )
@@ -138,7 +141,10 @@ def azure(job: Job) -> dict[str, str]:
             for flow in job.flows
         ),
         *lines_if(out, "A group lets everything out to the Internet by default: deny it below these rules."),
-        *(f"The public address {flow.service} on {flow.server} is the static translation." for flow in job.translated),
+        *(
+            f"That {flow.service} leads to {flow.server} is the static translation: a public address does it."
+            for flow in job.translated
+        ),
         "Azure inspects no FTP: nothing to switch off. Answers pass, because a group keeps state.",
         UNTRIED,
     )

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What the firewall rules of customer packs cost: all formats for many customers, and the share of each format.
 
-From the project's directory: `.venv/bin/python benchmarks/packs.py [customers]`. Rules are rendered, read back by the
-checker and thrown away, one customer after the other: writing files is not measured here. No root, no network.
+From the project's directory: `.venv/bin/python benchmarks/pack_rules.py [customers]`. Rules are rendered, read back by
+the checker and thrown away, one customer after the other: writing files is not measured here. No root, no network.
 """
 
 from __future__ import annotations
