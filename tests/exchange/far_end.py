@@ -34,7 +34,7 @@ def scan(address: str, ports: Iterable[int], timeout: float) -> dict[int, str]:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # Several scans may be under way at the same time
-    at_once = min(AT_ONCE, max(100, most // 8))
+    at_once = AT_ONCE if most == resource.RLIM_INFINITY else min(AT_ONCE, max(100, most // 8))
     for first in range(0, len(asked), at_once):
         _ask(family, address, asked[first : first + at_once], timeout, answered)
     return answered

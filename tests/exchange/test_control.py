@@ -51,8 +51,7 @@ def test_user_before_tls_is_refused(customer: Customer, connect: Connect, measur
         expect(reply, TLS_FIRST, "USER before TLS (331 would ask for a password in clear)")
 
 
-@pytest.mark.quick
-@pytest.mark.risk("credentials-in-clear", decides=True)
+@pytest.mark.risk("credentials-in-clear")
 def test_pass_before_tls_is_refused(customer: Customer, connect: Connect) -> None:
     """PASS before TLS is refused too, without USER before it. The password sent is a made-up one.
 
@@ -113,7 +112,7 @@ def test_nothing_sent_in_clear_is_carried_into_tls(customer: Customer, connect: 
         client._handshake()
     except (RefusedError, OSError, EOFError):
         return
-    client.secured.settimeout(3)
+    client.secured.settimeout(1.5)
     try:
         answer = client.secured.recv(1000)
     except OSError:

@@ -333,11 +333,11 @@ def test_the_server_connects_to_nobody(customer: Customer, session: Session, mea
     with arriving:
         arriving.settimeout(0.2)
         client.send("NLST")
-        client.control.settimeout(3)
+        client.control.settimeout(2)
         try:
             reply = str(client.reply())
         except TimeoutError:
-            reply = "no reply within 3 s"
+            reply = "no reply within 2 s"
         except (EOFError, OSError):
             reply = "connection closed"
         client.note(reply)

@@ -32,8 +32,7 @@ def edge(target: Target) -> Inspected:
     return target.edge.inspected()
 
 
-@pytest.mark.quick
-@pytest.mark.risk("dynamic-ports", decides=True)
+@pytest.mark.risk("dynamic-ports")
 def test_the_server_listens_on_the_service_ports_only(target: Target, server: Inspected) -> None:
     """Everything else that listens does so for the host itself, or is how the host is managed (SSH).
 

@@ -42,9 +42,8 @@ def test_login_works(
     recorder.gauges["up"] = 1
 
 
-@pytest.mark.quick
 @pytest.mark.risk("unknown-hosts", decides=True)
-@pytest.mark.parametrize("user", ["anonymous", "ftp"])
+@pytest.mark.parametrize("user", [pytest.param("anonymous", marks=pytest.mark.quick), "ftp"])
 def test_anonymous_is_refused(customer: Customer, secured: Connect, user: str) -> None:
     """Nobody logs in without an account.
 

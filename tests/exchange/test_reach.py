@@ -102,10 +102,11 @@ def test_ordinary_ports_are_closed(target: Target, everybody: list[Customer], ev
     address = target.address(ipv6)
     allowed = allowed_ports(target)
     first, last = target.range
-    asked = {*NEIGHBOURING, first - 1, last + 1} - allowed
-    for customer in everybody:
-        answered = customer.host.scan(address, sorted(asked))
-        evidence(f"{customer.host.name} -> {address}, ports {sorted(asked)}: {told(answered)}")
+    asked = sorted({*NEIGHBOURING, first - 1, last + 1} - allowed)
+    with ThreadPoolExecutor(len(everybody)) as pool:
+        found = list(pool.map(lambda customer: customer.host.scan(address, asked), everybody))
+    for customer, answered in zip(everybody, found, strict=True):
+        evidence(f"{customer.host.name} -> {address}, ports {asked}: {told(answered)}")
         opened = {port: state for port, state in answered.items() if state == "open" or not _is_own(address)}
         assert not opened, f"{customer.host.name} meets at {address}: {told(opened)}"
 

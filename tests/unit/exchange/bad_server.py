@@ -55,7 +55,18 @@ def handler(kind: str, folder: Path) -> Any:
     home.mkdir()
     authorizer.add_user("acme-up", os.environ["ACME_PASSWORD"], str(home), perm="elradfmwMT")
     authorizer.add_anonymous(str(home))
-    chosen = FTPHandler if kind == "plain" else TLS_FTPHandler
+    parent = FTPHandler if kind == "plain" else TLS_FTPHandler
+
+    class Handler(parent):  # type: ignore[misc, valid-type]
+        """Remembers which passwords came, and whether anybody could have read them on the way."""
+
+        def ftp_PASS(self, line: str) -> Any:  # noqa: N802 (the library's name)
+            how = "TLS" if getattr(self, "_ssl_established", False) else "clear"
+            with (folder / "passwords").open("a") as record:
+                record.write(f"{how} {line}\n")
+            return super().ftp_PASS(line)
+
+    chosen = Handler
     chosen.authorizer = authorizer
     chosen.passive_ports = PASSIVE_PORTS
     chosen.permit_foreign_addresses = True

@@ -118,11 +118,19 @@ def test_what_a_missing_tls_hides_is_not_tested(plain: Verified) -> None:
     assert plain.answer("isolation") == "NOT TESTED"
 
 
-def test_no_password_is_sent_in_clear(plain: Verified) -> None:
-    """The one that PASS before TLS is tried with is made up; the real one never leaves."""
-    passes = [line for entry in plain.report["checks"] for line in entry["evidence"] if line.startswith("> PASS")]
-    assert passes
-    assert plain.outcome("pass_before_tls_is_refused") == {"passed"}
+def test_no_password_is_sent_in_clear(half: Verified, tmp_path: Path) -> None:
+    """The server remembers what came. PASS before TLS is tried with a made-up password; the real one never leaves."""
+    run = verify("plain", tmp_path, QUICK="", FULL="1", CHECK="pass_before_tls or login_works or in_clear")
+    assert run.outcome("pass_before_tls_is_refused") == {"passed"}, run.printed
+    assert received(run) == {("clear", "made-up-by-the-check")}
+    ways = {how for how, password in received(half) if password == half.password}
+    assert ways == {"TLS"}
+
+
+def received(run: Verified) -> set[tuple[str, str]]:
+    """How each password came that the server got."""
+    lines = (run.folder.parent / "passwords").read_text().splitlines()
+    return {(how, password) for how, _, password in (line.partition(" ") for line in lines)}
 
 
 @pytest.mark.parametrize(
@@ -179,3 +187,4 @@ def test_without_permission_no_password_goes_to_a_server_that_did_not_prove_who_
     assert run.outcome("a_file_goes_and_comes_back") == {"not tested"}
     assert run.outcome("the_sessions_of_an_account_are_limited") == {"left out"}
     assert run.outcome("the_certificate_verifies") == {"failed", "does not apply"}
+    assert not (tmp_path / "passwords").exists()
