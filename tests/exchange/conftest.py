@@ -330,6 +330,14 @@ def commands(pool: Pool, connector: Connector, session: Session, evidence: Evide
 
 
 # -- writing --------------------------------------------------------------------------------------------------------
+def need_folder(target: Target, client: FtpsClient) -> None:
+    """Where a folder is agreed, it has to be there: a check makes none of its own beside it."""
+    if target.folder:
+        if client.command(f"CWD {target.folder}").code != 250:
+            not_tested(f"the agreed folder {target.folder} is not there in a session from {client.host.name}")
+        client.command("CWD /")
+
+
 @pytest.fixture
 def scratch(target: Target, fresh: str) -> Iterator[Scratch]:
     """Paths for files of a check, in the agreed folder; whatever is left of them is removed at the end."""
@@ -338,6 +346,7 @@ def scratch(target: Target, fresh: str) -> Iterator[Scratch]:
     made: list[tuple[FtpsClient, str]] = []
 
     def _path(client: FtpsClient, name: str = "") -> str:
+        need_folder(target, client)
         path = f"{target.folder.rstrip('/')}/{fresh}{name}" if target.folder else f"{fresh}{name}"
         made.append((client, path))
         return path

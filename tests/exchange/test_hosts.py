@@ -122,7 +122,7 @@ def test_the_kernel_keeps_the_passive_ports_for_the_service(target: Target, serv
     assert f"{target.first_port}-{target.last_port}" in str(server.sysctl("net.ipv4.ip_local_reserved_ports"))
 
 
-@pytest.mark.risk("isolation", decides=True)
+@pytest.mark.risk("isolation")
 def test_mounts_of_a_session_are_seen_by_that_session_alone(
     server: Inspected, customer: Customer, session: Session
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from .codes import DONE, NO_DATA, expect
-from .conftest import Scratch, Session, trusted
+from .conftest import Scratch, Session, need_folder, trusted
 from .recorder import Evidence
 from .target import Customer, Target, does_not_apply, not_tested
 
@@ -62,7 +62,7 @@ class Desk:
 
 @pytest.fixture
 def desk(
-    target: Target, everybody: list[Customer], request: pytest.FixtureRequest, evidence: Evidence
+    target: Target, everybody: list[Customer], session: Session, request: pytest.FixtureRequest, evidence: Evidence
 ) -> Iterator[Desk]:
     index = getattr(request, "param", 0)
     if index >= len(everybody):
@@ -73,6 +73,8 @@ def desk(
     if target.harmless and not trusted(target, customer.host, False):
         not_tested("the server did not prove who it is, so no password was sent to it")
     writer = customer.writer
+    if target.folder:
+        need_folder(target, session(customer))
     folder = customer.host.sh("mktemp -d /tmp/exchange-check.XXXXXXXX").strip()
     if target.ca_file:
         with open(target.ca_file, "rb") as authority:
