@@ -17,7 +17,7 @@ try:
     from ftps_exchange.edge import exchange_edge_sets
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
     from ftps_exchange.iis.render import exchange_iis_application_host
-    from ftps_exchange.iis.settings import exchange_iis_settings
+    from ftps_exchange.iis.settings import exchange_iis_problems, exchange_iis_settings
     from ftps_exchange.permissions import exchange_permission_matrix
     from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
     from ftps_exchange.wire import exchange_windows_lists, exchange_wire_text
@@ -35,6 +35,7 @@ _NAMES = (
     "exchange_folders",
     "exchange_group_names",
     "exchange_iis_application_host",
+    "exchange_iis_problems",
     "exchange_iis_settings",
     "exchange_permission_matrix",
     "exchange_predicted_sids",
@@ -78,6 +79,7 @@ class FilterModule:
             exchange_edge_sets,
             exchange_folders,
             exchange_group_names,
+            exchange_iis_problems,
             exchange_iis_settings,
             exchange_permission_matrix,
             exchange_windows_lists,

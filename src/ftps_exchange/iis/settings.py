@@ -40,6 +40,7 @@ IMPLICIT_PORT: Final = 990
 """The one port on which IIS speaks TLS from the first byte."""
 
 _PERMISSIONS: Final = {"read": "Read", "write": "Read, Write"}
+_ANY_THUMBPRINT: Final = "0" * 40
 _WHOLE_ADDRESS: Final = "255.255.255.255"
 _LOOPBACK: Final = "127.0.0.1"
 
@@ -462,6 +463,31 @@ def exchange_iis_settings(model: object, thumbprint: object, options: object = N
     }
     check_settings(settings)
     return settings
+
+
+def exchange_iis_problems(model: object, options: object = None) -> list[str]:
+    """Checked model and the deployment's options -> all that IIS could not serve, a sentence each, remedy included.
+
+    The settings themselves are computed late in a run, when the certificate is known. What they would stumble over is
+    told by this at its beginning, before any host is touched, and all of it at once.
+    """
+    checked = read_model(model)
+    problems = _told(lambda: _service(model, _ANY_THUMBPRINT, options))
+    shares = {share.name for share in checked.shares}
+    for customer in checked.admitted:
+        problems += (
+            _told(_require_ip4, customer) + _told(_networks, customer) + _told(_require_shares, customer, shares)
+        )
+    return problems
+
+
+def _told[**P](check: Callable[P, object], *arguments: P.args, **named: P.kwargs) -> list[str]:
+    """What a check has to say against something."""
+    try:
+        check(*arguments, **named)
+    except ExchangeError as error:
+        return [str(error)]
+    return []
 
 
 def _server_sections(service: Service) -> Iterator[dict[str, Any]]:

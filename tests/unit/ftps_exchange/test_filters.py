@@ -36,6 +36,7 @@ EXPRESSIONS = {
     "exchange_group_names": "model | exchange_group_names",
     "exchange_iis_application_host": "model | exchange_iis_settings(thumbprint, options)"
     " | exchange_iis_application_host",
+    "exchange_iis_problems": "model | exchange_iis_problems",
     "exchange_iis_settings": "model | exchange_iis_settings(thumbprint, options)",
     "exchange_permission_matrix": "model | exchange_permission_matrix",
     "exchange_predicted_sids": "model | exchange_group_names | exchange_predicted_sids",

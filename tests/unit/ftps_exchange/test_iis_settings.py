@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.iis import settings as iis
 from ftps_exchange.iis.schema import check_settings, expand, row_attributes, sections
-from ftps_exchange.iis.settings import exchange_iis_settings
+from ftps_exchange.iis.settings import exchange_iis_problems, exchange_iis_settings
 from tests.unit.ftps_exchange.desired_state import (
     Json,
     account,
@@ -425,6 +425,40 @@ def test_a_root_of_linux_is_refused() -> None:
 def test_a_share_that_the_exchange_does_not_have_is_refused() -> None:
     with pytest.raises(ExchangeError, match=r"customer acme: shares = 'plans'"):
         settings(acme(shares=[{"name": "plans", "access": "read"}]))
+
+
+def test_all_that_iis_could_not_serve_is_told_at_once() -> None:
+    whole = windows(
+        model(
+            acme(sources4=[], sources6=["2001:db8::/64"]),
+            customer("birch", sources4=[]),
+            customer("cedar", sources4=["198.51.100.30/32"], shares=[{"name": "plans", "access": "read"}]),
+            customer("delta", sources4=["198.51.100.40/32"]),
+            customer("elder", state="suspended", accounts=[account("e", enabled=False)]),
+        ),
+        implicit_port=9990,
+    )
+    told = exchange_iis_problems(whole, {"root": "D:\\ftps-exchange"})
+    beginnings = [
+        "exchange.implicit_port = 9990",
+        "customer acme: ",
+        "customer birch: ",
+        "customer cedar: shares = 'plans'",
+    ]
+    assert len(told) == len(beginnings)
+    assert all(problem.startswith(beginning) for problem, beginning in zip(told, beginnings, strict=True))
+
+
+@given(whole=models())
+def test_where_nothing_is_told_there_is_a_list_and_where_something_is_there_is_none(whole: Json) -> None:
+    for one in (windows(whole), on_windows(whole)):
+        problems = exchange_iis_problems(one)
+        if problems:
+            with pytest.raises(ExchangeError) as told:
+                exchange_iis_settings(one, THUMBPRINT)
+            assert str(told.value) in problems
+        else:
+            exchange_iis_settings(one, THUMBPRINT)
 
 
 @pytest.mark.parametrize(
