@@ -17,6 +17,8 @@ __all__ = ["PROJECT", "Account", "Container", "Customer", "Host", "Lab"]
 class Lab(Target):
     """lab.json, the machine-readable truth about a running lab."""
 
+    ca_file: str
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self.data: dict[str, Any] = json.loads(path.read_text())

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange.conftest import acme, lab
 from tests.exchange.lab import Host, Lab
+from tests.scenario.fixtures import acme, lab
 from tests.scenario.playbooks import Run
 
 __all__ = ["acme", "lab"]
@@ -84,7 +84,7 @@ def packs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def firewall(lab: Lab) -> Iterator[Firewall]:
     """Acme's firewall with its own rules, which it gets back."""
-    firewall = Firewall(f"{lab.customers['acme'].host.container}-fw")
+    firewall = Firewall(f"{lab.customers['acme'].host.name}-fw")
     firewall.own_rules()
     yield firewall
     firewall.own_rules()

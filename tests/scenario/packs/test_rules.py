@@ -135,8 +135,8 @@ def test_nothing_else_gets_out(firewall: Firewall, lab: Lab, acme: Customer, pac
         }}
     """)
     # Neighbours on the lab's internet answer any port, by refusing it: silence there is acme's firewall.
-    neighbours = {customer.name: _address(customer.host.container) for customer in lab.customers.values()}
-    there = [neighbours["globex"], _address(lab.stranger.container)]
+    neighbours = {customer.name: _address(customer.host.name) for customer in lab.customers.values()}
+    there = [neighbours["globex"], _address(lab.stranger.name)]
     for address in there:
         for port in (lab.explicit_port, 22, 80, 443, lab.first_port, lab.last_port + 1):
             assert acme.host.reaches(address, port, 0.4) == "silence", (address, port)

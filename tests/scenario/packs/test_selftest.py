@@ -188,7 +188,7 @@ exit $LASTEXITCODE
 def powershell_selftest(pwsh: Path, acme: Customer, packs: Path, firewall: Firewall, tmp_path: Path) -> SelfTest:
     (tmp_path / "wrapper.ps1").write_text(WRAPPER)
     (tmp_path / "hosts").write_text(acme.host.sh("cat /etc/hosts"))
-    inspect = ["podman", "inspect", "--format", "{{.State.Pid}}", acme.host.container]
+    inspect = ["podman", "inspect", "--format", "{{.State.Pid}}", acme.host.name]
     pid = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
 
     def _run(password: str = acme.writer.password) -> Told:
