@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage packs windows-preview bench venv docs requirements clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage packs windows-preview bench mutants venv docs requirements clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -44,6 +44,10 @@ packs: ## the customers' packs, in packs/: INVENTORY=inventories/x CUSTOMER=x AL
 windows-preview: INVENTORY := $(if $(filter file,$(origin INVENTORY)),inventories/example_windows,$(INVENTORY))
 windows-preview: ## what a Windows host would be told, in reports/windows/; no host is contacted: INVENTORY=inventories/x
 	@scripts/run playbooks/windows_preview.yml --inventory $(INVENTORY)
+
+mutants: ## break the PowerShell modules on purpose, one place at a time: do the tests notice? MODULES=win_iis_settings EVERY=10
+	@scripts/bootstrap
+	@.venv/bin/python -m tests.windows.mutants --every $(or $(EVERY),1) $(MODULES)
 
 bench: ## the benchmarks
 	@scripts/bootstrap --lab

@@ -50,6 +50,13 @@ $run = @{
     Remedy = ''
 }
 
+# What is done next concerns an element, not one of its attributes
+function Set-Place($where, $item) {
+    $run.Where = $where
+    $run.Item = $item
+    $run.Attribute = ''
+}
+
 function Stop-Run($problem, $remedy) {
     $run.Remedy = $remedy
     throw $problem
@@ -225,6 +232,8 @@ function Get-Kind($element, $path, $name) {
     if (-not $run.Kinds.ContainsKey($path)) { $run.Kinds[$path] = @{} }
     $known = $run.Kinds[$path]
     if (-not $known.ContainsKey($name)) {
+        $run.Attribute = $name
+        $run.Value = $null
         $schema = $element.GetAttribute($name).get_Schema()
         $kind = @{
             Type = $schema.get_Type()
@@ -303,7 +312,6 @@ function Set-Value($element, $path, $name, $value) {
         $value = [TimeSpan]::Parse($value, [Globalization.CultureInfo]::InvariantCulture)
     }
     $element.SetAttributeValue($name, $value)
-    $run.Attribute = ''
 }
 
 function Get-Text($element, $path, $name) {
@@ -311,12 +319,19 @@ function Get-Text($element, $path, $name) {
     $run.Value = $null
     $value = $element.GetAttributeValue($name)
     ConvertTo-Text $value (Get-Kind $element $path $name)
-    $run.Attribute = ''
+}
+
+function Get-WantedText($element, $path, $name, $value) {
+    $kind = Get-Kind $element $path $name
+    $run.Attribute = $name
+    $run.Value = $value
+    ConvertTo-Text $value $kind
 }
 
 # The names of all attributes that a kind of element has. They are asked once, like what the schema says of them.
 function Get-Name($element, $path) {
     if (-not $run.Names.ContainsKey($path)) {
+        $run.Attribute = ''
         $run.Names[$path] = @(foreach ($attribute in $element.get_Attributes()) { $attribute.get_Name() })
     }
     $run.Names[$path]
@@ -331,12 +346,12 @@ function Get-Stray($element, $path, $names, $remove) {
         $run.Attribute = $name
         $text = ConvertTo-Text $element.GetAttributeValue($name) $kind
         $default = $kind.Default
-        if ($text -eq $default) { continue }
+        if ([string]::Equals($text, $default)) { continue }
         if ($remove) {
             $element.GetAttribute($name).Delete()
             $default = Get-Text $element $path $name
         }
-        if ($text -cne $default) { @{ Name = $name; Old = $text; New = $default } }
+        if (-not [string]::Equals($text, $default)) { @{ Name = $name; Old = $text; New = $default } }
     }
 }
 
@@ -360,11 +375,7 @@ function Format-Wanted($element, $path, $attributes) {
         $text = [string]$attributes[$name]
         if ($attributes[$name] -is [bool]) { $text = $text.ToLowerInvariant() }
         if ($null -ne $element) {
-            $run.Attribute = $name
-            $run.Value = $attributes[$name]
-            $kind = Get-Kind $element $path $name
-            $text = Format-Value (ConvertTo-Text $attributes[$name] $kind) $kind
-            $run.Attribute = ''
+            $text = Format-Value (Get-WantedText $element $path $name $attributes[$name]) (Get-Kind $element $path $name)
         }
         "$name='$text'"
     }
@@ -387,7 +398,7 @@ function Add-Change($element, $path, $where, $name, $old, $new) {
 # Attributes, child elements and the collection of one element. $null for the element: there is no IIS yet. $fresh: it
 # is part of an item that is made now, which says all that is wanted, whatever the defaults are.
 function Sync-Node($element, $node, $path, $where, $fresh) {
-    $run.Where = $where
+    Set-Place $where $null
     $attributes = @{}
     if ($node.ContainsKey('attributes')) { $attributes = $node['attributes'] }
     $differing = @()
@@ -397,30 +408,24 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
     }
     elseif ($fresh) {
         foreach ($name in $attributes.Keys) {
-            $run.Attribute = $name
-            $run.Value = $attributes[$name]
-            Add-Change $element $path $where $name $null (ConvertTo-Text $attributes[$name] (Get-Kind $element $path $name))
+            Add-Change $element $path $where $name $null (Get-WantedText $element $path $name $attributes[$name])
         }
         $differing = @($attributes.Keys)
-        $run.Attribute = ''
     }
     else {
         $stored = $element.get_IsLocallyStored()
         $differing = @(foreach ($name in $attributes.Keys) {
                 $old = Get-Text $element $path $name
-                $run.Attribute = $name
-                $run.Value = $attributes[$name]
-                $new = ConvertTo-Text $attributes[$name] (Get-Kind $element $path $name)
-                if ($old -cne $new) {
+                $new = Get-WantedText $element $path $name $attributes[$name]
+                if (-not [string]::Equals($old, $new)) {
                     Add-Change $element $path $where $name $old $new
                     $name
                 }
             })
-        $run.Attribute = ''
     }
     $refilled = $false
     if ($node.ContainsKey('collection')) { $refilled = Sync-Collection $element $node['collection'] $path $where }
-    $run.Where = $where
+    Set-Place $where $null
     if ($null -ne $element) {
         # So does an element that appears only now
         if (-not $stored -and ($differing.Count -gt 0 -or $refilled)) { $differing = @($attributes.Keys) }
@@ -430,6 +435,7 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
         foreach ($name in $node['elements'].Keys) {
             $child = $null
             if ($null -ne $element) {
+                Set-Place $where $null
                 $child = $element.GetChildElement($name)
                 if ($null -eq $child) { Stop-Run "there is no element '$name' here" 'Is the name right, and known to this version of IIS?' }
             }
@@ -469,7 +475,6 @@ function Get-PresentKey($item, $path, $keys) {
     if ($keys.Count -eq 1) {
         $run.Attribute = $keys[0]
         $value = $item.GetAttributeValue($keys[0])
-        $run.Attribute = ''
         if ($value -is [string]) { return ConvertTo-Text $value (Get-Kind $item $path $keys[0]) }
     }
     $texts = foreach ($key in $keys) { Get-Text $item $path $key }
@@ -479,13 +484,9 @@ function Get-PresentKey($item, $path, $keys) {
 # $sample: any element of that kind, for what the schema says
 function Get-WantedKey($attributes, $sample, $path, $keys) {
     $texts = foreach ($key in $keys) {
-        $kind = Get-Kind $sample $path $key
-        $text = $kind.Default
+        $text = (Get-Kind $sample $path $key).Default
         if ($attributes.Contains($key)) {
-            $run.Attribute = $key
-            $run.Value = $attributes[$key]
-            $text = ConvertTo-Text $attributes[$key] $kind
-            $run.Attribute = ''
+            $text = Get-WantedText $sample $path $key $attributes[$key]
         }
         $text
     }
@@ -506,6 +507,7 @@ function Sync-Collection($element, $collection, $path, $where) {
         foreach ($item in $wanted) { Add-Item $null $item $path $where $tag $keys }
         return $wanted.Count -gt 0
     }
+    Set-Place $where $null
     $items = $element.GetCollection()
     if ($null -eq $items) { Stop-Run 'there is no collection here' 'Is the name of the element right?' }
     $gone = [Collections.Generic.List[object]]::new()
@@ -534,14 +536,15 @@ function Sync-Collection($element, $collection, $path, $where) {
     $wantedKeys = [Collections.Generic.List[string]]::new()
     $isWanted = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
     foreach ($item in $wanted) {
-        $run.Where = $where
         $run.Item = $item.Attributes
         if ($plain -and $item.Attributes[$keys[0]] -is [string]) { $key = $item.Attributes[$keys[0]] }
         else { $key = Get-WantedKey $item.Attributes $sample $path $keys }
-        if (-not $isWanted.Add($key)) { Stop-Run 'two items of the list are the same to IIS' 'Keep one.' }
+        if (-not $isWanted.Add($key)) {
+            $run.Attribute = ''
+            Stop-Run 'two items of the list are the same to IIS' 'Keep one.'
+        }
         $wantedKeys.Add($key)
     }
-    $run.Item = $null
 
     # What goes
     if ($form['purge']) {
@@ -557,6 +560,7 @@ function Sync-Collection($element, $collection, $path, $where) {
     }
     foreach ($item in $gone) {
         $run.Removed += 1
+        Set-Place $where $null
         if ($run.Diff) { Add-Line $run.Before $where (Format-Present $item $path (Get-Shown $item $keys)) }
     }
 
@@ -576,17 +580,16 @@ function Sync-Collection($element, $collection, $path, $where) {
             $run.Value = $attributes[$name]
             $old = $item.GetAttributeValue($name)
             # Most are equal, and need no closer look
-            if ($old -is [string] -and $old -ceq $attributes[$name]) { continue }
+            if ($old -is [string] -and [string]::Equals($old, $attributes[$name])) { continue }
             $kind = Get-Kind $item $path $name
             $old = ConvertTo-Text $old $kind
             $new = ConvertTo-Text $attributes[$name] $kind
-            if ($old -cne $new) {
+            if (-not [string]::Equals($old, $new)) {
                 if ($null -eq $label) { $label = "$where[$(Format-Present $item $path $keys)]" }
                 Add-Change $item $path $label $name $old $new
                 $differing.Add(@{ Item = $item; Name = $name; Value = $attributes[$name] })
             }
         }
-        $run.Attribute = ''
         if ($form['purge']) {
             if ($named -ne ($attributes.Keys -join ' ')) {
                 $named = $attributes.Keys -join ' '
@@ -609,8 +612,6 @@ function Sync-Collection($element, $collection, $path, $where) {
             }
         }
     }
-    $run.Item = $null
-    $run.Attribute = ''
     $new = [Collections.Generic.List[object]]::new()
     for ($i = 0; $i -lt $wanted.Count; $i += 1) {
         if (-not $present.ContainsKey($wantedKeys[$i])) { $new.Add($wanted[$i]) }
@@ -629,16 +630,15 @@ function Sync-Collection($element, $collection, $path, $where) {
     if ($form['clear']) {
         if ($moved -or $strays -or $new.Count + $gone.Count + $differing.Count -gt 0) {
             foreach ($item in $new) { Add-AddedLine $sample $item $path $where }
+            Set-Place $where $null
             $items.Clear()
             foreach ($item in $wanted) { $null = New-Element $items $item $path $where $tag }
         }
         return $run.Added + $run.Changed + $run.Removed -ne $counted
     }
+    Set-Place $where $null
     foreach ($item in $gone) { $items.Remove($item) }
-    foreach ($change in $differing) {
-        $run.Where = $where
-        Set-Value $change.Item $path $change.Name $change.Value
-    }
+    foreach ($change in $differing) { Set-Value $change.Item $path $change.Name $change.Value }
     foreach ($item in $new) { Add-Item $items $item $path $where $tag $keys }
     for ($i = 0; $i -lt $wanted.Count; $i += 1) {
         if ($null -ne $wanted[$i].Node -and $present.ContainsKey($wantedKeys[$i])) {
@@ -661,28 +661,27 @@ function Add-AddedLine($sample, $item, $path, $where) {
     if ($run.Diff) {
         $run.Item = $item.Attributes
         Add-Line $run.After $where (Format-Wanted $sample $path $item.Attributes)
-        $run.Item = $null
     }
 }
 
 function New-Element($items, $item, $path, $where, $tag) {
-    $run.Where = $where
-    $run.Item = $item.Attributes
+    Set-Place $where $item.Attributes
     $new = $items.CreateElement($tag)
     foreach ($name in $item.Attributes.Keys) { Set-Value $new $path $name $item.Attributes[$name] }
     if ($run.Section -eq $SITES -and $tag -eq 'site' -and -not $item.Attributes.Contains('id')) {
-        Set-Value $new $path 'id' (Get-FreeId $items)
+        Set-Value $new $path 'id' (Get-FreeId $items $path)
     }
+    Set-Place $where $item.Attributes
     $null = $items.Add($new)
-    $run.Item = $null
     $new
 }
 
 # Above all others: under the number of a site that is gone lie that site's logs
-function Get-FreeId($sites) {
+function Get-FreeId($sites, $path) {
     $highest = [long]0
+    $run.Attribute = ''
     foreach ($site in $sites) {
-        $id = [long]$site.GetAttributeValue('id')
+        $id = [long](Get-Text $site $path 'id')
         if ($id -gt $highest) { $highest = $id }
     }
     $highest + 1
@@ -718,7 +717,7 @@ function Sync-Inside($element, $item, $path, $where, $keys, $fresh) {
 function Get-Section($configuration, $section, $location) {
     $run.Section = $section
     $run.Location = $location
-    $run.Where = $section
+    Set-Place $section $null
     if ($location -eq '') { $found = $configuration.GetSection($section) }
     else { $found = $configuration.GetSection($section, $location) }
     if ($null -eq $found) { Stop-Run 'there is no such section' 'Is the FTP service of IIS installed (feature Web-Ftp-Server)?' }
@@ -737,6 +736,8 @@ function Get-SectionPath($group, $prefix) {
 # A section is unreadable when it is so twice; what failed only once is a failure.
 function Test-Empty($configuration, $known, $location) {
     foreach ($path in $known) {
+        $run.Section = $path
+        Set-Place $path $null
         try { $section = $configuration.GetSection($path, $location) }
         catch {
             $failure = $_
@@ -764,13 +765,16 @@ function Clear-Strays($configuration, $paths) {
                 $text = Format-Present $section $purge.Section @(Get-Shown $section @())
                 Add-Line $run.Before $purge.Section "stored here $text".TrimEnd()
                 if ($run.Collections.Contains($purge.Section)) {
+                    Set-Place $purge.Section $null
                     foreach ($item in $section.GetCollection()) {
+                        Set-Place $purge.Section $null
                         if (-not $item.get_IsLocallyStored()) { continue }
                         $text = Format-Present $item "$($purge.Section)/" @(Get-Shown $item @())
                         Add-Line $run.Before "$($purge.Section)/" $text
                     }
                 }
             }
+            Set-Place $purge.Section $null
             $section.RevertToParent()
             $null = $emptied.Add($path)
         }
@@ -834,7 +838,8 @@ function Get-Failure($exception) {
             $run.Remedy = 'Is that known to this version of IIS and allowed there (not locked), and is Web-Ftp-Server installed?'
         }
     }
-    "$place$text. $($run.Remedy) Nothing was stored." -replace '\.+ +', '. '
+    elseif ($run.Remedy -eq '') { $run.Remedy = 'Can the configuration of IIS be read, by this account?' }
+    "$place$($text.TrimEnd('.')). $($run.Remedy) Nothing was stored."
 }
 
 $failure = $null

@@ -54,9 +54,8 @@ def pwsh() -> Path:
 @pytest.fixture(scope="session")
 def powershell(pwsh: Path) -> Iterator[windows.PowerShell]:
     """One process of the engine for the whole run, for scripts and modules that only need the plain engine."""
-    process = windows.PowerShell(pwsh)
-    yield process
-    process.close()
+    with windows.PowerShell.session(pwsh) as process:
+        yield process
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -19,6 +19,15 @@ Add-Type -TypeDefinition ([IO.File]::ReadAllText($source)) -OutputAssembly $targ
 """
 
 
+def stand_in_root(powershell: PowerShell) -> Path:
+    """What is SystemRoot to the module: a folder with the stand-in where the module looks for the library."""
+    root = powershell.folder / "Windows"
+    target = root / LIBRARY
+    if not target.exists():
+        compile_stand_in(powershell, root)
+    return root
+
+
 def compile_stand_in(powershell: PowerShell, root: Path) -> None:
     """Put the stand-in where the module looks for the library, below what will be SystemRoot."""
     target = root / LIBRARY
@@ -29,9 +38,9 @@ def compile_stand_in(powershell: PowerShell, root: Path) -> None:
 class Iis:
     """A configuration file, and the module that is run on it."""
 
-    def __init__(self, powershell: PowerShell, root: Path, config: Path, text: str) -> None:
+    def __init__(self, powershell: PowerShell, config: Path, text: str) -> None:
         self.powershell = powershell
-        self.root = root
+        self.root = stand_in_root(powershell)
         self.config = config
         self.text = text
 
@@ -58,17 +67,15 @@ class Iis:
         check: bool = False,
         diff: bool = True,
         fail_at: int = 0,
-        text: str | None = None,
         timeout: float = 120,
     ) -> dict[str, Any]:
-        """Run the module; ``fail_at`` is the number of the call of the API that fails, ``text`` a mutant of it."""
+        """Run the module; ``fail_at`` is the number of the call of the API that fails."""
         return self.powershell.module(
             MODULE,
             {"settings": settings if isinstance(settings, str) else json.dumps(settings)},
             check=check,
             diff=diff,
             environment=self.environment | {"FTPS_EXCHANGE_IIS_FAIL_AT": str(fail_at)},
-            text=text,
             timeout=timeout,
         )
 

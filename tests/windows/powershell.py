@@ -19,9 +19,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import ansible.module_utils
 
@@ -51,6 +52,27 @@ class PowerShellError(Exception):
 class PowerShell:
     """One process that runs modules and scripts one after the other."""
 
+    # For mutants.py, which runs the same tests many times: what takes the place of a module's text, how long a call may
+    # take whatever it asks for, and processes that outlive a test session, by their program
+    instead: ClassVar[dict[Path, str]] = {}
+    longest: ClassVar[float] = float("inf")
+    kept: ClassVar[dict[Path, PowerShell] | None] = None
+
+    @classmethod
+    @contextmanager
+    def session(cls, program: Path) -> Iterator[PowerShell]:
+        """A process for a session of tests."""
+        if cls.kept is not None:
+            if program not in cls.kept:
+                cls.kept[program] = cls(program)
+            yield cls.kept[program]
+            return
+        process = cls(program)
+        try:
+            yield process
+        finally:
+            process.close()
+
     def __init__(self, program: Path, environment: Mapping[str, str] | None = None) -> None:
         self.program = program
         self.environment = dict(environment or {})
@@ -58,9 +80,10 @@ class PowerShell:
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         # Standard input will not do: the engine reads it to its end before it starts a script
         self._folder = tempfile.TemporaryDirectory(prefix="ftps-exchange-powershell-")
-        self._request = Path(self._folder.name) / "request.json"
-        os.mkfifo(Path(self._folder.name) / "bell")
-        self._bell = os.open(Path(self._folder.name) / "bell", os.O_RDWR)
+        self.folder = Path(self._folder.name)
+        self._request = self.folder / "request.json"
+        os.mkfifo(self.folder / "bell")
+        self._bell = os.open(self.folder / "bell", os.O_RDWR)
 
     def close(self) -> None:
         self._end()
@@ -76,7 +99,7 @@ class PowerShell:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
-            files = (Path(self._folder.name) / "bell", self._request, CSHARP / "Ansible.Basic.cs", COMPILER)
+            files = (self.folder / "bell", self._request, CSHARP / "Ansible.Basic.cs", COMPILER)
             self._process = subprocess.Popen(
                 [self.program, "-NoProfile", "-NonInteractive", "-File", HOST, *files],
                 stdin=subprocess.DEVNULL,
@@ -92,6 +115,7 @@ class PowerShell:
         assert process.stdout is not None
         os.write(self._bell, b"\n")
         os.set_blocking(process.stdout.fileno(), False)
+        timeout = min(timeout, self.longest)
         received = b""
         deadline = time.monotonic() + timeout
         with selectors.DefaultSelector() as selector:
@@ -146,7 +170,7 @@ class PowerShell:
         ``text`` stands in for what the file holds (a mutant of it), ``utils`` for the files of the utils it requires.
         """
         if text is None:
-            text = path.read_text(encoding="utf-8")
+            text = self.instead.get(path) or path.read_text(encoding="utf-8")
         required = required_utils(text) | dict(utils or {})
         request = {
             "kind": "module",

@@ -6,6 +6,7 @@ import copy
 import difflib
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,7 @@ def test_what_holds_already_is_no_change(iis: Iis, stored: Any, same: Any) -> No
         ("ftpServer/directoryBrowse", "showFlags", "StyleUnix", "styleunix", "LongDate, StyleUnix"),
         ("ftpServer/connections", "maxConnections", 4294967294, 4294967294, 1),
         ("ftpServer/messages", "bannerMessage", "Hi <&\"'> é", "Hi <&\"'> é", "hi <&\"'> é"),
+        ("ftpServer/messages", "bannerMessage", "Hi", "Hi", "Hi\u200b"),
         ("ftpServer", "allowUTF8", True, True, False),
     ],
 )
@@ -444,6 +446,14 @@ def test_two_entries_that_the_list_takes_for_one_do_not_stay_side_by_side(iis: I
     assert meaning(iis.text) == meaning(clean)
 
 
+def test_a_path_that_only_looks_the_same_is_another(iis: Iis) -> None:
+    done(iis.apply(generated(1)))
+    iis.text = iis.text.replace("homes\\gen00000", "homes\\gen\u200b00000")
+    answer = done(iis.apply(generated(1)))
+    assert answer["counts"] == {"added": 0, "changed": 2, "removed": 0}
+    assert "\u200b" not in iis.text
+
+
 # Order
 
 
@@ -500,23 +510,50 @@ def test_where_there_is_an_order_it_is_restored(iis: Iis) -> None:
 # Failures
 
 
-@pytest.mark.parametrize("start", ["foreign", "strays"])
-def test_a_failure_at_any_call_leaves_the_file_as_it_was(iis: Iis, start: str) -> None:
-    wanted = generated(2, accounts=1, shares=1)
-    if start == "strays":
-        two = generated(2, accounts=2, shares=1)
-        done(iis.apply(two))
-        iis.text = planted(iis.text)
+def check_failures(iis: Iis, wanted: Settings, step: int) -> None:
+    """Let calls of the API fail, one in so many: each time the file stays, and the message says where it was."""
     before = iis.text
     done(iis.apply(wanted, check=True))
+    # The commit is one more
     calls = iis.calls() + 1
     assert calls > 200
-    step = 1 if start == "foreign" else 3
-    for call in range(1, calls + 1, step):
+    for call in range(calls, 0, -step):
         message = refused(iis.apply(wanted, fail_at=call))
-        assert f"told to fail at call {call}." in message, message
         assert iis.text == before, f"after a failure at call {call}"
+        assert f"told to fail at call {call}" in message, message
+        place = message.split("The stand-in")[0]
+        attribute = re.search(r"told to fail at call \d+ \(attribute (\w+)\)", message)
+        if attribute:
+            assert re.search(rf"^\S+/.* at .*, attribute {attribute[1]}(: | = '.*': )$", place), message
+        else:
+            assert ", attribute" not in place, message
+        if call == calls:
+            assert "Does another program hold or change applicationHost.config? Run again." in message, message
     done(iis.apply(wanted, fail_at=calls + 1))
+
+
+def state(iis: Iis, start: str) -> None:
+    if start == "strays":
+        done(iis.apply(generated(2, accounts=2, shares=1)))
+        iis.text = planted(iis.text)
+
+
+@pytest.mark.parametrize(("start", "step"), [("foreign", 1), ("strays", 3)])
+def test_a_failure_at_any_call_leaves_the_file_as_it_was(iis: Iis, start: str, step: int) -> None:
+    state(iis, start)
+    check_failures(iis, generated(2, accounts=1, shares=1), step)
+
+
+@pytest.mark.parametrize("start", ["foreign", "strays"])
+def test_a_failure_at_some_calls_leaves_the_file_as_it_was(iis: Iis, start: str) -> None:
+    """The same as above, short enough to be run for every mutant."""
+    state(iis, start)
+    check_failures(iis, generated(2, accounts=1, shares=1), 23)
+
+
+def test_a_failure_before_anything_is_read_says_what_to_look_at(iis: Iis) -> None:
+    message = refused(iis.apply(generated(1), fail_at=1))
+    assert message.startswith("The stand-in was told to fail at call 1. Can the configuration of IIS be read")
 
 
 def site_settings(**ftp_server: Any) -> Settings:
@@ -640,6 +677,11 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
         "a list as a value",
         lambda s: s["sections"][0]["attributes"].update(lowDataChannelPort=[1]),
         ["is no single value"],
+    ),
+    (
+        "constants in a list",
+        lambda s: s["forms"]["rule"].update(constants=[]),
+        ["forms.rule.constants is not a dictionary"],
     ),
     ("attributes in a list", lambda s: s["sections"][0].update(attributes=[]), ["attributes is not a dictionary"]),
     ("twice the same place", lambda s: s["sections"].append(s["sections"][0]), ["comes up twice for the location ''"]),

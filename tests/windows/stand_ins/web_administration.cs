@@ -25,10 +25,11 @@ namespace Microsoft.Web.Administration
         public static long Commits;
         internal static long FailAt;
 
-        internal static void Call()
+        internal static void Call(string attribute = null)
         {
             Calls += 1;
-            if (Calls == FailAt) throw new COMException("The stand-in was told to fail at call " + FailAt);
+            string what = attribute == null ? "" : " (attribute " + attribute + ")";
+            if (Calls == FailAt) throw new COMException("The stand-in was told to fail at call " + FailAt + what);
         }
 
         internal static Exception Refused(string text) { return new COMException(text); }
@@ -373,9 +374,9 @@ namespace Microsoft.Web.Administration
             Document = Tag.Parse(text, out _before, out _after);
         }
 
-        internal void Used()
+        internal void Used(string attribute = null)
         {
-            StandIn.Call();
+            StandIn.Call(attribute);
             if (Stale) throw new InvalidOperationException("The configuration object is read only, because it has been committed by a call to ServerManager.CommitChanges()");
         }
 
@@ -561,14 +562,14 @@ namespace Microsoft.Web.Administration
         private readonly AttributeRule _rule;
         internal ConfigurationAttributeSchema(AttributeRule rule) { _rule = rule; }
         public string Name { get { return _rule.Name; } }
-        public string Type { get { StandIn.Call(); return _rule.Type; } }
-        public object DefaultValue { get { StandIn.Call(); return _rule.Default; } }
+        public string Type { get { StandIn.Call(_rule.Name); return _rule.Type; } }
+        public object DefaultValue { get { StandIn.Call(_rule.Name); return _rule.Default; } }
         public bool IsRequired { get { return _rule.Required; } }
-        public bool IsEncrypted { get { StandIn.Call(); return _rule.Encrypted; } }
+        public bool IsEncrypted { get { StandIn.Call(_rule.Name); return _rule.Encrypted; } }
 
         public ConfigurationEnumValueCollection GetEnumValues()
         {
-            StandIn.Call();
+            StandIn.Call(_rule.Name);
             if (_rule.Values == null) return null;
             var values = new ConfigurationEnumValueCollection();
             foreach (var pair in _rule.Values) values.Add(new ConfigurationEnumValue { Name = pair.Key, Value = pair.Value });
@@ -585,7 +586,7 @@ namespace Microsoft.Web.Administration
 
         public string Name { get { StandIn.Call(); return _rule.Name; } }
         public object Value { get { return _element.GetAttributeValue(_rule.Name); } set { _element.SetAttributeValue(_rule.Name, value); } }
-        public ConfigurationAttributeSchema Schema { get { StandIn.Call(); return new ConfigurationAttributeSchema(_rule); } }
+        public ConfigurationAttributeSchema Schema { get { StandIn.Call(_rule.Name); return new ConfigurationAttributeSchema(_rule); } }
         public bool IsInheritedFromDefaultValue { get { StandIn.Call(); return _element.Text(_rule.Name) == null; } }
         public void Delete() { _element.DeleteAttribute(_rule); }
     }
@@ -606,9 +607,9 @@ namespace Microsoft.Web.Administration
         private ConfigurationElementCollection _collection;
         private readonly Dictionary<string, ConfigurationElement> _children = new Dictionary<string, ConfigurationElement>();
 
-        internal void Used()
+        internal void Used(string attribute = null)
         {
-            Configuration.Manager.Used();
+            Configuration.Manager.Used(attribute);
             if (Removed) throw new InvalidOperationException("The element has been removed");
         }
 
@@ -667,13 +668,13 @@ namespace Microsoft.Web.Administration
 
         public ConfigurationAttribute GetAttribute(string attributeName)
         {
-            Used();
+            Used(attributeName);
             return new ConfigurationAttribute(this, Known(attributeName));
         }
 
         public object GetAttributeValue(string attributeName)
         {
-            Used();
+            Used(attributeName);
             return Value(attributeName);
         }
 
@@ -686,7 +687,7 @@ namespace Microsoft.Web.Administration
 
         public void SetAttributeValue(string attributeName, object value)
         {
-            Used();
+            Used(attributeName);
             var rule = Known(attributeName);
             string text = rule.Write(value);
             Locked(attributeName);
@@ -696,7 +697,7 @@ namespace Microsoft.Web.Administration
 
         internal void DeleteAttribute(AttributeRule rule)
         {
-            Used();
+            Used(rule.Name);
             Locked(rule.Name);
             if (rule.Required) throw StandIn.Refused("The '" + rule.Name + "' attribute is required in " + Place);
             if (Local != null) Local.Unset(rule.Name);

@@ -1,0 +1,168 @@
+"""Breaks the PowerShell modules on purpose, one place at a time, and looks whether a test notices.
+
+    python -m tests.windows.mutants                        every module, every mutant
+    python -m tests.windows.mutants --every 40             one in forty
+    python -m tests.windows.mutants win_iis_settings       one module
+
+The mutants come from the syntax tree (mutants.ps1): statements left out, conditions turned round, operators and
+constants changed. All of them run in one PowerShell process, with the unit tests of the module, until one of those
+fails. What survives is told; where somebody looked at it and found it harmless, mutants.yml says why. At least nine of
+ten have to be noticed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from . import powershell as windows
+
+PROJECT: Final = Path(__file__).resolve().parents[2]
+SCRIPT: Final = Path(__file__).with_name("mutants.ps1")
+REVIEWED: Final = Path(__file__).with_name("mutants.yml")
+CAUGHT: Final = 0.9
+TIMEOUT: Final = 15.0
+"""Seconds that a call of a broken module may take: it may never end."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A module, the tests that have to notice, and those of them that would only cost time."""
+
+    module: str
+    tests: str
+    without: str
+
+
+ENGINES: Final = (
+    Engine("win_iis_settings", "tests/unit/windows/test_win_iis_settings.py", "ansible_runs or any_state or any_call"),
+    Engine("win_folder_tree", "tests/unit/library/test_win_folder_tree.py", "ansible_runs or grows"),
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A module with one thing changed."""
+
+    line: int
+    source: str
+    what: str
+    text: str
+
+
+def mutants(process: windows.PowerShell, module: Path) -> list[Mutant]:
+    """Every mutant of a module, in the order of its lines."""
+    text = module.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    return [
+        Mutant(
+            place["line"],
+            lines[place["line"] - 1].strip(),
+            place["what"],
+            text[: place["start"]] + place["instead"] + text[place["end"] :],
+        )
+        for place in sorted(process.script(SCRIPT.read_text("utf-8"), str(module)), key=lambda place: place["start"])
+    ]
+
+
+class Jury:
+    """Runs the tests of a module on one mutant after the other; those that notice most come first."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.noticed: Counter[str] = Counter()
+        self.failed: str | None = None
+        self.ran = 0
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(key=lambda item: -self.noticed[item.nodeid])
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.ran += report.when == "call"
+        if report.failed and self.failed is None:
+            self.failed = report.nodeid
+            self.noticed[report.nodeid] += 1
+
+    def notices(self, text: str | None) -> str | None:
+        """The test that fails with this text of the module."""
+        module = PROJECT / "library" / f"{self.engine.module}.ps1"
+        windows.PowerShell.instead = {} if text is None else {module: text}
+        self.failed = None
+        self.ran = 0
+        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-k", f"not ({self.engine.without})"]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            pytest.main([*options, str(PROJECT / self.engine.tests)], plugins=[self])
+        windows.PowerShell.instead = {}
+        return self.failed
+
+
+def reviewed() -> dict[tuple[str, str, str], str]:
+    """Survivors that somebody looked at: module, line and change, with the reason why they may live."""
+    entries: list[dict[str, Any]] = yaml.safe_load(REVIEWED.read_text(encoding="utf-8")) or []
+    return {(entry["module"], entry["line"], entry["change"]): entry["why"] for entry in entries}
+
+
+def check(engine: Engine, process: windows.PowerShell, every: int) -> bool:
+    """Try the mutants of one module; whether enough of them were noticed."""
+    start = time.monotonic()
+    jury = Jury(engine)
+    failed = jury.notices(None)
+    if failed is not None or jury.ran == 0:
+        print(f"{engine.module}: the tests do not pass without a mutant: {failed or 'none ran'}")
+        return False
+    # Which ones it is must not be a matter of what stands at a round number of places
+    tried = mutants(process, PROJECT / "library" / f"{engine.module}.ps1")[every // 2 :: every]
+    reasons = reviewed()
+    alive = []
+    for mutant in tried:
+        if jury.notices(mutant.text) is None:
+            alive.append(mutant)
+            why = reasons.get((engine.module, mutant.source, mutant.what), "nobody looked at it yet")
+            print(f"  survived: line {mutant.line}, {mutant.what}: {mutant.source}\n            {why}", flush=True)
+    caught = len(tried) - len(alive)
+    share = caught / len(tried)
+    print(
+        f"{engine.module}: {caught} of {len(tried)} mutants were noticed ({share:.1%}),"
+        f" {len(alive)} survived; {time.monotonic() - start:.0f} s",
+        flush=True,
+    )
+    return share >= CAUGHT
+
+
+def main(arguments: list[str]) -> int:
+    """Run the mutants that were asked for."""
+    parser = argparse.ArgumentParser(description="Break the PowerShell modules on purpose.")
+    parser.add_argument("modules", nargs="*", help="names of modules; all of them when left out")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="only one mutant in N")
+    wanted = parser.parse_args(arguments)
+    program = windows.find()
+    if program is None:
+        print(f"There is no PowerShell engine: set {windows.VARIABLE}, or put pwsh on the PATH.", file=sys.stderr)
+        return 2
+    windows.PowerShell.longest = TIMEOUT
+    engines = [engine for engine in ENGINES if not wanted.modules or engine.module in wanted.modules]
+    process = windows.PowerShell(program)
+    windows.PowerShell.kept = {}
+    good = True
+    try:
+        for engine in engines:
+            good = check(engine, process, wanted.every) and good
+    finally:
+        process.close()
+        for kept in (windows.PowerShell.kept or {}).values():
+            kept.close()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
