@@ -187,10 +187,13 @@ class _Preview:
             return tuple(values.get(name, written_value(known[name].unset)).lower() for name in keys)
 
         present = {key(child.attrib): child for child in element.findall(collection.add)}
-        inherited = {key(child.attrib) for child in _effective(self._levels(above, collection)) or ()}
+        own = _Level.of(list(element), collection)
+        levels = [_Level([], own.removed, own.cleared), *self._levels(above, collection)]
+        inherited = {key(child.attrib) for child in _effective(levels) or ()}
         changed = False
         wanted = set()
-        position = max((index + 1 for index, child in enumerate(element) if child.tag == collection.add), default=0)
+        tags = (collection.add, collection.remove, collection.clear)
+        position = max((index + 1 for index, child in enumerate(element) if child.tag in tags), default=0)
         for item in items:
             values = {name: written_value(value) for name, value in item.get("attributes", {}).items()}
             wanted.add(key(values))

@@ -116,6 +116,32 @@ def test_rules_of_the_server_do_not_hold_in_our_sites_and_stay_for_others() -> N
     assert [rule.tag for rule in rules] == ["clear"]
 
 
+@pytest.mark.parametrize(
+    ("site_has", "expected"),
+    [
+        ("", []),
+        ("<clear />", ["clear", "add"]),
+        ('<remove segment="web.config" />', ["remove", "add"]),
+        ('<add segment="bin" />', ["add"]),
+    ],
+)
+def test_what_the_server_hides_already_is_hidden_in_the_site_unless_it_inherits_nothing(
+    site_has: str, expected: list[str]
+) -> None:
+    segments = "<hiddenSegments>{}</hiddenSegments>"
+    base = BASE.read_text().replace('<add segment="_vti_bin" />', '<add segment="web.config" />')
+    place = (
+        '<location path="FTPS Exchange"><system.ftpServer><security><requestFiltering>'
+        f"{segments.format(site_has)}</requestFiltering></security></system.ftpServer></location></configuration>"
+    )
+    text = render(settings(acme()), base.replace("</configuration>", place))
+    found = location(text, "FTPS Exchange")
+    assert found is not None
+    hidden = found.find("system.ftpServer/security/requestFiltering/hiddenSegments")
+    assert hidden is not None
+    assert [child.tag for child in hidden] == expected
+
+
 @given(whole=models())
 def test_once_more_changes_nothing(whole: Json) -> None:
     result = exchange_iis_settings(on_windows(whole), THUMBPRINT)
