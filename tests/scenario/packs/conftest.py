@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.exchange.lab import Host, Lab
+from tests.exchange.lab import Container, Lab
 from tests.scenario.fixtures import acme, lab
 from tests.scenario.playbooks import Run
 
@@ -25,7 +25,7 @@ class Firewall:
     """Acme's firewall: its rules are loaded by the tools of nftables or of iptables, in its own network."""
 
     def __init__(self, container: str) -> None:
-        self.host = Host(container)
+        self.host = Container(container)
         inspect = ["podman", "inspect", "--format", "{{.State.Pid}}", container]
         self.pid = subprocess.run(inspect, capture_output=True, text=True, check=True).stdout.strip()
 
@@ -60,7 +60,8 @@ class Firewall:
         """)
 
     def own_rules(self) -> None:
-        self.host.sh("nft flush ruleset; systemctl restart nftables")
+        """What the lab's role has written there, which begins with a flush."""
+        self.host.sh("nft -f /etc/nftables.conf")
 
     def forget_connections(self) -> None:
         """A tracked connection of the test before would pass as established."""

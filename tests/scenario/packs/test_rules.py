@@ -62,7 +62,7 @@ def load(request: pytest.FixtureRequest) -> Loader:
 def transfer(lab: Lab, acme: Customer) -> Iterator[Callable[[str], bool]]:
     """Whether acme can send a file and fetch it again, over IPv4 or IPv6."""
     ca, login = "/tmp/packs-ca.pem", "/tmp/packs-login"
-    acme.host.write(ca, Path(lab.ca_file).read_bytes())
+    acme.host.write(ca, Path(str(lab.ca_file)).read_bytes())
     acme.host.write(login, f"machine {lab.fqdn} login {acme.writer.name} password {acme.writer.password}\n".encode())
 
     def _transfer(family: str) -> bool:
