@@ -191,6 +191,16 @@ def test_strays_go_and_what_is_not_ours_stays() -> None:
     assert canonical(kept) == canonical(parsed(text))
 
 
+def test_a_foreign_site_whose_name_begins_like_ours_keeps_its_rules() -> None:
+    other = (
+        '<location path="FTPS Exchange of others/x"><system.ftpServer><security><authorization>'
+        '<add accessType="Allow" users="*" permissions="Read" />'
+        "</authorization></security></system.ftpServer></location></configuration>"
+    )
+    text = render(settings(acme()), BASE.read_text().replace("</configuration>", other))
+    assert location(text, "FTPS Exchange of others/x") is not None
+
+
 def test_the_preview_holds_what_the_list_says_and_no_more() -> None:
     """Counted, for every rule and address: nothing is lost where one location has several sections."""
     result: Any = exchange_iis_settings(golden("model"), THUMBPRINT, {"root": "D:\\ftps-exchange"})
