@@ -10,12 +10,19 @@ import pytest
 import yaml
 
 PROJECT = Path(__file__).parents[2]
-PLAYBOOKS = ["directory.yml", "ftps_servers.yml", "edges.yml"]
+PLAYBOOKS = ["directory.yml", "ftps_servers.yml", "iis_servers.yml", "edges.yml"]
 
 
 def roles_of_the_exchange() -> list[str]:
     plays = [play for name in PLAYBOOKS for play in yaml.safe_load((PROJECT / "playbooks" / name).read_text())]
-    return [role["role"] for play in plays for role in play["roles"]]
+    named = [role["role"] for play in plays for role in play.get("roles", [])]
+    imported = [
+        task["ansible.builtin.import_role"]["name"]
+        for play in plays
+        for task in play.get("tasks", [])
+        if "ansible.builtin.import_role" in task
+    ]
+    return list(dict.fromkeys([*named, *imported]))
 
 
 def tasks_in(

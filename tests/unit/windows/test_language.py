@@ -138,7 +138,7 @@ def test_a_construct_that_windows_powershell_lacks_is_seen(
     ("text", "found"),
     [
         ("1 | ForEach-Object -Parallel { $_ }", "line 1: ForEach-Object -parallel"),
-        ("ConvertFrom-Json -AsHashtable '{}'", "line 1: the command ConvertFrom-Json"),
+        ("ConvertFrom-Json -AsHashtable '{}'", "line 1: ConvertFrom-Json -ashashtable"),
         ("Join-Path a b c", "line 1: Join-Path with more than two parts"),
         ("[IO.Path]::Join('a', 'b')", "line 1: [IO.Path]::Join"),
         ("[Math]::Clamp(1, 2, 3)", "line 1: [Math]::Clamp"),

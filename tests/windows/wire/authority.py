@@ -38,6 +38,8 @@ class Authority:
         )
         self.certificate = directory / f"{name}.pem"
         self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        self.key = directory / f"{name}.key"
+        write_private(self.key, _private(self._key))
 
     def host(self, name: str) -> Pair:
         """A certificate for a server of that name."""
@@ -57,12 +59,7 @@ class Authority:
             builder = builder.add_extension(names, critical=False)
         pair = Pair(self._directory / f"{name}.crt", self._directory / f"{name}.key")
         pair.certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-        write_private(
-            pair.key,
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            ),
-        )
+        write_private(pair.key, _private(key))
         return pair
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
@@ -89,3 +86,9 @@ def write_private(path: Path, content: bytes) -> None:
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -31,6 +31,13 @@ class Received:
         found = re.search(r"-EncodedCommand\s+(\S+)", self.command_line)
         return base64.b64decode(found[1]).decode("utf-16-le") if found else ""
 
+    @property
+    def manifest(self) -> tuple[dict[str, Any], bytes]:
+        """The list of actions, empty where there is none, and what follows it."""
+        _, separator, rest = self.standard_input.partition(SEPARATOR)
+        text, _, data = rest.partition(SEPARATOR)
+        return (json.loads(text) if separator else {}), data
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -54,10 +61,7 @@ class Call:
 
 def read_call(received: Received) -> Call | None:
     """Understand a command as a module call; None when it is something else (a file transfer, a raw command)."""
-    _, separator, manifest_text = received.standard_input.partition(SEPARATOR)
-    if not separator:
-        return None
-    manifest = json.loads(manifest_text)
+    manifest, _ = received.manifest
     actions = manifest.get("actions") or []
     if not actions or actions[-1]["name"] != "module_wrapper.ps1":
         return None

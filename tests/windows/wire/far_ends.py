@@ -12,15 +12,19 @@ call proves what was sent, and nothing of what it would do.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .calls import SEPARATOR, Call, Received
 from .endpoint import Answer, FarEnd
+
+PATHS: Final = frozenset({"root", "request_file"})
+"""Options of this project's modules that name a place on the host."""
 
 type Result = dict[str, Any]
 type Script = Callable[[Call], Result]
@@ -36,11 +40,27 @@ class Scripted(FarEnd):
 
     def __init__(self, scripts: Mapping[str, Script] | None = None) -> None:
         self.scripts = dict(scripts or {})
+        self.files: dict[str, bytes] = {}
         self._done: set[str] = set()
 
     def module(self, call: Call) -> Answer:
         script = self.scripts.get(call.module)
         return as_answer(self.as_wished(call) | (script(call) if script else {}))
+
+    def other(self, received: Received) -> Answer:
+        """What Ansible does besides calling modules: a temporary folder, a file in it, and away with both."""
+        manifest, data = received.manifest
+        action: dict[str, Any] = manifest["actions"][-1] if manifest else {"name": ""}
+        match action["name"]:
+            case "winrm_put_file.ps1":
+                content = b"".join(base64.b64decode(line) for line in data.split())
+                self.files[action["params"]["Path"]] = content
+                return Answer(json.dumps({"sha1": hashlib.sha1(content, usedforsecurity=False).hexdigest()}).encode())
+            case "powershell_mkdtemp.ps1":
+                return Answer(rf"C:\Windows\Temp\{action['params']['Name']}".encode())
+        if "Remove-Item" in received.script:
+            return Answer()
+        return super().other(received)
 
     def as_wished(self, call: Call) -> Result:
         """Changed when the host has not been told this before."""
@@ -80,16 +100,15 @@ class Engine(Scripted):
         return self.run(Received(call.received.command_line, self.at_home(call.received.standard_input)))
 
     def at_home(self, standard_input: bytes) -> bytes:
-        """What arrived, with the utils of the stand-ins, and with the folder of a drive in place of a `root` on it."""
+        """What arrived, with the utils of the stand-ins, and with paths of this machine in place of a drive's."""
         first, separator, manifest_text = standard_input.partition(SEPARATOR)
         manifest = json.loads(manifest_text)
         for name, script in self.utils.items():
             if name in manifest["scripts"]:
                 manifest["scripts"][name]["script"] = script
         for variable in manifest["actions"][-1]["params"]["Variables"]:
-            root = variable["Value"].get("root")
-            if isinstance(root, str) and root[1:3] == ":\\":
-                variable["Value"]["root"] = str(self.local(root))
+            for name in PATHS & variable["Value"].keys():
+                variable["Value"][name] = str(self.local(variable["Value"][name]))
         return first + separator + json.dumps(manifest).encode()
 
     def local(self, path: str) -> Path:

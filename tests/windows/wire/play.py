@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,11 @@ from .deployment import Deployment, Run
 from .far_ends import Engine, Result, Script
 
 BASE = SCHEMA.with_name("base.config")
-FOLDER_ACCESS = "Ansible.ModuleUtils.FtpsExchangeFolderAccess.psm1"
+STAND_INS = Path(__file__).parents[1] / "stand_ins"
+UTILS = {
+    "Ansible.ModuleUtils.FtpsExchangeFolderAccess.psm1": STAND_INS / "folder_access",
+    "Ansible.ModuleUtils.FtpsExchangeCertificateStore.psm1": STAND_INS / "certificate_store",
+}
 
 # What playbooks/directory.yml leaves behind: that play speaks LDAPS from the control node, and to no Windows host
 _DIRECTORY = """
@@ -55,6 +60,7 @@ class WindowsHost(Engine):
     ) -> None:
         self.config = directory / "applicationHost.config"
         self.folders = directory / "folders.jsonl"
+        self.stores = directory / "stores.json"
         super().__init__(
             program,
             directory,
@@ -63,9 +69,15 @@ class WindowsHost(Engine):
                 "FTPS_EXCHANGE_IIS_CONFIG": str(self.config),
                 "FTPS_EXCHANGE_IIS_SCHEMA": str(SCHEMA),
                 "FTPS_EXCHANGE_FOLDERS": str(self.folders),
+                "FTPS_EXCHANGE_CERTIFICATES": str(self.stores),
             },
-            scripts={**SCRIPTS, "win_ftps_probe": self.probe, **(scripts or {})},
-            utils={FOLDER_ACCESS: Path(__file__).parents[1] / "stand_ins" / "folder_access" / FOLDER_ACCESS},
+            scripts={
+                **SCRIPTS,
+                "win_ftps_probe": self.probe,
+                "win_certificate_store": self.certificate_store,
+                **(scripts or {}),
+            },
+            utils={name: folder / name for name, folder in UTILS.items()},
         )
         self.config.write_bytes(BASE.read_bytes())
         self.drives.mkdir()
@@ -91,6 +103,23 @@ class WindowsHost(Engine):
     def locations(self) -> set[str]:
         """The paths of all locations."""
         return {str(location.get("path")) for location in self.configuration.iterfind("location")}
+
+    @property
+    def certificates(self) -> set[str]:
+        """The thumbprints in the stand-in's personal store."""
+        return {thumbprint(one["certificate"]) for one in self._store()["My"]}
+
+    def _store(self) -> Any:
+        return json.loads(self.stores.read_bytes()) if self.stores.exists() else {"My": []}
+
+    def certificate_store(self, call: Call) -> Result:
+        """Scripted: what is removed is gone from the stand-in."""
+        store, unwanted = self._store(), call.arguments["thumbprint"]
+        kept = [one for one in store["My"] if thumbprint(one["certificate"]) != unwanted]
+        changed = len(kept) < len(store["My"])
+        if not call.check_mode:
+            self.stores.write_text(json.dumps({**store, "My": kept}))
+        return {"changed": changed, "thumbprints": [unwanted] if changed else []}
 
     def probe(self, call: Call) -> Result:
         """Which certificate each port would serve."""
@@ -137,12 +166,31 @@ def script(call: Call) -> Result:
     return {"result": {}, "output": [], "error": [], "warning": [], "host_out": "", "host_err": ""}
 
 
+def folder(call: Call) -> Result:
+    """A folder for what is carried over."""
+    return {"changed": True, "state": "directory", "path": r"C:\Windows\Temp\ansible.certificate"}
+
+
+def copy(call: Call) -> Result:
+    """Nothing of what is to be copied is there yet, as in a folder that was made a moment ago."""
+    if call.arguments.get("_copy_mode") == "query":
+        return {"changed": True, **{kind: call.arguments[kind] for kind in ("files", "directories", "symlinks")}}
+    return {"changed": True}
+
+
 SCRIPTS: Mapping[str, Script] = {
+    "win_copy": copy,
+    "win_tempfile": folder,
     "setup": facts,
     "win_service_info": service,
     "win_feature": feature,
     "win_powershell": script,
 }
+
+
+def thumbprint(certificate: str) -> str:
+    """How Windows names a certificate (its DER in base64)."""
+    return hashlib.sha1(base64.b64decode(certificate), usedforsecurity=False).hexdigest().upper()
 
 
 def as_json(text: str) -> Any:

@@ -1,0 +1,78 @@
+"""molecule/windows and the workflow that runs it on a hosted Windows: never run here, so at least they fit together."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+SCENARIO = PROJECT / "molecule" / "windows"
+VARIABLE = re.compile(r"FTPS_EXCHANGE_WINDOWS_[A-Z]+")
+
+
+def variables_in(*paths: Path) -> set[str]:
+    files = [file for path in paths for file in (path.rglob("*.yml") if path.is_dir() else [path])]
+    return {name for file in files for name in VARIABLE.findall(file.read_text())}
+
+
+def workflow() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((PROJECT / ".github" / "workflows" / "windows.yml").read_text())
+    return content
+
+
+@pytest.mark.parametrize("name", ["create", "prepare", "converge", "verify", "destroy"])
+def test_syntax(name: str, tmp_path: Path) -> None:
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("ansible-playbook"),
+        *("--inventory", SCENARIO / "inventory", "--syntax-check", SCENARIO / f"{name}.yml"),
+    ]
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+        "ANSIBLE_LOCAL_TEMP": str(tmp_path),
+        "MOLECULE_EPHEMERAL_DIRECTORY": str(tmp_path),
+        **dict.fromkeys(variables_in(SCENARIO), "server"),
+    }
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_variable_of_the_environment_is_told_checked_and_set() -> None:
+    used = variables_in(SCENARIO / "inventory", SCENARIO / "verify.yml", SCENARIO / "create.yml")
+    assert used
+    assert variables_in(SCENARIO / "molecule.yml") == used, "told at the head of molecule.yml"
+    assert variables_in(SCENARIO / "create.yml") == used, "checked before anything is done"
+    job = workflow()["jobs"]["scenario"]
+    set_by_runner = set(VARIABLE.findall((PROJECT / ".ci" / "windows_runner.ps1").read_text()))
+    assert set_by_runner | job["env"].keys() == used, "set by the workflow"
+    (step,) = [step for step in job["steps"] if step.get("name") == "The scenario"]
+    assert {name.partition("/")[0] for name in step["env"]["WSLENV"].split(":")} == used, "handed on to the Linux side"
+
+
+def test_the_scenario_runs_twice_and_transfers() -> None:
+    sequence: list[str] = yaml.safe_load((SCENARIO / "molecule.yml").read_text())["scenario"]["test_sequence"]
+    assert [step for step in sequence if step in ("check", "converge", "idempotence", "verify")] == [
+        "check",
+        "converge",
+        "idempotence",
+        "verify",
+    ]
+
+
+def test_make_test_does_not_run_it() -> None:
+    """It needs a Windows of somebody's own."""
+    script = (PROJECT / "scripts" / "test").read_text()
+    assert re.findall(r"molecule test(.*)", script)
+    assert all("--scenario-name default" in options for options in re.findall(r"molecule test(.*)", script))
+
+
+def test_actions_are_pinned_to_what_was_looked_at() -> None:
+    used = [step["uses"] for step in workflow()["jobs"]["scenario"]["steps"] if "uses" in step]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}", action)] == []
