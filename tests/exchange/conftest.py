@@ -196,8 +196,8 @@ class Pool:
     def __init__(self) -> None:
         self.clients: dict[str, FtpsClient] = {}
 
-    def take(self, customer: Customer, make: Callable[[], FtpsClient], evidence: Evidence) -> FtpsClient:
-        client = self.clients.get(customer.name)
+    def take(self, customer: Customer, key: str, make: Callable[[], FtpsClient], evidence: Evidence) -> FtpsClient:
+        client = self.clients.get(key)
         if client is not None:
             client.transcript = [f"# in the open session of {customer.name} from {client.host.name}"]
             try:
@@ -206,7 +206,7 @@ class Pool:
                     return client
             except (OSError, EOFError):
                 client.control.close()
-        client = self.clients[customer.name] = make()
+        client = self.clients[key] = make()
         return client
 
     def close(self) -> None:
@@ -318,13 +318,18 @@ class Scratch(Protocol):
 class Commands(Protocol):
     """A session for single commands; the same one for many checks, since every login takes time."""
 
-    def __call__(self, customer: Customer) -> FtpsClient: ...
+    def __call__(self, customer: Customer, *, implicit: bool = False, ipv6: bool = False) -> FtpsClient: ...
 
 
 @pytest.fixture
 def commands(pool: Pool, connector: Connector, session: Session, evidence: Evidence) -> Commands:
-    def _commands(customer: Customer) -> FtpsClient:
-        return pool.take(customer, lambda: connector.keep(session(customer)), evidence)
+    def _commands(customer: Customer, *, implicit: bool = False, ipv6: bool = False) -> FtpsClient:
+        key = f"{customer.name} {implicit} {ipv6}"
+
+        def make() -> FtpsClient:
+            return connector.keep(session(customer, implicit=implicit, ipv6=ipv6))
+
+        return pool.take(customer, key, make, evidence)
 
     return _commands
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from .conftest import Connect, Session
+from .conftest import Commands, Connect
 from .recorder import Recorder
 from .target import Customer, Target, not_tested
 
@@ -193,14 +193,14 @@ def test_the_certificate_is_made_for_this(
 @pytest.mark.quick
 @pytest.mark.risk("server-not-verified", decides=True)
 @PORTS
-def test_data_channels_show_the_same_certificate(customer: Customer, session: Session, implicit: bool) -> None:
+def test_data_channels_show_the_same_certificate(customer: Customer, commands: Commands, implicit: bool) -> None:
     """The data channel shows the control channel's certificate, so a client can tell whom it gives the file to.
 
     With a resumed session no certificate is sent at all; then it is the session's own.
 
     Source: RFC 4217 section 10.2; RFC 4217 section 15.2 (identity of the data connection).
     """
-    client = session(customer, implicit=implicit)
+    client = commands(customer, implicit=implicit)
     reply, _ = client.transfer("NLST")
     assert reply.code in (226, 250, 450, 550), f"NLST: {reply}"
     assert client.data_certificate is not None, "the data channel showed no certificate"

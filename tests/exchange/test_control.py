@@ -112,7 +112,7 @@ def test_nothing_sent_in_clear_is_carried_into_tls(customer: Customer, connect: 
         client._handshake()
     except (RefusedError, OSError, EOFError):
         return
-    client.secured.settimeout(1.5)
+    client.secured.settimeout(1)
     try:
         answer = client.secured.recv(1000)
     except OSError:

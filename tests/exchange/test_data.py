@@ -26,7 +26,7 @@ WORKED = (226, 250, 450, 550)
 @pytest.mark.risk("dynamic-ports", decides=True)
 @PORTS
 def test_pasv_announces_the_public_address(
-    target: Target, customer: Customer, session: Session, implicit: bool, measure: Measure
+    target: Target, customer: Customer, commands: Commands, implicit: bool, measure: Measure
 ) -> None:
     """PASV tells the public address and a port of the range, on both ports of the service.
 
@@ -34,7 +34,7 @@ def test_pasv_announces_the_public_address(
 
     Source: RFC 959 section 4.1.2; RFC 4217 section 7 (NAT); IIS firewallSupport/externalIp4Address.
     """
-    client = session(customer, implicit=implicit)
+    client = commands(customer, implicit=implicit)
     for _ in range(3):
         address, port = client.pasv()
         measure("Addresses", f"announced by PASV, {'implicit' if implicit else 'explicit'}", address)
@@ -48,14 +48,14 @@ def test_pasv_announces_the_public_address(
 @pytest.mark.parametrize("ipv6", [False, True], ids=["IPv4", "IPv6"])
 @PORTS
 def test_epsv_names_a_port_of_the_range(
-    target: Target, customer: Customer, session: Session, implicit: bool, ipv6: bool
+    target: Target, customer: Customer, commands: Commands, implicit: bool, ipv6: bool
 ) -> None:
     """EPSV, which has no address in it that could be wrong, is offered, with ports of the range.
 
     Source: RFC 2428 section 3 (229).
     """
     target.address(ipv6)
-    client = session(customer, implicit=implicit, ipv6=ipv6)
+    client = commands(customer, implicit=implicit, ipv6=ipv6)
     for _ in range(3):
         try:
             port = client.epsv()
@@ -138,9 +138,8 @@ def test_halves_of_protection_are_refused(customer: Customer, commands: Commands
     expect(commands(customer).answer(f"PROT {level}"), NO_CLEAR_DATA, f"PROT {level}")
 
 
-@pytest.mark.quick
 @pytest.mark.risk("data-in-clear", decides=True)
-@pytest.mark.parametrize("ipv6", [False, True], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("ipv6", [pytest.param(False, marks=pytest.mark.quick), True], ids=["IPv4", "IPv6"])
 def test_data_in_clear_is_refused(
     target: Target, customer: Customer, connect: Connect, session: Session, ipv6: bool, measure: Measure
 ) -> None:
@@ -165,12 +164,12 @@ def test_data_in_clear_is_refused(
 
 @pytest.mark.quick
 @pytest.mark.risk("data-in-clear", decides=True)
-def test_a_client_in_clear_gets_no_data(customer: Customer, session: Session) -> None:
+def test_a_client_in_clear_gets_no_data(customer: Customer, commands: Commands) -> None:
     """With PROT P agreed, a data connection that does not begin TLS receives no byte.
 
     Source: RFC 4217 section 10.
     """
-    client = session(customer)
+    client = commands(customer)
     client.passive()
     received = b""
     with client.open_data() as data:
@@ -333,11 +332,11 @@ def test_the_server_connects_to_nobody(customer: Customer, session: Session, mea
     with arriving:
         arriving.settimeout(0.2)
         client.send("NLST")
-        client.control.settimeout(2)
+        client.control.settimeout(1.2)
         try:
             reply = str(client.reply())
         except TimeoutError:
-            reply = "no reply within 2 s"
+            reply = "no reply within a second"
         except (EOFError, OSError):
             reply = "connection closed"
         client.note(reply)

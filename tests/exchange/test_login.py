@@ -144,7 +144,6 @@ def test_other_spellings_are_the_same_account_or_none(
     expect(client.try_login(spelt, neighbour.writer.password), (*NO_LOGIN, 501), f"{spelt} from {customer.host.name}")
 
 
-@pytest.mark.quick
 @pytest.mark.risk("isolation")
 def test_a_session_starts_at_its_root(everybody: list[Customer], session: Session) -> None:
     """After login the current folder is the home, whose name tells nothing about the server's file system.

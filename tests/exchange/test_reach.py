@@ -91,7 +91,6 @@ def test_a_stranger_meets_silence(target: Target, evidence: Evidence, ipv6: bool
     assert not answered, f"a stranger ({target.stranger.name}) meets at {address}: {told(answered)}"
 
 
-@pytest.mark.quick
 @pytest.mark.risk("dynamic-ports")
 @pytest.mark.parametrize("ipv6", [False, True], ids=["IPv4", "IPv6"])
 def test_ordinary_ports_are_closed(target: Target, everybody: list[Customer], evidence: Evidence, ipv6: bool) -> None:
@@ -154,6 +153,10 @@ def test_the_whole_range_passes(target: Target, everybody: list[Customer], evide
     first, last = target.range
     for customer in everybody:
         answered = customer.host.scan(address, range(first, last + 1))
+        # Once more, with more time: a slow host is not a firewall
+        unanswered = set(range(first, last + 1)) - set(answered)
+        if 0 < len(unanswered) <= last - first:
+            answered |= customer.host.scan(address, sorted(unanswered), timeout=4)
         silent = sorted(set(range(first, last + 1)) - set(answered))
         evidence(f"{customer.host.name} -> {address}, ports {first}-{last}: {told(answered)}")
         if len(silent) == last - first + 1 and not target.complete:
