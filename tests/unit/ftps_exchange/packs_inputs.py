@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
+import tests.unit.ftps_exchange.desired_state  # noqa: F401 - examples without deadline
 from ftps_exchange.packs import PackContact, PackCustomer, PackService
 
 HAND_CHECKED = PackService(
