@@ -22,8 +22,9 @@ import pytest
 from ftps_exchange.verify.risks import BY_ID
 
 from .ftps_client import FtpsClient, RefusedError
+from .outcomes import not_tested
 from .recorder import Evidence, Recorder
-from .target import Account, Customer, Target, described, not_tested
+from .target import Account, Customer, Target, described
 from .vantage import Host
 
 RECORDER = pytest.StashKey[Recorder]()

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterable
 
 OPEN, REFUSED, SILENCE = "open", "refused", "silence"
-AT_ONCE = 3000
+AT_ONCE = 8000
 
 
 def scan(address: str, ports: Iterable[int], timeout: float) -> dict[int, str]:

@@ -18,7 +18,8 @@ from ftps_exchange.verify.mask import masked, masker
 from ftps_exchange.verify.report import html
 from ftps_exchange.verify.results import Outcome, Result, Run, answers
 
-from .target import DOES_NOT_APPLY, NOT_TESTED, Target
+from .outcomes import DOES_NOT_APPLY, NOT_TESTED
+from .target import Target
 
 LINES_OF_A_TRANSCRIPT = 60
 WORDS: dict[Outcome, str] = {

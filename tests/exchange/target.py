@@ -9,28 +9,16 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from ftps_exchange.verify import describe
 
+from .outcomes import does_not_apply, not_tested
 from .vantage import Host, host_of
 
 PROJECT = Path(__file__).resolve().parents[2]
-
-NOT_TESTED = "NOT TESTED: "
-DOES_NOT_APPLY = "does not apply: "
-
-
-def not_tested(reason: str) -> NoReturn:
-    """End the check: what it is about could not be seen. Never a pass."""
-    pytest.skip(NOT_TESTED + reason)
-
-
-def does_not_apply(reason: str) -> NoReturn:
-    """End the check: the service does not offer what it is about."""
-    pytest.skip(DOES_NOT_APPLY + reason)
 
 
 @dataclass(frozen=True)
@@ -65,7 +53,7 @@ class Customer:
         for account in self.accounts:
             if account.access == access:
                 return account
-        not_tested(f"no password is known of an account of {self.name} with {access} access")
+        return not_tested(f"no password is known of an account of {self.name} with {access} access")
 
 
 class Target:
@@ -178,14 +166,14 @@ class Target:
         for path, granted in self.customers[names[0]].shares.items():
             if granted == access and all(self.customers[name].shares.get(path) == access for name in names):
                 return path
-        not_tested(f"there is no share that {' and '.join(names)} may {access}")
+        return not_tested(f"there is no share that {' and '.join(names)} may {access}")
 
     def share_only_of(self, name: str) -> str:
         others = [customer for customer in self.customers.values() if customer.name != name]
         for path in self.customers[name].shares:
             if all(path not in other.shares for other in others):
                 return path
-        not_tested(f"customer {name} has no share of its own")
+        return not_tested(f"customer {name} has no share of its own")
 
 
 def described() -> Mapping[str, Any]:

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from .conftest import Commands, Connect
+from .outcomes import not_tested
 from .recorder import Recorder
-from .target import Customer, Target, not_tested
+from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 PORTS = pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])

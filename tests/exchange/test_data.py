@@ -13,7 +13,8 @@ import pytest
 from .codes import NO_ACTIVE, NO_CLEAR_DATA, NO_DATA, UNKNOWN, expect
 from .conftest import Commands, Connect, Scratch, Session
 from .ftps_client import FtpsClient, RefusedError
-from .target import Customer, Target, not_tested
+from .outcomes import not_tested
+from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 PORTS = pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])

@@ -9,8 +9,9 @@ import re
 
 import pytest
 
+from .outcomes import does_not_apply
 from .recorder import Evidence
-from .target import Target, does_not_apply
+from .target import Target
 
 pytestmark = pytest.mark.inside
 

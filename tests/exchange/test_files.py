@@ -10,7 +10,8 @@ import pytest
 
 from .codes import DONE, NO_FILE, expect, refused
 from .conftest import Commands, Scratch, Session
-from .target import Customer, Target, not_tested
+from .outcomes import not_tested
+from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 STORED = (226, 250)

@@ -12,7 +12,8 @@ import pytest
 
 from .codes import DONE, expect
 from .conftest import Connect, Session
-from .target import Customer, Target, does_not_apply
+from .outcomes import does_not_apply
+from .target import Customer, Target
 from .vantage import Inspected
 
 pytestmark = pytest.mark.inside

@@ -12,7 +12,8 @@ import pytest
 from .codes import NO_LOGIN, expect
 from .conftest import Connect, Session, Silence
 from .ftps_client import FtpsClient, Reply
-from .target import Account, Customer, Target, not_tested
+from .outcomes import not_tested
+from .target import Account, Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 

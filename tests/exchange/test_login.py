@@ -11,8 +11,9 @@ import pytest
 
 from .codes import NO_LOGIN, expect
 from .conftest import Connect, Session, trusted
+from .outcomes import not_tested
 from .recorder import Recorder
-from .target import Customer, Target, not_tested
+from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 

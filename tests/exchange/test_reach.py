@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from .conftest import Connect
+from .outcomes import does_not_apply, not_tested
 from .recorder import Evidence
-from .target import Customer, Target, does_not_apply, not_tested
+from .target import Customer, Target
 from .vantage import spans
 
 Measure = Callable[[str, str, Any], None]

@@ -13,8 +13,9 @@ import pytest
 
 from . import hello
 from .conftest import Connect, Session
+from .outcomes import not_tested
 from .recorder import Evidence
-from .target import Customer, Target, not_tested
+from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 

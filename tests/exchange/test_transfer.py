@@ -16,8 +16,9 @@ import pytest
 
 from .codes import DONE, NO_DATA, expect
 from .conftest import Scratch, Session, need_folder, trusted
+from .outcomes import does_not_apply, not_tested
 from .recorder import Evidence
-from .target import Customer, Target, does_not_apply, not_tested
+from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 STORED = (226, 250)
