@@ -33,7 +33,7 @@ _DIRECTORY = """
   tasks:
     - name: Make up the SIDs
       ansible.builtin.set_fact:
-        directory_sids: "{{ exchange_model | exchange_group_names | exchange_predicted_sids }}"
+        directory_sids: "{{ exchange_model_text | exchange_group_names | exchange_predicted_sids }}"
 """
 
 

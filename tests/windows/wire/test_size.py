@@ -1,0 +1,112 @@
+"""What a run costs with 2, 100 and 10,000 customers: calls to the host, bytes on the wire, time of the control node.
+
+All answers are scripted, those of this project's modules too: how long these take with such lists is measured where
+they are run (tests/unit/windows). It says nothing of how fast Windows is.
+"""
+
+from __future__ import annotations
+
+import base64
+import resource
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from .authority import Authority
+from .conftest import Deploy, Listener
+from .deployment import Run, generate_customers
+from .endpoint import Recording
+from .far_ends import Result, Script, Scripted
+from .play import SCRIPTS, as_json, run_play, thumbprint
+
+MOST_BYTES = 20_000_000
+MOST_SECONDS = 30
+SIZES = [2, 100, 10_000]
+OURS: Mapping[str, Script] = {
+    "win_iis_settings": lambda _call: {"restart_required": False, "sites_added": []},
+    "win_ftps_probe": lambda _call: {"changed": False, "problems": []},
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A run with so many customers; ``seconds`` of a processor, since the machine may have others to serve."""
+
+    run: Run
+    recording: Recording
+    seconds: float
+
+
+def answers(result: Result) -> Script:
+    return lambda _call: result
+
+
+def children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.fixture(scope="module")
+def costs(listener: Listener, deployment: Deploy, authority: Authority) -> dict[int, Cost]:
+    found = {}
+    for count in SIZES:
+        pair = authority.host("ftps.example.com")
+        certificate = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+        stored: dict[str, Any] = {
+            "certificate": base64.b64encode(certificate.public_bytes(Encoding.DER)).decode(),
+            "has_private_key": True,
+            "friendly_name": "of somebody else",
+        }
+        look = {"changed": False, "certificates": [stored], "intermediates": [], "request": "", "request_keys": []}
+        endpoint = listener(Scripted({**SCRIPTS, **OURS, "win_server_certificate": answers(look)}))
+        where = deployment(endpoint)
+        generate_customers(where, count)
+        where.set(
+            windows_certificate_provider="store",
+            windows_certificate_key_type="ecc_p256",
+            windows_certificate_ca_file=str(authority.certificate),
+            windows_certificate_renew_days=1,
+            windows_certificate_thumbprint_in_store=thumbprint(stored["certificate"]),
+        )
+        before = children_seconds()
+        run = run_play(where)
+        found[count] = Cost(run, endpoint.recording, children_seconds() - before)
+    return found
+
+
+@pytest.mark.parametrize("count", SIZES)
+def test_the_run_succeeds(costs: dict[int, Cost], count: int) -> None:
+    assert costs[count].run.exit_code == 0, costs[count].run.output[-4000:]
+    assert costs[count].recording.problems == []
+
+
+def test_the_calls_do_not_depend_on_the_number_of_customers(costs: dict[int, Cost]) -> None:
+    modules = {count: cost.recording.modules for count, cost in costs.items()}
+    assert modules[2] == modules[100] == modules[10_000]
+    assert modules[2].count("win_iis_settings") == modules[2].count("win_folder_tree") == 1
+
+
+def test_every_customer_is_in_the_lists(costs: dict[int, Cost]) -> None:
+    (folders,) = costs[10_000].recording.of("win_folder_tree")
+    homes = [folder for folder in as_json(folders.arguments["folders"]) if folder["path"].count("/") == 1]
+    assert len([folder for folder in homes if folder["path"].startswith("homes/")]) == 10_000
+    (settings,) = costs[10_000].recording.of("win_iis_settings")
+    directories = as_json(settings.arguments["settings"])["rows"]["directories"]
+    assert len([path for path, _ in directories if path.count("/") == 2]) == 15_000, "an account or two for each"
+
+
+def test_no_call_is_longer_than_windows_powershell_may_read(costs: dict[int, Cost]) -> None:
+    longest = max(costs[10_000].recording.calls, key=lambda call: len(call.received.standard_input))
+    assert len(longest.received.standard_input) < 2_097_152, longest.module
+
+
+def test_bytes(costs: dict[int, Cost]) -> None:
+    assert costs[10_000].recording.bytes_received < MOST_BYTES
+
+
+def test_seconds_of_the_control_node(costs: dict[int, Cost]) -> None:
+    assert costs[10_000].seconds < MOST_SECONDS
