@@ -114,3 +114,15 @@ def test_a_wrong_inventory_is_told_in_one_message(
     message = capsys.readouterr().err
     assert "Traceback" not in message
     assert {"no such file": "does not exist", "nobody named": "names no host", "model": "exchange"}[broken] in message
+
+
+def test_the_command_says_what_it_cannot_do(tmp_path: Path) -> None:
+    """0 and 1 are for what was checked; everything that keeps it from beginning is 2."""
+    command = [str(Path(verify_target.__file__).with_name("verify"))]
+    environment = os.environ | {"INVENTORY": str(tmp_path / "none"), "REPORTS": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "does not exist" in done.stderr) == (2, True)
+    (tmp_path / "hosts.yml").write_text(INVENTORY)
+    environment |= {"INVENTORY": str(tmp_path / "hosts.yml"), "RISK": "unheard-of"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "there is no risk" in done.stderr) == (2, True), done.stdout + done.stderr
