@@ -289,8 +289,9 @@ def _certificate(subject: Subject) -> Iterator[Block]:
                 " from this pack and nothing else.",
             ),
             (
-                "FileZilla asks at the first connection: compare name and issuer with the above, then trust it. WinSCP "
-                "and other Windows programs use the certificate store: ",
+                "FileZilla shows the certificate at the first connection: its name must be the server's, and the "
+                "issuer of the last certificate in the chain must be the authority above; then trust it. WinSCP and "
+                "other Windows programs use the certificate store: ",
                 Code("certutil -user -addstore Root ca.pem"),
                 ".",
             ),

@@ -200,7 +200,7 @@ limited() {
 see_certificate() {
     set -- -connect "$(in_url "$address"):$port" -starttls ftp -servername "$fqdn" -verify_hostname "$fqdn"
     if [ -n "$ca" ]; then set -- "$@" -CAfile "$ca"; fi
-    limited 15 openssl s_client "$@" <"$work/quit" >"$work/tls" 2>&1
+    limited 10 openssl s_client "$@" <"$work/quit" >"$work/tls" 2>&1
 }
 
 judge_certificate() {
