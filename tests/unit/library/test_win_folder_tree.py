@@ -166,6 +166,8 @@ MASK = re.compile(r"0x1301bf")
         ("one right more", MASK.sub("0x1701bf", HOME), "allow 0x1701bf OICIIO ftpsx-home-acme-write"),
         ("one right less", MASK.sub("0x1201bf", HOME), "allow 0x1201bf OICI"),
         ("other flags", HOME.replace("OICIIO", "CIIO"), "allow 0x1301bf CIIO ftpsx-home-acme-write"),
+        ("passed on to files only", HOME.replace("OICIIO", "OIIO"), "allow 0x1301bf OIIO ftpsx-home-acme-write"),
+        ("for the folder too", HOME.replace("OICIIO", "OICI"), "allow 0x1301bf OICI ftpsx-home-acme-write"),
         ("passed on once", HOME.replace("OICIIO", "OICINPIO"), "allow 0x1301bf OICINPIO ftpsx-home-acme-write"),
         ("another group", HOME.replace("-1106)", "-9999)"), "S-1-5-21-1004336348-1177238915-682003330-9999"),
         ("no protection", HOME.replace("D:PAI", "D:AI"), "takes the parent's entries"),
