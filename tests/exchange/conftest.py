@@ -67,6 +67,8 @@ def recorder_of(config: pytest.Config) -> Recorder:
     """The session's recorder, made when checks are about to be collected."""
     if RECORDER not in config.stash:
         target = Target(described())
+        if target.ca_file and not Path(target.ca_file).is_file():
+            pytest.exit(f"{target.ca_file}, the authority's certificate, does not exist", returncode=2)
         words = ["full" if not target.harmless else "harmless"]
         words += ["quick"] if config.getoption("quick") else []
         words += [f"risk {risk}" for risk in config.getoption("risk")]
