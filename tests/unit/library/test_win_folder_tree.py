@@ -216,6 +216,20 @@ def test_what_nobody_declared_is_told_and_left_alone(made: Tree) -> None:
     assert made.on_disk() == before
 
 
+def test_the_warning_names_ten_and_counts_the_rest(made: Tree) -> None:
+    long = ["l" * 200, "m" * 201]
+    for name in [*long, *(f"n{number:02}" for number in range(10))]:
+        (made.root / name).mkdir()
+    result = made.run(GOLDEN)
+    shown = ["l" * 200, "m" * 200 + "...", *(f"n{number:02}" for number in range(10))]
+    assert result["undeclared"] == shown
+    told = f"Left alone below {made.root}, declared by nobody: {', '.join(shown[:10])}"
+    assert result["warnings"] == [f"{told} and 2 more"]
+    for name in ("n08", "n09"):
+        (made.root / name).rmdir()
+    assert made.run(GOLDEN)["warnings"] == [told]
+
+
 def test_a_folder_that_is_gone_from_the_list_stays(made: Tree) -> None:
     rest = [item for item in GOLDEN if not item["path"].startswith("homes/acme")]
     before = made.found()
