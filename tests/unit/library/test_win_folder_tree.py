@@ -52,7 +52,7 @@ class Tree:
             MODULE,
             {"root": str(self.root), "folders": json.dumps(folders), "sids": json.dumps(SIDS)},
             check=check,
-            environment={f"FTPS_EXCHANGE_FOLDERS{name}": "" for name in ("_FAIL_AT", "_FORGET", "_DENY")}
+            environment={f"FTPS_EXCHANGE_FOLDERS{name}": "" for name in ("_FAIL_AT", "_FORGET", "_DENY", "_SWAP")}
             | {"FTPS_EXCHANGE_FOLDERS": str(self.lists)}
             | {f"FTPS_EXCHANGE_FOLDERS_{name.upper()}": value for name, value in environment.items()},
             utils={UTIL: STAND_INS / f"{UTIL}.psm1"},
@@ -261,6 +261,16 @@ def test_a_link_is_never_followed(made: Tree, tmp_path: Path, where: str) -> Non
         assert not result["changed"]
     assert (tmp_path / "lists").read_bytes() == lists
     assert sorted(str(path) for path in elsewhere.rglob("*")) == before
+
+
+def test_a_link_that_appears_meanwhile_is_not_followed(tree: Tree, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "acme").mkdir(parents=True)
+    # The fourth change makes homes/acme/shared; at the third, homes is exchanged
+    result = tree.run(GOLDEN, swap=f"3|{tree.root}/homes|{elsewhere}")
+    assert result["failed"]
+    assert f"{tree.root}/homes is a junction or symbolic link and is not followed" in result["msg"]
+    assert list((elsewhere / "acme").iterdir()) == []
 
 
 def test_a_link_that_leads_nowhere_is_one_too(made: Tree) -> None:

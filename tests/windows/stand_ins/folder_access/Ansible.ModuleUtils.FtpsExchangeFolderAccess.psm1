@@ -7,6 +7,7 @@
 # refuses what this project never means: SDDL with anything but an access section, a folder made without its parent.
 #
 # FTPS_EXCHANGE_FOLDERS_FAIL_AT=n  the nth change fails, as when the right to it was taken away meanwhile
+# FTPS_EXCHANGE_FOLDERS_SWAP=n|path|target  at the nth change somebody puts a link in the place of this folder
 # FTPS_EXCHANGE_FOLDERS_FORGET=1   changes are taken and not kept, as by a file system without access lists
 # FTPS_EXCHANGE_FOLDERS_DENY=path  the list of this folder may not be read
 
@@ -125,6 +126,11 @@ function Step-Change {
     $counter.changes++
     if ("$($counter.changes)" -eq $env:FTPS_EXCHANGE_FOLDERS_FAIL_AT) {
         throw [UnauthorizedAccessException]::new('Attempted to perform an unauthorized operation.')
+    }
+    $number, $path, $target = "$env:FTPS_EXCHANGE_FOLDERS_SWAP".Split('|')
+    if ("$($counter.changes)" -eq $number) {
+        [IO.Directory]::Move($path, "$path-away")
+        $null = [IO.Directory]::CreateSymbolicLink($path, $target)
     }
 }
 
