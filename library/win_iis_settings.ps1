@@ -424,7 +424,7 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
             })
     }
     $refilled = $false
-    if ($node.ContainsKey('collection')) { $refilled = Sync-Collection $element $node['collection'] $path $where }
+    if ($node.ContainsKey('collection')) { $refilled = Sync-Collection $element $node['collection'] $path $where $stored }
     Set-Place $where $null
     if ($null -ne $element) {
         # So does an element that appears only now
@@ -494,7 +494,7 @@ function Get-WantedKey($attributes, $sample, $path, $keys) {
 }
 
 # Puts out whether anything was added, changed or removed
-function Sync-Collection($element, $collection, $path, $where) {
+function Sync-Collection($element, $collection, $path, $where, $stored) {
     $form = $run.Forms[$collection['form']]
     $tag = $form['element']
     $path = "$path/$tag"
@@ -510,6 +510,13 @@ function Sync-Collection($element, $collection, $path, $where) {
     Set-Place $where $null
     $items = $element.GetCollection()
     if ($null -eq $items) { Stop-Run 'there is no collection here' 'Is the name of the element right?' }
+    # What only the levels above hold is not looked through where it is another number of items: a site may have ten
+    # thousand of them, and tens of thousands of locations
+    if ($form['clear'] -and -not $stored -and $items.get_Count() -ne $wanted.Count) {
+        $items.Clear()
+        foreach ($item in $wanted) { Add-Item $items $item $path $where $tag $keys }
+        return $true
+    }
     $gone = [Collections.Generic.List[object]]::new()
     $present = [Collections.Generic.Dictionary[string,object]]::new([StringComparer]::OrdinalIgnoreCase)
     $order = [Collections.Generic.List[string]]::new()
@@ -524,11 +531,10 @@ function Sync-Collection($element, $collection, $path, $where) {
         $order.Add($key)
     }
     if ($present.Count -eq 0) {
-        if ($wanted.Count -eq 0) { return $false }
         # The levels above may get entries later: what is declared here stands alone
-        if ($form['clear']) { $items.Clear() }
+        if ($form['clear'] -and $wanted.Count -gt 0) { $items.Clear() }
         foreach ($item in $wanted) { Add-Item $items $item $path $where $tag $keys }
-        return $true
+        return $wanted.Count -gt 0
     }
 
     $sample = $present[$order[0]]

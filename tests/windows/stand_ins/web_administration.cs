@@ -605,7 +605,7 @@ namespace Microsoft.Web.Administration
         internal ConfigurationElementCollection Owner;
         internal bool Removed;
         private ConfigurationElementCollection _collection;
-        private readonly Dictionary<string, ConfigurationElement> _children = new Dictionary<string, ConfigurationElement>();
+        private Dictionary<string, ConfigurationElement> _children;
 
         internal void Used(string attribute = null)
         {
@@ -712,6 +712,7 @@ namespace Microsoft.Web.Administration
         internal ConfigurationElement Child(string name)
         {
             ConfigurationElement child;
+            if (_children == null) _children = new Dictionary<string, ConfigurationElement>();
             if (_children.TryGetValue(name, out child)) return child;
             if (Rule == null || !Rule.Elements.ContainsKey(name)) throw StandIn.Refused("Unrecognized element '" + name + "' in " + Place);
             child = new ConfigurationElement
@@ -738,7 +739,7 @@ namespace Microsoft.Web.Administration
 
         public ConfigurationElementCollection GetCollection(string collectionName) { return GetChildElement(collectionName).GetCollection(); }
 
-        internal void Forget() { _collection = null; _children.Clear(); }
+        internal void Forget() { _collection = null; _children = null; }
     }
 
     public sealed class ConfigurationSection : ConfigurationElement
@@ -793,6 +794,7 @@ namespace Microsoft.Web.Administration
         private readonly List<Dictionary<string, ConfigurationElement>> _index = new List<Dictionary<string, ConfigurationElement>>();
         // Behind the last item of this collection a new one goes; child elements that are none come after it
         private Tag _last;
+        private bool _loaded;
         private readonly ConfigurationElement _defaults;
 
         internal ConfigurationElementCollection(ConfigurationElement element, CollectionRule rule)
@@ -804,9 +806,20 @@ namespace Microsoft.Web.Administration
             Rule = element.Rule;
             foreach (var key in rule.Keys) _index.Add(new Dictionary<string, ConfigurationElement>(StringComparer.OrdinalIgnoreCase));
             _defaults = DefaultsOf(element, rule);
+        }
+
+        // Only when somebody looks: tens of thousands of locations may inherit ten thousand entries each
+        private List<ConfigurationElement> Items()
+        {
+            if (_loaded) return _items;
+            _loaded = true;
+            var element = _element;
+            var rule = _rule;
             var above = element.Above;
-            if (above != null) foreach (var item in above.Collection()._items) Enter(Item(null, item));
-            if (element.Local == null) return;
+            var first = element.Local == null ? null : element.Local.Children.FirstOrDefault();
+            bool alone = first != null && first.Name == rule.Clear;
+            if (above != null && !alone) foreach (var item in above.Collection().Items()) Enter(Item(null, item));
+            if (element.Local == null) return _items;
             foreach (var tag in element.Local.Children)
             {
                 if (tag.Name == rule.Add) { Enter(Item(tag, null)); }
@@ -820,6 +833,13 @@ namespace Microsoft.Web.Administration
                 }
                 _last = tag;
             }
+            return _items;
+        }
+
+        private int Number()
+        {
+            if (_loaded || _element.Local != null) return Items().Count;
+            return _element.Above == null ? 0 : _element.Above.Collection().Number();
         }
 
         private ConfigurationElement Item(Tag tag, ConfigurationElement above)
@@ -891,7 +911,7 @@ namespace Microsoft.Web.Administration
             return found;
         }
 
-        public int Count { get { Configuration.Manager.Used(); return _items.Count; } }
+        public int Count { get { Configuration.Manager.Used(); return Number(); } }
 
         public ConfigurationElement CreateElement() { return CreateElement(_rule.Add); }
 
@@ -905,13 +925,14 @@ namespace Microsoft.Web.Administration
             return item;
         }
 
-        public ConfigurationElement Add(ConfigurationElement element) { return Place_(element, _items.Count); }
+        public ConfigurationElement Add(ConfigurationElement element) { return Place_(element, Items().Count); }
 
         public ConfigurationElement AddAt(int index, ConfigurationElement element) { return Place_(element, index); }
 
         private ConfigurationElement Place_(ConfigurationElement item, int index)
         {
             Configuration.Manager.Used();
+            Items();
             if (item.Owner != null || item.Local == null || item.Name != _rule.Add) throw new ArgumentException("The element was not made by this collection, or is in it already");
             foreach (var rule in _rule.Item.Attributes.Values)
                 if (rule.Required && item.Local.Get(rule.Name) == null) throw StandIn.Refused("Element is missing required attributes " + rule.Name + " in " + _element.Place);
@@ -940,7 +961,7 @@ namespace Microsoft.Web.Administration
         public void Remove(ConfigurationElement element)
         {
             Configuration.Manager.Used();
-            if (!_items.Contains(element)) throw new ArgumentException("The element is not in this collection");
+            if (!Items().Contains(element)) throw new ArgumentException("The element is not in this collection");
             _element.Locked(null);
             if (element.Local != null) Drop(element.Local);
             else
@@ -968,6 +989,7 @@ namespace Microsoft.Web.Administration
             _element.Locked(null);
             var stored = _element.Stored();
             foreach (var tag in stored.Children.Where(tag => tag.Name == _rule.Add || tag.Name == _rule.Remove || tag.Name == _rule.Clear).ToList()) stored.Drop(tag);
+            _loaded = true;
             foreach (var item in _items) item.Removed = true;
             _items.Clear();
             foreach (var index in _index) index.Clear();
@@ -977,7 +999,7 @@ namespace Microsoft.Web.Administration
         IEnumerator<ConfigurationElement> IEnumerable<ConfigurationElement>.GetEnumerator()
         {
             Configuration.Manager.Used();
-            return _items.ToList().GetEnumerator();
+            return Items().ToList().GetEnumerator();
         }
 
         IEnumerator IEnumerable.GetEnumerator() { return ((IEnumerable<ConfigurationElement>)this).GetEnumerator(); }
