@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import gzip
 import hashlib
 import json
@@ -11,12 +12,16 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from ftps_exchange.wire import PACKED
 from tests.windows.iis import SCHEMA
 
+from .authority import Authority
 from .calls import Call
 from .deployment import Deployment, Run
-from .far_ends import Engine, Result, Script
+from .far_ends import Engine, Result, Script, Scripted
 
 BASE = SCHEMA.with_name("base.config")
 STAND_INS = Path(__file__).parents[1] / "stand_ins"
@@ -32,6 +37,7 @@ _DIRECTORY = """
   gather_facts: false
   tasks:
     - name: Make up the SIDs
+      tags: [directory, windows_folder_tree]
       ansible.builtin.set_fact:
         directory_sids: "{{ exchange_model_text | exchange_group_names | exchange_predicted_sids }}"
 """
@@ -186,6 +192,44 @@ SCRIPTS: Mapping[str, Script] = {
     "win_feature": feature,
     "win_powershell": script,
 }
+
+
+# A host all of whose answers are scripted, with a certificate that somebody else put into its store
+
+
+def certificate_in_store(authority: Authority) -> dict[str, Any]:
+    """What the inventory says of it."""
+    return {
+        "windows_certificate_provider": "store",
+        "windows_certificate_key_type": "ecc_p256",
+        "windows_certificate_ca_file": str(authority.certificate),
+        "windows_certificate_renew_days": 1,
+        "windows_certificate_thumbprint_in_store": thumbprint(service_certificate(authority)),
+    }
+
+
+def scripted(authority: Authority) -> Scripted:
+    """The host."""
+    stored = {
+        "certificate": service_certificate(authority),
+        "has_private_key": True,
+        "friendly_name": "of somebody else",
+    }
+    look = {"changed": False, "certificates": [stored], "intermediates": [], "request": "", "request_keys": []}
+    ours: Mapping[str, Script] = {
+        "win_iis_settings": lambda _call: {"restart_required": False, "sites_added": []},
+        "win_ftps_probe": lambda _call: {"changed": False, "problems": []},
+        "win_server_certificate": lambda _call: look,
+    }
+    return Scripted({**SCRIPTS, **ours})
+
+
+@functools.cache
+def service_certificate(authority: Authority) -> str:
+    """Its DER in base64."""
+    pair = authority.host("ftps.example.com")
+    certificate = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
+    return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
 
 
 def thumbprint(certificate: str) -> str:

@@ -6,30 +6,20 @@ they are run (tests/unit/windows). It says nothing of how fast Windows is.
 
 from __future__ import annotations
 
-import base64
 import resource
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from .authority import Authority
 from .conftest import Deploy, Listener
 from .deployment import Run, generate_customers
 from .endpoint import Recording
-from .far_ends import Result, Script, Scripted
-from .play import SCRIPTS, as_json, run_play, thumbprint
+from .play import as_json, certificate_in_store, run_play, scripted
 
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 30
 SIZES = [2, 100, 10_000]
-OURS: Mapping[str, Script] = {
-    "win_iis_settings": lambda _call: {"restart_required": False, "sites_added": []},
-    "win_ftps_probe": lambda _call: {"changed": False, "problems": []},
-}
 
 
 @dataclass(frozen=True)
@@ -41,10 +31,6 @@ class Cost:
     seconds: float
 
 
-def answers(result: Result) -> Script:
-    return lambda _call: result
-
-
 def children_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
@@ -54,24 +40,10 @@ def children_seconds() -> float:
 def costs(listener: Listener, deployment: Deploy, authority: Authority) -> dict[int, Cost]:
     found = {}
     for count in SIZES:
-        pair = authority.host("ftps.example.com")
-        certificate = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
-        stored: dict[str, Any] = {
-            "certificate": base64.b64encode(certificate.public_bytes(Encoding.DER)).decode(),
-            "has_private_key": True,
-            "friendly_name": "of somebody else",
-        }
-        look = {"changed": False, "certificates": [stored], "intermediates": [], "request": "", "request_keys": []}
-        endpoint = listener(Scripted({**SCRIPTS, **OURS, "win_server_certificate": answers(look)}))
+        endpoint = listener(scripted(authority))
         where = deployment(endpoint)
         generate_customers(where, count)
-        where.set(
-            windows_certificate_provider="store",
-            windows_certificate_key_type="ecc_p256",
-            windows_certificate_ca_file=str(authority.certificate),
-            windows_certificate_renew_days=1,
-            windows_certificate_thumbprint_in_store=thumbprint(stored["certificate"]),
-        )
+        where.set(**certificate_in_store(authority))
         before = children_seconds()
         run = run_play(where)
         found[count] = Cost(run, endpoint.recording, children_seconds() - before)
