@@ -20,19 +20,16 @@ Add-Type -TypeDefinition ([IO.File]::ReadAllText($source)) -OutputAssembly $targ
 
 
 def stand_in_root(powershell: PowerShell) -> Path:
-    """What is SystemRoot to the module: a folder with the stand-in where the module looks for the library."""
+    """What is SystemRoot to the module: a folder with the stand-in where the module looks for the library.
+
+    A process compiles it once: for a text that it has compiled already Add-Type writes no file.
+    """
     root = powershell.folder / "Windows"
     target = root / LIBRARY
     if not target.exists():
-        compile_stand_in(powershell, root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        powershell.script(_COMPILE, str(SOURCE), str(target))
     return root
-
-
-def compile_stand_in(powershell: PowerShell, root: Path) -> None:
-    """Put the stand-in where the module looks for the library, below what will be SystemRoot."""
-    target = root / LIBRARY
-    target.parent.mkdir(parents=True, exist_ok=True)
-    powershell.script(_COMPILE, str(SOURCE), str(target))
 
 
 class Iis:

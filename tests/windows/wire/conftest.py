@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.windows.iis import compile_stand_in
+from tests.windows.iis import stand_in_root
 from tests.windows.powershell import PowerShell
 
 from .authority import Authority, write_private
@@ -62,8 +62,6 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, project: Path, authorit
 
 
 @pytest.fixture(scope="session")
-def system_root(powershell: PowerShell, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def system_root(powershell: PowerShell) -> Path:
     """The folder in which the stand-in of IIS is found."""
-    root = tmp_path_factory.mktemp("windows")
-    compile_stand_in(powershell, root)
-    return root
+    return stand_in_root(powershell)
