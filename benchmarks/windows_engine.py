@@ -3,14 +3,15 @@
 
     .venv/bin/python benchmarks/windows_engine.py [customers …]
 
-Each has two accounts, three virtual directories an account and rules at a location for each account. It measures the
-module's own work and the stand-in's, and says nothing of how fast IIS is. Needs a PowerShell engine: named in
-FTPS_EXCHANGE_PWSH, or pwsh on the PATH.
+The list is what the filter makes of generated customers (three accounts for two customers, two shares each, both
+sites). It measures the module's own work and the stand-in's, and says nothing of how fast IIS is. Needs a PowerShell
+engine: named in FTPS_EXCHANGE_PWSH, or pwsh on the PATH.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -20,26 +21,53 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
+import yaml  # noqa: E402
+
+from ftps_exchange import generate  # noqa: E402
+from ftps_exchange.iis.settings import exchange_iis_settings  # noqa: E402
+from ftps_exchange.model import check_model  # noqa: E402
 from tests.windows import powershell  # noqa: E402
 from tests.windows.iis import Iis  # noqa: E402
-from tests.windows.iis_settings import generated  # noqa: E402
 
+EXAMPLE = PROJECT / "inventories" / "example_windows" / "group_vars" / "all" / "exchange.yml"
+THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
+SHARES = [("base-maps", "read"), ("survey-results", "write")]
 LIMIT = 60
+
+
+def listed(count: int) -> str:
+    """The filter's list for so many customers more than the example has."""
+    exchange = yaml.safe_load(EXAMPLE.read_text("utf-8"))["exchange"] | {"public_ip6": "2001:db8:113::10"}
+    with tempfile.TemporaryDirectory() as folder:
+        generate.write_customers(count, Path(folder), SHARES)
+        model = check_model(exchange, folder)
+    return json.dumps(exchange_iis_settings(model, THUMBPRINT), separators=(",", ":"))
 
 
 def measure(process: powershell.PowerShell, folder: Path, count: int) -> None:
     """Apply one number of customers to an empty host, then once more."""
     base = resources.files("ftps_exchange.iis").joinpath("base.config").read_text("utf-8")
     iis = Iis(process, folder / "applicationHost.config", base)
-    settings = json.dumps(generated(count), separators=(",", ":"))
+    settings = listed(count)
     for what, changed in (("applied", True), ("found unchanged", False)):
-        start = time.monotonic()
+        start, busy = time.monotonic(), processor_time(process)
         answer = iis.apply(settings, diff=False, timeout=1200)
         seconds = time.monotonic() - start
         if answer["changed"] is not changed:
             raise SystemExit(f"{count} customers, {what}: {answer}")
         target = f"{LIMIT} s" if count == 10000 else ""
-        print(f"| settings of IIS, {count:,} customers {what} | {seconds:.1f} s | {target} |", flush=True)
+        busy = processor_time(process) - busy
+        load = os.getloadavg()[0]
+        print(
+            f"| settings of IIS, {count:,} customers {what} | {seconds:.1f} s ({busy:.1f} s of processor time,"
+            f" load {load:.1f}) | {target} |",
+            flush=True,
+        )
+
+
+def processor_time(process: powershell.PowerShell) -> float:
+    """Seconds that the engine has computed so far, on whatever else the machine was busy with."""
+    return float(process.script("[Diagnostics.Process]::GetCurrentProcess().TotalProcessorTime.TotalSeconds")[0])
 
 
 def main(counts: list[int]) -> None:

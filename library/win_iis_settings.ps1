@@ -39,6 +39,8 @@ $run = @{
     # What is known of the attributes of a kind of element, by its place in the schema and their names
     Kinds = @{}
     Names = @{}
+    # What a collection of the list shall hold, worked out once (Get-Plan)
+    Plans = @{}
     Forms = $null
     Rows = $null
     Section = ''
@@ -238,8 +240,8 @@ function Get-Kind($element, $path, $name) {
         $kind = @{
             Type = $schema.get_Type()
             Hidden = $schema.get_IsEncrypted()
+            Plain = $false
             Values = $null
-            Raw = $null
             Default = $null
             Texts = @{}
         }
@@ -247,8 +249,8 @@ function Get-Kind($element, $path, $name) {
             $kind.Values = [Collections.Generic.Dictionary[string,long]]::new([StringComparer]::OrdinalIgnoreCase)
             foreach ($value in $schema.GetEnumValues()) { $kind.Values[$value.get_Name()] = $value.get_Value() }
         }
-        $kind.Raw = $schema.get_DefaultValue()
-        $kind.Default = ConvertTo-Text $kind.Raw $kind
+        $kind.Plain = $kind.Type -eq 'string'
+        $kind.Default = ConvertTo-Text $schema.get_DefaultValue() $kind
         $known[$name] = $kind
     }
     $known[$name]
@@ -256,7 +258,7 @@ function Get-Kind($element, $path, $name) {
 
 # A value as text that is equal where IIS means the same: an enumeration as its number, a time span in one form
 function ConvertTo-Text($value, $kind) {
-    if ($value -is [string] -and $kind.Type -eq 'string') { return $value }
+    if ($value -is [string] -and $kind.Plain) { return $value }
     if ($null -eq $value) { return '' }
     # There are few that are no strings
     if (-not $kind.Texts.ContainsKey($value)) { $kind.Texts[$value] = ConvertTo-NewText $value $kind }
@@ -306,12 +308,18 @@ function Format-Value($text, $kind) {
 }
 
 function Set-Value($element, $path, $name, $value) {
+    $value = ConvertTo-Given $value (Get-Kind $element $path $name)
     $run.Attribute = $name
     $run.Value = $value
-    if ($value -is [string] -and (Get-Kind $element $path $name).Type -eq 'timeSpan') {
-        $value = [TimeSpan]::Parse($value, [Globalization.CultureInfo]::InvariantCulture)
-    }
     $element.SetAttributeValue($name, $value)
+}
+
+# What the API takes for a value of the list
+function ConvertTo-Given($value, $kind) {
+    if ($value -is [string] -and $kind.Type -eq 'timeSpan') {
+        return [TimeSpan]::Parse($value, [Globalization.CultureInfo]::InvariantCulture)
+    }
+    $value
 }
 
 function Get-Text($element, $path, $name) {
@@ -335,24 +343,6 @@ function Get-Name($element, $path) {
         $run.Names[$path] = @(foreach ($attribute in $element.get_Attributes()) { $attribute.get_Name() })
     }
     $run.Names[$path]
-}
-
-# Attributes of an item that nobody named and that say something else than what holds without them: with an item that
-# is owned, strays. Where they may come from defaults that the configuration itself sets ($remove), only leaving them out
-# tells, and what is left out stays out.
-function Get-Stray($element, $path, $names, $remove) {
-    foreach ($name in $names) {
-        $kind = Get-Kind $element $path $name
-        $run.Attribute = $name
-        $text = ConvertTo-Text $element.GetAttributeValue($name) $kind
-        $default = $kind.Default
-        if ([string]::Equals($text, $default)) { continue }
-        if ($remove) {
-            $element.GetAttribute($name).Delete()
-            $default = Get-Text $element $path $name
-        }
-        if (-not [string]::Equals($text, $default)) { @{ Name = $name; Old = $text; New = $default } }
-    }
 }
 
 # Telling
@@ -398,7 +388,9 @@ function Add-Change($element, $path, $where, $name, $old, $new) {
 # Attributes, child elements and the collection of one element. $null for the element: there is no IIS yet. $fresh: it
 # is part of an item that is made now, which says all that is wanted, whatever the defaults are.
 function Sync-Node($element, $node, $path, $where, $fresh) {
-    Set-Place $where $null
+    $run.Where = $where
+    $run.Item = $null
+    $run.Attribute = ''
     $attributes = @{}
     if ($node.ContainsKey('attributes')) { $attributes = $node['attributes'] }
     $differing = @()
@@ -415,8 +407,11 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
     else {
         $stored = $element.get_IsLocallyStored()
         $differing = @(foreach ($name in $attributes.Keys) {
-                $old = Get-Text $element $path $name
-                $new = Get-WantedText $element $path $name $attributes[$name]
+                $kind = Get-Kind $element $path $name
+                $run.Attribute = $name
+                $run.Value = $attributes[$name]
+                $new = ConvertTo-Text $attributes[$name] $kind
+                $old = ConvertTo-Text $element.GetAttributeValue($name) $kind
                 if (-not [string]::Equals($old, $new)) {
                     Add-Change $element $path $where $name $old $new
                     $name
@@ -444,7 +439,7 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
     }
 }
 
-# The wanted items as a list of @{ Attributes; Node }, where Node may have elements and a collection of its own
+# The items that a collection shall hold, as @{ Attributes; Node }, where Node may have elements and a collection of its own
 function Get-Wanted($collection, $form) {
     if ($collection.ContainsKey('items')) {
         foreach ($item in $collection['items']) {
@@ -471,26 +466,57 @@ function Get-Wanted($collection, $form) {
     }
 }
 
-function Get-PresentKey($item, $path, $keys) {
-    if ($keys.Count -eq 1) {
-        $run.Attribute = $keys[0]
-        $value = $item.GetAttributeValue($keys[0])
-        if ($value -is [string]) { return ConvertTo-Text $value (Get-Kind $item $path $keys[0]) }
-    }
-    $texts = foreach ($key in $keys) { Get-Text $item $path $key }
-    $texts -join "`n"
-}
-
-# $sample: any element of that kind, for what the schema says
-function Get-WantedKey($attributes, $sample, $path, $keys) {
-    $texts = foreach ($key in $keys) {
-        $text = (Get-Kind $sample $path $key).Default
-        if ($attributes.Contains($key)) {
-            $text = Get-WantedText $sample $path $key $attributes[$key]
+# What a collection shall hold, in the terms of IIS: worked out once, at however many locations it shall hold that.
+#   Names, Kinds    the attributes that are read of each item, and what the schema says of them
+#   KeyAt           where among them those stand by which an item is known
+#   Wanted          the items: Attributes and Node as above; Names and Values as the API takes them; Key; and Texts: what
+#                   each attribute that is read should say, $null for any
+# $sample: any element of that kind.
+function Get-Plan($sample, $collection, $form, $path) {
+    $keys = @($form['keys'])
+    $wanted = @(Get-Wanted $collection $form)
+    $names = $keys
+    if ($form['purge']) { $names = @(Get-Name $sample $path) }
+    else {
+        foreach ($item in $wanted) {
+            foreach ($name in $item.Attributes.Keys) { if ($names -notcontains $name) { $names += $name } }
         }
-        $text
     }
-    $texts -join "`n"
+    $kinds = @(foreach ($name in $names) { Get-Kind $sample $path $name })
+    $keyAt = @(foreach ($key in $keys) { for ($i = 0; $i -lt $names.Count; $i += 1) { if ($names[$i] -eq $key) { $i } } })
+    $seen = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
+    foreach ($item in $wanted) {
+        $attributes = $item.Attributes
+        $run.Item = $attributes
+        $item.Names = [Collections.Generic.List[string]]::new()
+        $item.Values = [Collections.Generic.List[object]]::new()
+        foreach ($name in $attributes.Keys) {
+            $item.Names.Add($name)
+            $run.Attribute = $name
+            $run.Value = $attributes[$name]
+            $item.Values.Add((ConvertTo-Given $attributes[$name] (Get-Kind $sample $path $name)))
+        }
+        $texts = [object[]]::new($names.Count)
+        for ($i = 0; $i -lt $names.Count; $i += 1) {
+            if ($attributes.Contains($names[$i])) {
+                $run.Attribute = $names[$i]
+                $run.Value = $attributes[$names[$i]]
+                $texts[$i] = ConvertTo-Text $attributes[$names[$i]] $kinds[$i]
+            }
+            elseif ($form['purge']) { $texts[$i] = $kinds[$i].Default }
+        }
+        $item.Key = $texts[$keyAt] -join "`n"
+        # That they are found by it is enough: its case is no difference
+        foreach ($i in $keyAt) { $texts[$i] = $null }
+        $item.Texts = $texts
+        if (-not $seen.Add($item.Key)) {
+            $run.Attribute = ''
+            Stop-Run 'two items of the list are the same to IIS' 'Keep one.'
+        }
+    }
+    $run.Item = $null
+    $run.Attribute = ''
+    @{ Names = $names; Kinds = $kinds; KeyAt = $keyAt; Wanted = $wanted; IsWanted = $seen }
 }
 
 # Puts out whether anything was added, changed or removed
@@ -499,159 +525,161 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
     $tag = $form['element']
     $path = "$path/$tag"
     $keys = @($form['keys'])
-    $wanted = @(Get-Wanted $collection $form)
     $where = "$where/$tag"
     $counted = $run.Added + $run.Changed + $run.Removed
 
     if ($null -eq $element) {
-        foreach ($item in $wanted) { Add-Item $null $item $path $where $tag $keys }
+        $wanted = @(Get-Wanted $collection $form)
+        Add-Item $null $wanted $path $where $tag $keys $true
         return $wanted.Count -gt 0
     }
     Set-Place $where $null
     $items = $element.GetCollection()
     if ($null -eq $items) { Stop-Run 'there is no collection here' 'Is the name of the element right?' }
+    if (-not $run.Plans.ContainsKey($collection)) {
+        $run.Plans[$collection] = Get-Plan $items.CreateElement($tag) $collection $form $path
+    }
+    $plan = $run.Plans[$collection]
+    $wanted = $plan.Wanted
+    $clear = $form['clear']
     # What only the levels above hold is not looked through where it is another number of items: a site may have ten
     # thousand of them, and tens of thousands of locations
-    if ($form['clear'] -and -not $stored -and $items.get_Count() -ne $wanted.Count) {
-        $items.Clear()
-        foreach ($item in $wanted) { Add-Item $items $item $path $where $tag $keys }
+    if ($clear -and -not $stored -and $items.get_Count() -ne $wanted.Count) {
+        Add-Alone $items $wanted $path $where $tag $keys
         return $true
     }
+
+    # What is there
     $gone = [Collections.Generic.List[object]]::new()
     $present = [Collections.Generic.Dictionary[string,object]]::new([StringComparer]::OrdinalIgnoreCase)
+    $said = [Collections.Generic.Dictionary[string,object]]::new([StringComparer]::OrdinalIgnoreCase)
     $order = [Collections.Generic.List[string]]::new()
+    $names = $plan.Names
+    $kinds = $plan.Kinds
+    $keyAt = $plan.KeyAt
+    $width = $names.Count
+    $run.Value = $null
     foreach ($item in $items) {
-        $key = Get-PresentKey $item $path $keys
+        $texts = [object[]]::new($width)
+        for ($i = 0; $i -lt $width; $i += 1) {
+            $run.Attribute = $names[$i]
+            $value = $item.GetAttributeValue($names[$i])
+            # Most are strings, and a call of a function is dear
+            if ($value -is [string] -and $kinds[$i].Plain) { $texts[$i] = $value }
+            else { $texts[$i] = ConvertTo-Text $value $kinds[$i] }
+        }
+        $key = $texts[$keyAt] -join "`n"
         # IIS knows an item by more than the list does, perhaps: what is there beside the first one is nobody's
         if ($present.ContainsKey($key)) {
             if ($form['purge']) { $gone.Add($item) }
             continue
         }
         $present[$key] = $item
+        $said[$key] = $texts
         $order.Add($key)
     }
-    if ($present.Count -eq 0) {
-        # The levels above may get entries later: what is declared here stands alone
-        if ($form['clear'] -and $wanted.Count -gt 0) { $items.Clear() }
-        foreach ($item in $wanted) { Add-Item $items $item $path $where $tag $keys }
-        return $wanted.Count -gt 0
-    }
-
-    $sample = $present[$order[0]]
-    $plain = $keys.Count -eq 1 -and (Get-Kind $sample $path $keys[0]).Type -eq 'string'
-    $wantedKeys = [Collections.Generic.List[string]]::new()
-    $isWanted = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
-    foreach ($item in $wanted) {
-        $run.Item = $item.Attributes
-        if ($plain -and $item.Attributes[$keys[0]] -is [string]) { $key = $item.Attributes[$keys[0]] }
-        else { $key = Get-WantedKey $item.Attributes $sample $path $keys }
-        if (-not $isWanted.Add($key)) {
-            $run.Attribute = ''
-            Stop-Run 'two items of the list are the same to IIS' 'Keep one.'
-        }
-        $wantedKeys.Add($key)
-    }
+    $run.Attribute = ''
 
     # What goes
     if ($form['purge']) {
-        foreach ($key in $order) { if (-not $isWanted.Contains($key)) { $gone.Add($present[$key]) } }
+        foreach ($key in $order) { if (-not $plan.IsWanted.Contains($key)) { $gone.Add($present[$key]) } }
     }
     if ($collection.ContainsKey('absent')) {
         foreach ($values in $collection['absent']) {
-            $attributes = @{}
-            for ($i = 0; $i -lt $keys.Count; $i += 1) { $attributes[$keys[$i]] = $values[$i] }
-            $key = Get-WantedKey $attributes $sample $path $keys
+            $key = @(for ($i = 0; $i -lt $keys.Count; $i += 1) { ConvertTo-Text $values[$i] $kinds[$keyAt[$i]] }) -join "`n"
             if ($present.ContainsKey($key)) { $gone.Add($present[$key]) }
         }
     }
+
+    # What stays, with what differs in it
+    $new = [Collections.Generic.List[object]]::new()
+    $differing = [Collections.Generic.List[object]]::new()
+    foreach ($item in $wanted) {
+        if (-not $present.ContainsKey($item.Key)) {
+            $new.Add($item)
+            continue
+        }
+        $texts = $item.Texts
+        $old = $said[$item.Key]
+        for ($i = 0; $i -lt $width; $i += 1) {
+            if ($null -ne $texts[$i] -and -not [string]::Equals($old[$i], $texts[$i])) {
+                $differing.Add(@{ Item = $item; At = $i; Old = $old[$i]; New = $texts[$i] })
+            }
+        }
+    }
+    $misplaced = @()
+    if ($form['ordered'] -and $new.Count -eq 0 -and $gone.Count -eq 0) {
+        $misplaced = @(for ($i = 0; $i -lt $order.Count; $i += 1) { if ($order[$i] -ne $wanted[$i].Key) { $i } })
+    }
+    if ($clear -and $new.Count + $gone.Count + $differing.Count + $misplaced.Count -eq 0) { return $false }
+    if ($clear -and ($order.Count -eq 0 -or -not $stored)) {
+        # Nothing of ours goes: there was none, or it was that of the levels above
+        Add-Alone $items $wanted $path $where $tag $keys
+        return $true
+    }
+
     foreach ($item in $gone) {
         $run.Removed += 1
         Set-Place $where $null
         if ($run.Diff) { Add-Line $run.Before $where (Format-Present $item $path (Get-Shown $item $keys)) }
     }
-
-    # What stays, with what differs in it
-    $differing = [Collections.Generic.List[object]]::new()
-    $strays = $false
-    $named = $null
-    for ($i = 0; $i -lt $wanted.Count; $i += 1) {
-        if (-not $present.ContainsKey($wantedKeys[$i])) { continue }
-        $item = $present[$wantedKeys[$i]]
-        $attributes = $wanted[$i].Attributes
-        $run.Item = $attributes
-        $label = $null
-        foreach ($name in $attributes.Keys) {
-            if ($keys -contains $name) { continue }
+    foreach ($change in $differing) {
+        $item = $present[$change.Item.Key]
+        $name = $names[$change.At]
+        $change.Named = $change.Item.Attributes.Contains($name)
+        $run.Item = $change.Item.Attributes
+        # Where it may come from defaults that the configuration itself sets, only leaving it out tells what holds
+        # without it, and what is left out stays out
+        if (-not $change.Named -and -not $clear) {
             $run.Attribute = $name
-            $run.Value = $attributes[$name]
-            $old = $item.GetAttributeValue($name)
-            # Most are equal, and need no closer look
-            if ($old -is [string] -and [string]::Equals($old, $attributes[$name])) { continue }
-            $kind = Get-Kind $item $path $name
-            $old = ConvertTo-Text $old $kind
-            $new = ConvertTo-Text $attributes[$name] $kind
-            if (-not [string]::Equals($old, $new)) {
-                if ($null -eq $label) { $label = "$where[$(Format-Present $item $path $keys)]" }
-                Add-Change $item $path $label $name $old $new
-                $differing.Add(@{ Item = $item; Name = $name; Value = $attributes[$name] })
-            }
+            $item.GetAttribute($name).Delete()
+            $change.New = Get-Text $item $path $name
+            if ([string]::Equals($change.Old, $change.New)) { continue }
         }
-        if ($form['purge']) {
-            if ($named -ne ($attributes.Keys -join ' ')) {
-                $named = $attributes.Keys -join ' '
-                $unnamed = @{}
-                foreach ($name in Get-Name $item $path) {
-                    if (-not $attributes.Contains($name)) { $unnamed[$name] = (Get-Kind $item $path $name).Raw }
-                }
-            }
-            $suspect = $false
-            foreach ($name in $unnamed.Keys) {
-                $run.Attribute = $name
-                $value = $item.GetAttributeValue($name)
-                if ($null -ne $value -and $value -cne $unnamed[$name]) { $suspect = $true }
-            }
-            if (-not $suspect) { continue }
-            foreach ($stray in Get-Stray $item $path @($unnamed.Keys) (-not $form['clear'])) {
-                if ($null -eq $label) { $label = "$where[$(Format-Present $item $path $keys)]" }
-                Add-Change $item $path $label $stray.Name $stray.Old $stray.New
-                $strays = $true
-            }
-        }
+        $label = $where
+        if ($run.Diff) { $label = "$where[$(Format-Present $item $path $keys)]" }
+        Add-Change $item $path $label $name $change.Old $change.New
     }
-    $new = [Collections.Generic.List[object]]::new()
-    for ($i = 0; $i -lt $wanted.Count; $i += 1) {
-        if (-not $present.ContainsKey($wantedKeys[$i])) { $new.Add($wanted[$i]) }
-    }
-    $moved = $false
-    if ($form['ordered'] -and $new.Count -eq 0 -and $gone.Count -eq 0) {
-        for ($i = 0; $i -lt $order.Count; $i += 1) {
-            if ($order[$i] -eq $wantedKeys[$i]) { continue }
-            $moved = $true
-            $run.Changed += 1
-            Add-Line $run.Before $where "at place $($i + 1): $(Format-Present $present[$order[$i]] $path $keys)"
-            Add-Line $run.After $where "at place $($i + 1): $(Format-Present $present[$wantedKeys[$i]] $path $keys)"
-        }
-    }
-
-    if ($form['clear']) {
-        if ($moved -or $strays -or $new.Count + $gone.Count + $differing.Count -gt 0) {
-            foreach ($item in $new) { Add-AddedLine $sample $item $path $where }
-            Set-Place $where $null
-            $items.Clear()
-            foreach ($item in $wanted) { $null = New-Element $items $item $path $where $tag }
-        }
-        return $run.Added + $run.Changed + $run.Removed -ne $counted
+    foreach ($i in $misplaced) {
+        $run.Changed += 1
+        Add-Line $run.Before $where "at place $($i + 1): $(Format-Present $present[$order[$i]] $path $keys)"
+        Add-Line $run.After $where "at place $($i + 1): $(Format-Present $present[$wanted[$i].Key] $path $keys)"
     }
     Set-Place $where $null
+    if ($clear) {
+        $run.Added += $new.Count
+        if ($run.Diff) { foreach ($item in $new) { Add-AddedLine $present[$order[0]] $item $path $where } }
+        Set-Place $where $null
+        $items.Clear()
+        Add-Item $items $wanted $path $where $tag $keys $false
+        return $true
+    }
     foreach ($item in $gone) { $items.Remove($item) }
-    foreach ($change in $differing) { Set-Value $change.Item $path $change.Name $change.Value }
-    foreach ($item in $new) { Add-Item $items $item $path $where $tag $keys }
-    for ($i = 0; $i -lt $wanted.Count; $i += 1) {
-        if ($null -ne $wanted[$i].Node -and $present.ContainsKey($wantedKeys[$i])) {
-            Sync-Inside $present[$wantedKeys[$i]] $wanted[$i] $path $where $keys $false
+    foreach ($change in $differing) {
+        if ($change.Named) {
+            $name = $names[$change.At]
+            Set-Value $present[$change.Item.Key] $path $name $change.Item.Attributes[$name]
+        }
+    }
+    Add-Item $items $new $path $where $tag $keys $true
+    foreach ($item in $wanted) {
+        if ($null -ne $item.Node -and $present.ContainsKey($item.Key)) {
+            Sync-Inside $present[$item.Key] $item $path $where $keys $false
         }
     }
     $run.Added + $run.Changed + $run.Removed -ne $counted
+}
+
+# What is declared here stands alone, whatever the levels above hold, now or later. What they hold is not ours: it is not
+# removed, it only stops to reach this place.
+function Add-Alone($items, $wanted, $path, $where, $tag, $keys) {
+    Set-Place $where $null
+    if ($wanted.Count -eq 0) {
+        $run.Changed += 1
+        Add-Line $run.After $where 'nothing of the levels above'
+    }
+    $items.Clear()
+    Add-Item $items $wanted $path $where $tag $keys $true
 }
 
 # What to show of an item that goes: its keys and whatever else is set
@@ -663,23 +691,8 @@ function Get-Shown($item, $keys) {
 }
 
 function Add-AddedLine($sample, $item, $path, $where) {
-    $run.Added += 1
-    if ($run.Diff) {
-        $run.Item = $item.Attributes
-        Add-Line $run.After $where (Format-Wanted $sample $path $item.Attributes)
-    }
-}
-
-function New-Element($items, $item, $path, $where, $tag) {
-    Set-Place $where $item.Attributes
-    $new = $items.CreateElement($tag)
-    foreach ($name in $item.Attributes.Keys) { Set-Value $new $path $name $item.Attributes[$name] }
-    if ($run.Section -eq $SITES -and $tag -eq 'site' -and -not $item.Attributes.Contains('id')) {
-        Set-Value $new $path 'id' (Get-FreeId $items $path)
-    }
-    Set-Place $where $item.Attributes
-    $null = $items.Add($new)
-    $new
+    $run.Item = $item.Attributes
+    Add-Line $run.After $where (Format-Wanted $sample $path $item.Attributes)
 }
 
 # Above all others: under the number of a site that is gone lie that site's logs
@@ -693,17 +706,32 @@ function Get-FreeId($sites, $path) {
     $highest + 1
 }
 
-function Add-Item($items, $item, $path, $where, $tag, $keys) {
-    if ($null -eq $items) {
+# New items at the end of a collection. $null for the collection: there is no IIS yet.
+function Add-Item($items, $wanted, $path, $where, $tag, $keys, $counts) {
+    $isSite = $run.Section -eq $SITES -and $tag -eq 'site'
+    foreach ($item in $wanted) {
         $new = $null
-        Add-AddedLine $null $item $path $where
+        if ($null -ne $items) {
+            $run.Where = $where
+            $run.Item = $item.Attributes
+            $run.Attribute = ''
+            $new = $items.CreateElement($tag)
+            for ($i = 0; $i -lt $item.Names.Count; $i += 1) {
+                $run.Attribute = $item.Names[$i]
+                $run.Value = $item.Values[$i]
+                $new.SetAttributeValue($item.Names[$i], $item.Values[$i])
+            }
+            if ($isSite -and -not $item.Attributes.Contains('id')) { Set-Value $new $path 'id' (Get-FreeId $items $path) }
+            $run.Attribute = ''
+            $null = $items.Add($new)
+        }
+        if ($counts) {
+            $run.Added += 1
+            if ($run.Diff) { Add-AddedLine $new $item $path $where }
+        }
+        if ($isSite) { $run.SitesAdded.Add($item.Attributes['name']) }
+        if ($null -ne $item.Node) { Sync-Inside $new $item $path $where $keys $true }
     }
-    else {
-        $new = New-Element $items $item $path $where $tag
-        Add-AddedLine $new $item $path $where
-    }
-    if ($run.Section -eq $SITES -and $tag -eq 'site') { $run.SitesAdded.Add($item.Attributes['name']) }
-    if ($null -ne $item.Node) { Sync-Inside $new $item $path $where $keys $true }
 }
 
 # Child elements and the collection of an item, whose own attributes are as they should be
@@ -723,7 +751,9 @@ function Sync-Inside($element, $item, $path, $where, $keys, $fresh) {
 function Get-Section($configuration, $section, $location) {
     $run.Section = $section
     $run.Location = $location
-    Set-Place $section $null
+    $run.Where = $section
+    $run.Item = $null
+    $run.Attribute = ''
     if ($location -eq '') { $found = $configuration.GetSection($section) }
     else { $found = $configuration.GetSection($section, $location) }
     if ($null -eq $found) { Stop-Run 'there is no such section' 'Is the FTP service of IIS installed (feature Web-Ftp-Server)?' }
