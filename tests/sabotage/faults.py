@@ -203,7 +203,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "active-mode",
         "The server connects to clients",
-        configured(("<Limit PORT EPRT CCC", "<Limit CCC")),
+        # Either of them refuses it
+        configured(
+            ("<Limit PORT EPRT CCC", "<Limit CCC"), ("RootRevoke                on", "RootRevoke                off")
+        ),
         "active_mode_is_refused",
     ),
     Fault(
