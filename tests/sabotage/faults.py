@@ -293,7 +293,6 @@ FAULTS: tuple[Fault, ...] = (
         "An address nobody declared is among the customers'",
         stranger_let_in,
         "a_stranger_meets_silence",
-        in_scenario=True,
     ),
     Fault(
         "account-from-everywhere",
@@ -392,7 +391,6 @@ FAULTS: tuple[Fault, ...] = (
         "Transfers leave no trace",
         logging_off,
         "every_transfer_is_one_line_of_the_log",
-        in_scenario=True,
     ),
     Fault(
         "uploads-cannot-be-resumed",
