@@ -297,7 +297,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "account-from-everywhere",
         "An account works from another customer's address",
-        lambda lab: edit(lab, ACCESS, ("+|globex-up|", "+|globex-up|0.0.0.0/0 ")),
+        lambda lab: edit(lab, ACCESS, ("+|globex-up|", "+|globex-up|ALL ")),
         "an_account_works_from_its_own_customer_only",
     ),
     Fault(
