@@ -67,8 +67,12 @@ function Stop-Run($problem, $remedy) {
 # The list
 
 
-function Assert-Keys($value, $required, $optional, $where) {
+function Assert-Dictionary($value, $where) {
     if ($value -isnot [Collections.IDictionary]) { Stop-Run "$where is not a dictionary" 'Give one.' }
+}
+
+function Assert-Keys($value, $required, $optional, $where) {
+    Assert-Dictionary $value $where
     foreach ($name in $value.Keys) {
         if ($required -notcontains $name -and $optional -notcontains $name) {
             Stop-Run "$where has the unknown key '$name'" "Known are: $(@($required) + @($optional) -join ', ')."
@@ -148,7 +152,7 @@ function Assert-Node($node, $known, $where) {
     Assert-Keys $node @() $known $where
     if ($node.ContainsKey('attributes')) { Assert-Attributes $node['attributes'] "$where.attributes" }
     if ($node.ContainsKey('elements')) {
-        Assert-Keys $node['elements'] @() @($node['elements'].Keys) "$where.elements"
+        Assert-Dictionary $node['elements'] "$where.elements"
         foreach ($name in $node['elements'].Keys) {
             Assert-Node $node['elements'][$name] @('attributes', 'elements', 'collection') "$where.elements.$name"
         }
@@ -162,7 +166,7 @@ function Read-List($text) {
     catch { Stop-Run "settings is no JSON: $($_.Exception.GetBaseException().Message)" 'Write it with the filter to_json.' }
     Assert-Keys $list @('sites', 'forms', 'rows', 'sections', 'purge') @() 'settings'
     foreach ($name in 'sites', 'sections', 'purge') { Assert-List $list[$name] "settings.$name" }
-    foreach ($name in 'forms', 'rows') { Assert-Keys $list[$name] @() @($list[$name].Keys) "settings.$name" }
+    foreach ($name in 'forms', 'rows') { Assert-Dictionary $list[$name] "settings.$name" }
     $run.Forms = $list['forms']
     $run.Rows = $list['rows']
     foreach ($name in $run.Forms.Keys) {
@@ -237,19 +241,19 @@ function Get-Kind($element, $path, $name) {
         $run.Attribute = $name
         $run.Value = $null
         $schema = $element.GetAttribute($name).get_Schema()
+        $type = $schema.get_Type()
         $kind = @{
-            Type = $schema.get_Type()
+            Type = $type
+            Plain = $type -eq 'string'
             Hidden = $schema.get_IsEncrypted()
-            Plain = $false
             Values = $null
             Default = $null
             Texts = @{}
         }
-        if ($kind.Type -eq 'enum' -or $kind.Type -eq 'flags') {
+        if ($type -eq 'enum' -or $type -eq 'flags') {
             $kind.Values = [Collections.Generic.Dictionary[string,long]]::new([StringComparer]::OrdinalIgnoreCase)
             foreach ($value in $schema.GetEnumValues()) { $kind.Values[$value.get_Name()] = $value.get_Value() }
         }
-        $kind.Plain = $kind.Type -eq 'string'
         $kind.Default = ConvertTo-Text $schema.get_DefaultValue() $kind
         $known[$name] = $kind
     }
@@ -484,29 +488,29 @@ function Get-Plan($sample, $collection, $form, $path) {
     }
     $kinds = @(foreach ($name in $names) { Get-Kind $sample $path $name })
     $keyAt = @(foreach ($key in $keys) { for ($i = 0; $i -lt $names.Count; $i += 1) { if ($names[$i] -eq $key) { $i } } })
+    $at = @{}
+    $unnamed = [object[]]::new($names.Count)
+    for ($i = 0; $i -lt $names.Count; $i += 1) {
+        $at[$names[$i]] = $i
+        if ($form['purge']) { $unnamed[$i] = $kinds[$i].Default }
+    }
     $seen = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
     foreach ($item in $wanted) {
         $attributes = $item.Attributes
         $run.Item = $attributes
         $item.Names = [Collections.Generic.List[string]]::new()
         $item.Values = [Collections.Generic.List[object]]::new()
+        $texts = $unnamed.Clone()
         foreach ($name in $attributes.Keys) {
-            $item.Names.Add($name)
+            $kind = Get-Kind $sample $path $name
             $run.Attribute = $name
             $run.Value = $attributes[$name]
-            $item.Values.Add((ConvertTo-Given $attributes[$name] (Get-Kind $sample $path $name)))
-        }
-        $texts = [object[]]::new($names.Count)
-        for ($i = 0; $i -lt $names.Count; $i += 1) {
-            if ($attributes.Contains($names[$i])) {
-                $run.Attribute = $names[$i]
-                $run.Value = $attributes[$names[$i]]
-                $texts[$i] = ConvertTo-Text $attributes[$names[$i]] $kinds[$i]
-            }
-            elseif ($form['purge']) { $texts[$i] = $kinds[$i].Default }
+            $texts[$at[$name]] = ConvertTo-Text $attributes[$name] $kind
+            $item.Names.Add($name)
+            $item.Values.Add((ConvertTo-Given $attributes[$name] $kind))
         }
         $item.Key = $texts[$keyAt] -join "`n"
-        # That they are found by it is enough: its case is no difference
+        # That an item is found by it is enough: its case is no difference
         foreach ($i in $keyAt) { $texts[$i] = $null }
         $item.Texts = $texts
         if (-not $seen.Add($item.Key)) {
@@ -629,7 +633,7 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
         $change.Named = $change.Item.Attributes.Contains($name)
         $run.Item = $change.Item.Attributes
         # Where it may come from defaults that the configuration itself sets, only leaving it out tells what holds
-        # without it, and what is left out stays out
+        # without it; what is left out stays out
         if (-not $change.Named -and -not $clear) {
             $run.Attribute = $name
             $item.GetAttribute($name).Delete()
@@ -645,11 +649,12 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
         Add-Line $run.Before $where "at place $($i + 1): $(Format-Present $present[$order[$i]] $path $keys)"
         Add-Line $run.After $where "at place $($i + 1): $(Format-Present $present[$wanted[$i].Key] $path $keys)"
     }
-    Set-Place $where $null
     if ($clear) {
         $run.Added += $new.Count
         if ($run.Diff) { foreach ($item in $new) { Add-AddedLine $present[$order[0]] $item $path $where } }
-        Set-Place $where $null
+    }
+    Set-Place $where $null
+    if ($clear) {
         $items.Clear()
         Add-Item $items $wanted $path $where $tag $keys $false
         return $true
@@ -673,7 +678,6 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
 # What is declared here stands alone, whatever the levels above hold, now or later. What they hold is not ours: it is not
 # removed, it only stops to reach this place.
 function Add-Alone($items, $wanted, $path, $where, $tag, $keys) {
-    Set-Place $where $null
     if ($wanted.Count -eq 0) {
         $run.Changed += 1
         Add-Line $run.After $where 'nothing of the levels above'

@@ -40,6 +40,8 @@ class Iis:
         self.root = stand_in_root(powershell)
         self.config = config
         self.text = text
+        self.unreadable = ""
+        """A section that no location can be read of."""
 
     @property
     def text(self) -> str:
@@ -55,6 +57,7 @@ class Iis:
             "SystemRoot": str(self.root),
             "FTPS_EXCHANGE_IIS_CONFIG": str(self.config),
             "FTPS_EXCHANGE_IIS_SCHEMA": str(SCHEMA),
+            "FTPS_EXCHANGE_IIS_UNREADABLE": self.unreadable,
         }
 
     def apply(

@@ -31,6 +31,22 @@ def test_most_mutants_are_noticed(pwsh: Path, project: Path, module: str, every:
     assert int(told[2]) >= 5
 
 
+@pytest.mark.parametrize(
+    ("tried", "survived", "harmless", "every", "good"),
+    [
+        (10, 1, 0, 100, True),
+        (9, 1, 0, 100, False),
+        (9, 1, 1, 100, True),
+        (9, 2, 1, 100, False),
+        (3, 3, 3, 100, False),
+        (1000, 100, 100, 1, True),
+        (1000, 101, 101, 1, False),
+    ],
+)
+def test_nine_of_ten_are_enough(tried: int, survived: int, harmless: int, every: int, good: bool) -> None:
+    assert mutants.enough(tried, survived, harmless, every) is good
+
+
 def test_a_mutant_differs_in_one_place(powershell: powershell.PowerShell, tmp_path: Path) -> None:
     file = tmp_path / "module.ps1"
     file.write_text("$x = 1\nif ($a -and $true) { $x += 1 }\nfunction f { return 'é' -eq $a }\n", encoding="utf-8")

@@ -485,6 +485,15 @@ def test_a_location_goes_only_when_it_holds_nothing_else(iis: Iis) -> None:
     assert unchanged(iis.apply(generated(1)))
 
 
+def test_a_location_stays_where_something_in_it_cannot_be_read(iis: Iis) -> None:
+    iis.text = iis.text.replace("</configuration>", f'<location path="{SITE}/one">{STRAY}</location>\n</configuration>')
+    iis.unreadable = "system.webServer/defaultDocument"
+    done(iis.apply(generated(1)))
+    one = location(iis.text, f"{SITE}/one")
+    assert one is not None
+    assert list(one.iter("add")) == [], "what is ours went"
+
+
 def test_a_section_is_purged_only_where_it_is_named(iis: Iis) -> None:
     iis.text = iis.text.replace("</configuration>", f'<location path="{SITE}/one">{STRAY}</location>\n</configuration>')
     wanted = generated(1) | {"purge": [{"section": AUTHORIZATION, "below": SITE}]}
@@ -527,6 +536,14 @@ def test_two_entries_that_the_list_takes_for_one_do_not_stay_side_by_side(iis: I
     answer = done(iis.apply(generated(1)))
     assert "users='*'" in answer["diff"]["before"]
     assert meaning(iis.text) == meaning(clean)
+
+
+def test_the_case_of_what_an_item_is_known_by_does_not_matter(iis: Iis) -> None:
+    done(iis.apply(generated(1)))
+    iis.text = iis.text.replace("CORP\\gen00000-read", "corp\\GEN00000-Read").replace('"/CORP/gen', '"/corp/Gen')
+    assert "corp\\GEN00000-Read" in iis.text
+    assert "/corp/Gen" in iis.text
+    assert unchanged(iis.apply(generated(1)))
 
 
 def test_a_path_that_only_looks_the_same_is_another(iis: Iis) -> None:
@@ -796,6 +813,9 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
     ("a missing part", lambda s: s.pop("purge"), ["settings lacks 'purge'"]),
     ("a section without a place", lambda s: s["sections"][0].pop("location"), ["sections[0] lacks 'location'"]),
     ("a misspelt key", lambda s: s["sections"][0].update(atributes={}), ["unknown key 'atributes'"]),
+    ("forms in a list", lambda s: s.update(forms=[]), ["settings.forms is not a dictionary"]),
+    ("rows in a list", lambda s: s.update(rows=[]), ["settings.rows is not a dictionary"]),
+    ("elements in a list", lambda s: s["sections"][5].update(elements=[]), ["elements is not a dictionary"]),
     ("no value", lambda s: s["sections"][0]["attributes"].update(lowDataChannelPort=None), ["is no single value"]),
     (
         "a list as a value",

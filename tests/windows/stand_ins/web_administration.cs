@@ -3,7 +3,7 @@
 // configSections allow. It knows nothing of IIS beyond that, and proves nothing of it.
 //
 // The environment names the file (FTPS_EXCHANGE_IIS_CONFIG) and the schema (FTPS_EXCHANGE_IIS_SCHEMA), and may say which
-// call fails (FTPS_EXCHANGE_IIS_FAIL_AT). What is not changed is written back byte by byte.
+// call fails (FTPS_EXCHANGE_IIS_FAIL_AT) and which section no location can be read of (FTPS_EXCHANGE_IIS_UNREADABLE). What is not changed is written back byte by byte.
 
 using System;
 using System.Collections;
@@ -507,6 +507,10 @@ namespace Microsoft.Web.Administration
             Tag declared;
             if (!_declared.TryGetValue(path, out declared))
                 throw new FileNotFoundException("Filename: \\\\?\\C:\\Windows\\system32\\inetsrv\\config\\applicationHost.config\r\nError: The configuration section '" + path + "' cannot be read because it is missing a section declaration");
+            if (location != "" && new[] { "MachineOnly", "MachineToRootWeb", "AppHostOnly" }.Contains(declared.Get("allowDefinition")))
+                throw new FileLoadException("The configuration section '" + path + "' cannot be used at this path (" + location + ")");
+            if (location != "" && path == Environment.GetEnvironmentVariable("FTPS_EXCHANGE_IIS_UNREADABLE"))
+                throw new UnauthorizedAccessException("The configuration section '" + path + "' cannot be read at this path (" + location + ")");
             ElementRule rule;
             Manager.Schema.TryGetValue(path, out rule);
             ConfigurationSection above = null;
