@@ -396,7 +396,7 @@ def test_strays_go_and_are_told(iis: Iis) -> None:
         "ipAddress='0.0.0.0'",
         "users='*'",
         f"[{HOME}/below] {AUTHORIZATION} stored here",
-        "accessType='Allow' users='*' permissions='Read, Write'",
+        f"[{HOME}/below] {AUTHORIZATION}/ accessType='Allow' users='*' permissions='Read, Write'",
         f"[{HOME}/below] {REQUEST_FILTERING} stored here",
     ):
         assert stray in gone, stray
@@ -433,6 +433,27 @@ def test_what_the_levels_above_hold_is_not_counted_as_removed(iis: Iis) -> None:
     answer = done(iis.apply(rules(["CORP\\b", "Read"])))
     assert answer["counts"] == {"added": 1, "changed": 0, "removed": 1}, "now it is ours that goes"
     assert unchanged(iis.apply(rules(["CORP\\b", "Read"])))
+
+
+@pytest.mark.parametrize("others", [1, 2])
+def test_a_list_that_stands_alone_says_all_of_its_section(iis: Iis, others: int) -> None:
+    """What the site says already too: as many entries as there, or another number of them."""
+
+    def listed_from(place: str, *numbers: int) -> Any:
+        rows = [[f"10.0.0.{number}", "255.255.255.255"] for number in numbers]
+        attributes = {"allowUnlisted": False, "enableReverseDns": False}
+        return section(IP_SECURITY, place, attributes=attributes, collection={"form": "network", "rows": rows})
+
+    wanted = only(listed_from(SITE, 1), listed_from(f"{SITE}/home", *range(2, 2 + others)))
+    answer = done(iis.apply(wanted))
+    assert answer["counts"] == {"added": 1 + others, "changed": 1, "removed": 0}
+    home = location(iis.text, f"{SITE}/home")
+    assert home is not None
+    found = home.find(".//ipSecurity")
+    assert found is not None
+    assert found.attrib == {"allowUnlisted": "false", "enableReverseDns": "false"}
+    assert [entry.tag for entry in found] == ["clear", *["add"] * others]
+    assert unchanged(iis.apply(wanted))
 
 
 def test_nothing_wanted_is_stored_as_soon_as_something_is_inherited(iis: Iis) -> None:
@@ -621,6 +642,9 @@ def scalars(part: Any) -> Iterator[Any]:
         yield from scalars(inner)
 
 
+ITEMS = {form["element"] for form in FORMS.values()}
+
+
 def check_failures(iis: Iis, wanted: Settings, step: int) -> None:
     """Let calls of the API fail, one in so many: each time the file stays, and the message says where it was."""
     before = iis.text
@@ -642,6 +666,8 @@ def check_failures(iis: Iis, wanted: Settings, step: int) -> None:
             assert found[1] is None or found[1].casefold() in values, message
         else:
             assert ", attribute" not in place, message
+        item = re.match(r"(\S+?)(\[.*\])?(/\w+)* \(\w+='", place)
+        assert item is None or item[0].split(" (")[0].rsplit("/")[-1] in ITEMS, message
         if call == calls:
             assert "Does another program hold or change applicationHost.config? Run again." in message, message
     done(iis.apply(wanted, fail_at=calls + 1))
@@ -664,6 +690,16 @@ def test_a_failure_at_some_calls_leaves_the_file_as_it_was(iis: Iis, start: str)
     """The same as above, short enough to be run for every mutant."""
     state(iis, start)
     check_failures(iis, generated(2, accounts=1, shares=1), 23)
+
+
+def test_a_failure_while_reading_names_no_item_of_the_list(iis: Iis) -> None:
+    wanted = rules(["CORP\\a", "Read"], ["CORP\\b", "Write"])
+    done(iis.apply(wanted))
+    assert unchanged(iis.apply(wanted))
+    calls = iis.calls()
+    assert calls > 20
+    for call in range(2, calls + 1):
+        assert "roles='" not in refused(iis.apply(wanted, fail_at=call))
 
 
 def test_a_failure_before_anything_is_read_says_what_to_look_at(iis: Iis) -> None:
@@ -710,6 +746,11 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
             "attribute permissions = 'Bogus': ",
             "'Bogus' is not one of its values",
         ],
+    ),
+    (
+        "a constant that is none of the enumeration",
+        rules(["a", "Read"]) | {"forms": FORMS | {"rule": FORMS["rule"] | {"constants": {"accessType": "Maybe"}}}},
+        [f"(roles='a' permissions='Read' accessType='Maybe') at location '{SITE}', attribute accessType = 'Maybe': "],
     ),
     (
         "a wrong value in the second of two sites",
@@ -816,6 +857,11 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
     ("forms in a list", lambda s: s.update(forms=[]), ["settings.forms is not a dictionary"]),
     ("rows in a list", lambda s: s.update(rows=[]), ["settings.rows is not a dictionary"]),
     ("elements in a list", lambda s: s["sections"][5].update(elements=[]), ["elements is not a dictionary"]),
+    (
+        "items that are no list",
+        lambda s: s["sections"][2]["collection"].update(items={}),
+        ["collection.items is not a list"],
+    ),
     ("no value", lambda s: s["sections"][0]["attributes"].update(lowDataChannelPort=None), ["is no single value"]),
     (
         "a list as a value",
