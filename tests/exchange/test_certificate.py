@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,6 +155,12 @@ def test_the_chain_is_complete_and_in_order(
         )
         lower.verify_directly_issued_by(upper)
     assert chain[-1].issuer != chain[-1].subject, f"the root {name(chain[-1].subject)} is sent too"
+    if target.ca_file:
+        roots = {root.subject for root in x509.load_pem_x509_certificates(Path(target.ca_file).read_bytes())}
+        assert chain[-1].issuer in roots, (
+            f"incomplete: {name(chain[-1].subject)} is issued by {name(chain[-1].issuer)}, whose certificate is "
+            "neither sent nor the client's"
+        )
 
 
 @pytest.mark.quick
