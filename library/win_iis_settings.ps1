@@ -657,19 +657,20 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
     if ($clear) {
         $items.Clear()
         Add-Item $items $wanted $path $where $tag $keys $false
-        return $true
     }
-    foreach ($item in $gone) { $items.Remove($item) }
-    foreach ($change in $differing) {
-        if ($change.Named) {
-            $name = $names[$change.At]
-            Set-Value $present[$change.Item.Key] $path $name $change.Item.Attributes[$name]
+    else {
+        foreach ($item in $gone) { $items.Remove($item) }
+        foreach ($change in $differing) {
+            if ($change.Named) {
+                $name = $names[$change.At]
+                Set-Value $present[$change.Item.Key] $path $name $change.Item.Attributes[$name]
+            }
         }
-    }
-    Add-Item $items $new $path $where $tag $keys $true
-    foreach ($item in $wanted) {
-        if ($null -ne $item.Node -and $present.ContainsKey($item.Key)) {
-            Sync-Inside $present[$item.Key] $item $path $where $keys $false
+        Add-Item $items $new $path $where $tag $keys $true
+        foreach ($item in $wanted) {
+            if ($null -ne $item.Node -and $present.ContainsKey($item.Key)) {
+                Sync-Inside $present[$item.Key] $item $path $where $keys $false
+            }
         }
     }
     $run.Added + $run.Changed + $run.Removed -ne $counted
