@@ -456,6 +456,23 @@ def test_a_list_that_stands_alone_says_all_of_its_section(iis: Iis, others: int)
     assert unchanged(iis.apply(wanted))
 
 
+def test_what_is_inherited_and_wanted_is_not_stored_again(iis: Iis) -> None:
+    wanted = rules(["CORP\\a", "Read"])
+    wanted["sections"][0]["location"] = [SITE, f"{SITE}/home"]
+    answer = done(iis.apply(wanted))
+    assert answer["counts"] == {"added": 1, "changed": 0, "removed": 0}
+    assert location(iis.text, f"{SITE}/home") is None
+    assert unchanged(iis.apply(wanted))
+
+
+def test_an_element_that_appears_for_its_list_says_everything(iis: Iis) -> None:
+    commands = {"form": "command", "rows": [["SITE"]]}
+    filtering = node({"maxCommandLine": 4096, "allowUnlisted": True}, commands)
+    done(iis.apply(site_settings(security=node(commandFiltering=filtering))))
+    site = element(iis.text, './/site[@name="Somebody\'s FTP"]/ftpServer/security/commandFiltering')
+    assert site.attrib == {"maxCommandLine": "4096", "allowUnlisted": "true"}
+
+
 def test_nothing_wanted_is_stored_as_soon_as_something_is_inherited(iis: Iis) -> None:
     inherited = element(iis.text, "system.ftpServer/security/authorization")
     assert len(inherited) == 1
@@ -896,6 +913,11 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
         "a short row",
         lambda s: s["sections"][3]["collection"].update(rows=[["a"]]),
         ["no list of 2 values", "roles, permissions"],
+    ),
+    (
+        "rows that are no list",
+        lambda s: s["sections"][3]["collection"].update(rows={}),
+        ["collection.rows is not a list"],
     ),
     ("two same rows", lambda s: s["rows"]["directories"].append(["/", "x"]), ["two rows with path = /"]),
     (
