@@ -60,7 +60,6 @@ def test_pass_before_tls_is_refused(customer: Customer, connect: Connect) -> Non
     expect(connect(customer.host).answer("PASS made-up-by-the-check"), TLS_FIRST, "PASS before TLS")
 
 
-@pytest.mark.quick
 @pytest.mark.risk("data-in-clear")
 @pytest.mark.parametrize("command", ["PBSZ 0", "PROT P", "LIST", "PASV", "EPSV", "RETR x", "STOR x"])
 def test_nothing_works_before_tls(customer: Customer, connect: Connect, command: str) -> None:
@@ -94,7 +93,6 @@ def test_other_mechanisms_lead_nowhere(customer: Customer, connect: Connect, mec
         expect(client.answer("USER exchange-check"), TLS_FIRST, f"USER in clear after AUTH {mechanism} failed")
 
 
-@pytest.mark.quick
 @pytest.mark.risk("credentials-in-clear", decides=True)
 def test_nothing_sent_in_clear_is_carried_into_tls(customer: Customer, connect: Connect) -> None:
     """What stands behind AUTH TLS in the same packet is not taken for a command of the protected session.

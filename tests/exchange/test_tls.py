@@ -73,7 +73,6 @@ def test_the_offer_itself_works(offered: Callable[..., hello.Answer]) -> None:
         not_tested(f"TLS 1.2 is refused as well ({answer.text})")
 
 
-@pytest.mark.quick
 @pytest.mark.risk("data-in-clear", decides=True)
 @pytest.mark.parametrize("kind", list(hello.WEAK_CIPHERS))
 def test_weak_ciphers_are_refused(offered: Callable[..., hello.Answer], kind: str) -> None:
