@@ -198,7 +198,6 @@ def test_the_certificate_is_made_for_this(
     assert algorithm is None or algorithm.name not in ("md5", "sha1"), f"signed with {algorithm and algorithm.name}"
 
 
-@pytest.mark.quick
 @pytest.mark.risk("server-not-verified", decides=True)
 @PORTS
 def test_data_channels_show_the_same_certificate(customer: Customer, commands: Commands, implicit: bool) -> None:

@@ -93,6 +93,7 @@ def test_other_mechanisms_lead_nowhere(customer: Customer, connect: Connect, mec
         expect(client.answer("USER exchange-check"), TLS_FIRST, f"USER in clear after AUTH {mechanism} failed")
 
 
+@pytest.mark.quick
 @pytest.mark.risk("credentials-in-clear", decides=True)
 def test_nothing_sent_in_clear_is_carried_into_tls(customer: Customer, connect: Connect) -> None:
     """What stands behind AUTH TLS in the same packet is not taken for a command of the protected session.

@@ -257,7 +257,6 @@ def test_data_from_another_address_is_refused(customer: Customer, neighbour: Cus
     expect(reply, NO_DATA, "data connection from another customer's address")
 
 
-@pytest.mark.quick
 @pytest.mark.risk("several-addresses", decides=True)
 def test_many_transfers_in_a_row_meet_one_server(everybody: list[Customer], session: Session) -> None:
     """Ten data channels in a row reach the server of the control channel, from every customer.
@@ -314,7 +313,6 @@ def test_abandoned_data_connections_do_no_harm(customer: Customer, session: Sess
     assert reply.code in WORKED, f"after twelve unused data ports: {reply}"
 
 
-@pytest.mark.quick
 @pytest.mark.risk("server-connects", decides=True)
 def test_the_server_connects_to_nobody(customer: Customer, session: Session, measure: Measure) -> None:
     """Without PASV or EPSV before it, a transfer is refused, or at least no connection from the server arrives.

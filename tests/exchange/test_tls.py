@@ -84,7 +84,6 @@ def test_weak_ciphers_are_refused(offered: Callable[..., hello.Answer], kind: st
     assert not answer.accepted, f"{kind}: {answer.text}"
 
 
-@pytest.mark.quick
 @pytest.mark.risk("data-in-clear")
 def test_recorded_traffic_stays_secret(offered: Callable[..., hello.Answer], measure: Measure) -> None:
     """Whether the server takes ciphers without forward secrecy, measured and told: RFC 9325 says SHOULD NOT.
