@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 
@@ -15,6 +16,8 @@ class Run:
         done = subprocess.run(
             ["ansible-playbook", "--inventory", lab.data["inventory"], playbook, *options],
             cwd=PROJECT,
+            # Molecule forces colours, which would hide the recap from what reads it here
+            env=os.environ | {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
