@@ -168,6 +168,7 @@ problems:
 """
 
 import datetime
+import gc
 import os
 from typing import Any
 
@@ -252,6 +253,8 @@ def main() -> None:
             "Run 'make venv' and start Ansible from .venv/bin/."
         )
     asked = module.params
+    # What is read is needed until the end, a few seconds later: searching it for garbage would be a tenth of the work.
+    gc.disable()
     # Packs are handed out: everybody may read them, whatever umask Ansible was started with.
     os.umask(0o022)
     try:

@@ -11,6 +11,8 @@ if [ -t 1 ]; then bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'; el
 export PATH="$project/.venv/bin:$PATH"
 # A checkout that others may write to makes Ansible ignore a configuration that it finds by itself
 export ANSIBLE_CONFIG="$project/ansible.cfg"
+# Compiling our modules and tests anew costs every command a second or more; what is kept is ignored by git
+unset PYTHONDONTWRITEBYTECODE
 
 die() {
     printf '%s\n' "${red}$*${plain}" >&2

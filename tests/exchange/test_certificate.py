@@ -18,23 +18,35 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from .conftest import Commands, Connect
 from .outcomes import not_tested
-from .recorder import Recorder
+from .recorder import Evidence, Recorder
 from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 PORTS = pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
 
 
+@pytest.fixture(scope="session")
+def seen() -> dict[bool, tuple[list[x509.Certificate], list[str]]]:
+    """By port (implicit or not): the certificates that were sent there, and the transcript."""
+    return {}
+
+
 @pytest.fixture
-def shown(target: Target, customer: Customer, secured: Connect) -> Callable[[bool], list[x509.Certificate]]:
-    """The certificates as the server sends them, leaf first."""
+def shown(
+    customer: Customer, secured: Connect, evidence: Evidence, seen: dict[bool, tuple[list[x509.Certificate], list[str]]]
+) -> Callable[[bool], list[x509.Certificate]]:
+    """The certificates as the server sends them, leaf first. One connection to a port tells all checks."""
 
     def _shown(implicit: bool = False) -> list[x509.Certificate]:
-        client = secured(customer.host, implicit=implicit)
-        client.note(f"certificates sent: {len(chain := sent(client.secured))}")
-        for certificate in chain:
-            client.note(f"  {name(certificate.subject)} | issued by {name(certificate.issuer)}")
-        return chain
+        if implicit in seen:
+            evidence.transcripts.append(seen[implicit][1])
+        else:
+            client = secured(customer.host, implicit=implicit)
+            client.note(f"certificates sent: {len(chain := sent(client.secured))}")
+            for certificate in chain:
+                client.note(f"  {name(certificate.subject)} | issued by {name(certificate.issuer)}")
+            seen[implicit] = (chain, client.transcript)
+        return seen[implicit][0]
 
     return _shown
 
