@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -76,18 +76,35 @@ def test_the_name_leads_to_the_service(target: Target, everybody: list[Customer]
         assert not others, f"{target.fqdn} also resolves to {', '.join(sorted(others))}, which is not declared"
 
 
+@pytest.fixture(scope="session")
+def met_by_a_stranger(target: Target) -> dict[bool, Future[tuple[str, list[int], dict[int, str]]]]:
+    """By family (IPv6 or not): address, ports asked for, which of them answered. Silence takes time: both at once."""
+
+    def scan(ipv6: bool) -> tuple[str, list[int], dict[int, str]]:
+        address = target.address(ipv6)
+        passive = target.passive_ports or ()
+        ports = sorted({target.explicit_port, target.implicit_port or target.explicit_port, *passive})
+        return address, ports, target.stranger.scan(address, ports)
+
+    with ThreadPoolExecutor(2) as pool:
+        return {ipv6: pool.submit(scan, ipv6) for ipv6 in (False, True)}
+
+
 @pytest.mark.quick
 @pytest.mark.risk("unknown-hosts", decides=True)
 @pytest.mark.parametrize("ipv6", [False, True], ids=["IPv4", "IPv6"])
-def test_a_stranger_meets_silence(target: Target, evidence: Evidence, ipv6: bool) -> None:
+def test_a_stranger_meets_silence(
+    target: Target,
+    met_by_a_stranger: dict[bool, Future[tuple[str, list[int], dict[int, str]]]],
+    evidence: Evidence,
+    ipv6: bool,
+) -> None:
     """A host that no customer is gets no answer on any port of the service, not even a refusal.
 
     Source: docs/verify.md, risks (allow-list at the edge, everything else dropped);
     RFC 2979 section 3.
     """
-    address = target.address(ipv6)
-    ports = sorted({target.explicit_port, target.implicit_port or target.explicit_port, *(target.passive_ports or ())})
-    answered = target.stranger.scan(address, ports)
+    address, ports, answered = met_by_a_stranger[ipv6].result()
     evidence(f"{target.stranger.name} -> {address}, ports {ports}: {told(answered)}")
     assert not answered, f"a stranger ({target.stranger.name}) meets at {address}: {told(answered)}"
 
