@@ -22,7 +22,10 @@ from .recorder import Evidence, Recorder
 from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
-PORTS = pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+PORTS = pytest.mark.parametrize(
+    "implicit", [pytest.param(False, id="explicit", marks=pytest.mark.quick), pytest.param(True, id="implicit")]
+)
+"""The quick set looks at one port, and that the other one shows the same certificate."""
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +75,6 @@ def key_text(certificate: x509.Certificate) -> str:
     return f"EC {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__
 
 
-@pytest.mark.quick
 @pytest.mark.risk("server-not-verified", decides=True)
 @PORTS
 def test_the_certificate_verifies(target: Target, customer: Customer, connect: Connect, implicit: bool) -> None:
@@ -144,7 +146,6 @@ def test_the_certificate_lasts(
     )
 
 
-@pytest.mark.quick
 @pytest.mark.risk("server-not-verified", decides=True)
 @PORTS
 def test_the_chain_is_complete_and_in_order(

@@ -44,11 +44,10 @@ def offered(target: Target, customer: Customer, connect: Connect) -> Callable[..
     return _offered
 
 
+@pytest.mark.quick
 @pytest.mark.risk("credentials-in-clear", decides=True)
 @pytest.mark.risk("data-in-clear", decides=True)
-@pytest.mark.parametrize(
-    "implicit", [pytest.param(False, id="explicit", marks=pytest.mark.quick), pytest.param(True, id="implicit")]
-)
+@pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
 @pytest.mark.parametrize("version", ["SSLv3", "TLSv1.0", "TLSv1.1"])
 def test_old_versions_are_refused(
     offered: Callable[..., hello.Answer], version: str, implicit: bool, measure: Measure
