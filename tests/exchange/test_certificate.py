@@ -22,10 +22,11 @@ from .recorder import Evidence, Recorder
 from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
-PORTS = pytest.mark.parametrize(
+PORTS = pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+QUICK_ON_ONE_PORT = pytest.mark.parametrize(
     "implicit", [pytest.param(False, id="explicit", marks=pytest.mark.quick), pytest.param(True, id="implicit")]
 )
-"""The quick set looks at one port, and that the other one shows the same certificate."""
+"""The quick set looks at one port, and whether the other one shows the same certificate."""
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +77,7 @@ def key_text(certificate: x509.Certificate) -> str:
 
 
 @pytest.mark.risk("server-not-verified", decides=True)
-@PORTS
+@QUICK_ON_ONE_PORT
 def test_the_certificate_verifies(target: Target, customer: Customer, connect: Connect, implicit: bool) -> None:
     """A client that trusts the authority and nothing else accepts the server: chain, name and dates.
 
@@ -147,7 +148,7 @@ def test_the_certificate_lasts(
 
 
 @pytest.mark.risk("server-not-verified", decides=True)
-@PORTS
+@QUICK_ON_ONE_PORT
 def test_the_chain_is_complete_and_in_order(
     target: Target, shown: Callable[[bool], list[x509.Certificate]], implicit: bool
 ) -> None:
