@@ -112,11 +112,13 @@ def _tasks(before: Facts, after: Facts, deadline: str | None, rules: Sequence[st
                 yield Strong(by), "allow ", Code(after[key]), " outwards in addition, on all ports of the service."
             if before[key]:
                 yield Strong(then), "remove ", Code(before[key]), " from your rules."
-    for key in ("explicit_port", "implicit_port"):
+    ports = ("explicit_port", "implicit_port")
+    for key in ports:
         if key in after:
             if after[key]:
                 yield Strong(by), f"open TCP {after[key]} in addition, and set it in your clients."
-            if before[key]:
+            # The other port of the service may have taken its number
+            if before[key] and before[key] not in {after.get(other) for other in ports}:
                 yield Strong(then), f"close TCP {before[key]}."
     if "passive_ports" in after:
         old, new = tuple(before["passive_ports"]), tuple(after["passive_ports"])
@@ -138,15 +140,17 @@ def _tasks(before: Facts, after: Facts, deadline: str | None, rules: Sequence[st
             " in your clients; the certificate is for this name from then on.",
         )
     if "authority_sha256" in after:
-        if after["authority_sha256"]:
+        old_ones, new_ones = before["authority_sha256"], after["authority_sha256"]
+        if set(new_ones) - set(old_ones):
             yield (
                 Strong(by),
                 "install the new ",
                 Code("ca.pem"),
                 " wherever the old one is, beside it. Compare the fingerprint with us by telephone.",
             )
-        if before["authority_sha256"]:
-            yield Strong(then), "remove the earlier authority."
+        # One that stays in the list may still have signed the server's certificate
+        for gone in (one for one in old_ones if one not in new_ones):
+            yield Strong(then), "remove the earlier authority ", Code(gone), "."
     if "tls_minimum_version" in after:
         yield Strong(by), f"see that your clients know TLS {after['tls_minimum_version']} or newer."
     yield ("Run the self-test after each step.",)

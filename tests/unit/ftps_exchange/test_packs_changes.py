@@ -55,6 +55,31 @@ def test_a_new_authority() -> None:
     assert "rules/" not in text, "no rule changes"
 
 
+def test_an_authority_that_joins_another_takes_nothing_away() -> None:
+    both = Authorities(
+        OFFER.authorities.pem, (*OFFER.authorities.certificates, Authority("CN=N", "DD:EE:FF", "2040-01-01"))
+    )
+    text = told(offer=Offer(both, OFFER.contact))
+    assert "install the new `ca.pem`" in text
+    assert "remove the earlier authority" not in text, "the server may still have its certificate from it"
+
+
+def test_an_authority_that_leaves_another_is_only_removed() -> None:
+    both = Authorities(
+        OFFER.authorities.pem, (*OFFER.authorities.certificates, Authority("CN=N", "DD:EE:FF", "2040-01-01"))
+    )
+    before, after = pack(subject(Offer(both, OFFER.contact))), subject(OFFER)
+    text = pack(after, previous=before, deadline="2027-03-01").files["CHANGES.md"].decode()
+    assert "install the new" not in text
+    assert "**After 2027-03-01:** remove the earlier authority `DD:EE:FF`." in text
+
+
+def test_a_port_that_gets_another_use_is_not_closed() -> None:
+    text = told(explicit_port=990, implicit_port=None)
+    assert "close TCP 990" not in text
+    assert "**After 2027-03-01:** close TCP 21." in text
+
+
 def test_no_implicit_port_any_more() -> None:
     assert "**After 2027-03-01:** close TCP 990." in told(implicit_port=None)
 
