@@ -136,7 +136,8 @@ class Recorder:
         if self.target.complete and run.counted()["not tested"] and session.exitstatus == 0:
             # There is a host for everything, so what could not be seen is a fault
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if self.reports:
+        # A run that checked nothing (a wrong CUSTOMER or CHECK) says nothing: the last report stays
+        if self.reports and any(result.outcome != "left out" for result in run.results):
             self.write(run, self.reports)
 
     def write(self, run: Run, folder: Path) -> None:

@@ -188,3 +188,14 @@ def test_without_permission_no_password_goes_to_a_server_that_did_not_prove_who_
     assert run.outcome("the_sessions_of_an_account_are_limited") == {"left out"}
     assert run.outcome("the_certificate_verifies") == {"failed", "does not apply"}
     assert not (tmp_path / "passwords").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"CHECK": "no_check_has_this_name"}, {"CUSTOMER": "nobody"}])
+def test_a_run_without_any_check_leaves_the_last_report(tmp_path: Path, wrong: dict[str, str]) -> None:
+    """A slip of the pen must not take away what the next run is compared with, nor make the metrics look fresh."""
+    (tmp_path / "reports").mkdir()
+    for name in ("verify.json", "verify.html", "verify.xml", "verify.prom"):
+        (tmp_path / "reports" / name).write_text("the last one")
+    run = verify("plain", tmp_path, **wrong)
+    assert run.status == 2, run.printed
+    assert {file.read_text() for file in run.folder.iterdir()} == {"the last one"}
