@@ -67,6 +67,7 @@ def changes_markdown(subject: Subject, changes: Sequence[Change], rules: Sequenc
             )
         )
     ]
+    now = facts_of(subject)
     for number, change in enumerate(changes):
         deadline = change["deadline"]
         day = f"by {deadline}" if deadline else "day not set yet: ask us"
@@ -78,7 +79,11 @@ def changes_markdown(subject: Subject, changes: Sequence[Change], rules: Sequenc
                 tuple((_NAMES[key], _shown(before[key]), _shown(after[key])) for key in after),
             )
         )
-        blocks.append(Bullets(tuple(_tasks(before, after, deadline, rules)), numbered=True))
+        tasks = tuple(_tasks(change, now, rules if number == 0 else ()))
+        if tasks:
+            blocks.append(Bullets((*tasks, "Run the self-test after each step."), numbered=True))
+        else:
+            blocks.append(Paragraph("Nothing of this is left to do."))
     return "\n\n".join(["# Changes", *map(markdown_of, blocks)]) + "\n"
 
 
@@ -102,37 +107,26 @@ def _shown(value: object) -> Inline:
     return Code(str(value))
 
 
-def _tasks(before: Facts, after: Facts, deadline: str | None, rules: Sequence[str]) -> Iterator[Inline]:
+def _tasks(change: Change, now: Facts, rules: Sequence[str]) -> Iterator[Inline]:
+    """What is to do. A later change may have taken an earlier one back: what is in use now is never to be closed."""
+    before, after, deadline = change["before"], change["after"], change["deadline"]
     by = f"By {deadline}: " if deadline else "Before the change: "
     then = f"After {deadline}: " if deadline else "After the change: "
-    network = {"public_ip4", "public_ip6", "explicit_port", "implicit_port", "passive_ports"} & after.keys()
     for key in ("public_ip4", "public_ip6"):
         if key in after:
-            if after[key]:
+            if after[key] and after[key] == now[key]:
                 yield Strong(by), "allow ", Code(after[key]), " outwards in addition, on all ports of the service."
-            if before[key]:
+            if before[key] and before[key] != now[key]:
                 yield Strong(then), "remove ", Code(before[key]), " from your rules."
-    ports = ("explicit_port", "implicit_port")
-    for key in ports:
-        if key in after:
-            if after[key]:
-                yield Strong(by), f"open TCP {after[key]} in addition, and set it in your clients."
-            # The other port of the service may have taken its number
-            if before[key] and before[key] not in {after.get(other) for other in ports}:
-                yield Strong(then), f"close TCP {before[key]}."
-    if "passive_ports" in after:
-        old, new = tuple(before["passive_ports"]), tuple(after["passive_ports"])
-        for first, last in _without(new, old):
-            yield Strong(by), f"open TCP {_range(first, last)} in addition."
-        for first, last in _without(old, new):
-            yield Strong(then), f"close TCP {_range(first, last)}."
-    if network:
+    yield from _port_tasks(before, after, now, Strong(by), Strong(then))
+    network = {"public_ip4", "public_ip6", "explicit_port", "implicit_port", "passive_ports"} & after.keys()
+    if network and rules:
         yield (
             "All of this stands in ",
             *_files(rules),
             " of this pack: load it on the day, in place of the earlier one.",
         )
-    if "fqdn" in after:
+    if "fqdn" in after and after["fqdn"] == now["fqdn"]:
         yield (
             Strong(by),
             "enter the name ",
@@ -140,8 +134,8 @@ def _tasks(before: Facts, after: Facts, deadline: str | None, rules: Sequence[st
             " in your clients; the certificate is for this name from then on.",
         )
     if "authority_sha256" in after:
-        old_ones, new_ones = before["authority_sha256"], after["authority_sha256"]
-        if set(new_ones) - set(old_ones):
+        old_ones, new_ones, today = before["authority_sha256"], after["authority_sha256"], now["authority_sha256"]
+        if (set(new_ones) - set(old_ones)) & set(today):
             yield (
                 Strong(by),
                 "install the new ",
@@ -149,11 +143,30 @@ def _tasks(before: Facts, after: Facts, deadline: str | None, rules: Sequence[st
                 " wherever the old one is, beside it. Compare the fingerprint with us by telephone.",
             )
         # One that stays in the list may still have signed the server's certificate
-        for gone in (one for one in old_ones if one not in new_ones):
+        for gone in (one for one in old_ones if one not in new_ones and one not in today):
             yield Strong(then), "remove the earlier authority ", Code(gone), "."
-    if "tls_minimum_version" in after:
+    if "tls_minimum_version" in after and after["tls_minimum_version"] == now["tls_minimum_version"]:
         yield Strong(by), f"see that your clients know TLS {after['tls_minimum_version']} or newer."
-    yield ("Run the self-test after each step.",)
+
+
+def _port_tasks(before: Facts, after: Facts, now: Facts, by: Strong, then: Strong) -> Iterator[Inline]:
+    """The ports to open and to close. One may have left its use and got another."""
+    control = ("explicit_port", "implicit_port")
+    data = (int(now["passive_ports"][0]), int(now["passive_ports"][1]))
+    used = [data, *((now[key], now[key]) for key in control if now[key])]
+    for key in control:
+        if key in after:
+            if after[key] and after[key] == now[key]:
+                yield by, f"open TCP {after[key]} in addition, and set it in your clients."
+            if before[key] and any(_without_all((before[key], before[key]), used)):
+                yield then, f"close TCP {before[key]}."
+    if "passive_ports" in after:
+        old, new = tuple(before["passive_ports"]), tuple(after["passive_ports"])
+        for first, last in _without(new, old):
+            if max(first, data[0]) <= min(last, data[1]):
+                yield by, f"open TCP {_range(max(first, data[0]), min(last, data[1]))} in addition."
+        for first, last in _without_all(old, [new, *used]):
+            yield then, f"close TCP {_range(first, last)}."
 
 
 def _files(rules: Sequence[str]) -> Iterator[Code | str]:
@@ -176,3 +189,11 @@ def _without(one: tuple[int, ...], other: tuple[int, ...]) -> Iterator[tuple[int
         yield one[0], other[0] - 1
     if one[1] > other[1]:
         yield other[1] + 1, one[1]
+
+
+def _without_all(one: tuple[int, ...], others: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
+    """The parts of a range that none of the others has."""
+    left = [(one[0], one[1])]
+    for other in others:
+        left = [part for piece in left for part in _without(piece, other)]
+    return left

@@ -80,6 +80,44 @@ def test_a_port_that_gets_another_use_is_not_closed() -> None:
     assert "**After 2027-03-01:** close TCP 21." in text
 
 
+def test_a_port_out_of_the_earlier_range_is_not_closed() -> None:
+    text = told(explicit_port=50050, passive=(51000, 51099))
+    assert "**After 2027-03-01:** close TCP 50000 to 50049." in text
+    assert "**After 2027-03-01:** close TCP 50051 to 50099." in text
+
+
+def test_a_change_that_was_taken_back_asks_for_nothing_any_more() -> None:
+    new = Offer(
+        Authorities(OFFER.authorities.pem, (Authority("CN=New Root", "DD:EE:FF", "2040-01-01"),)), OFFER.contact
+    )
+    other = {
+        "public4": "198.51.100.11",
+        "explicit_port": 2121,
+        "implicit_port": None,
+        "passive": (50050, 50149),
+        "fqdn": "new.exchange.example",
+        "tls_minimum_version": "1.3",
+    }
+    moved = pack(subject(new, service=other), previous=pack(subject()), deadline="2027-03-01")
+    text = pack(subject(), previous=moved, deadline="2027-04-01").files["CHANGES.md"].decode()
+    newest, _, earlier = text.partition("## Before that")
+    assert "remove `198.51.100.11` from your rules" in newest
+    assert "Nothing of this is left to do" in earlier
+    # What it told to take away is in use, and what it told to allow is not
+    assert "2027-03-01:**" not in earlier
+
+
+def test_of_an_earlier_change_only_what_still_holds_is_asked_for() -> None:
+    wide = pack(subject(service={"passive": (50050, 50199)}), previous=pack(subject()), deadline="2027-03-01")
+    last = subject(service={"passive": (50020, 50149)})
+    text = pack(last, previous=wide, deadline="2027-04-01").files["CHANGES.md"].decode()
+    newest, _, earlier = text.partition("## Before that")
+    assert "**By 2027-04-01:** open TCP 50020 to 50049 in addition." in newest
+    assert "**After 2027-04-01:** close TCP 50150 to 50199." in newest
+    assert "**By 2027-03-01:** open TCP 50100 to 50149 in addition." in earlier
+    assert "**After 2027-03-01:** close TCP 50000 to 50019." in earlier
+
+
 def test_no_implicit_port_any_more() -> None:
     assert "**After 2027-03-01:** close TCP 990." in told(implicit_port=None)
 
