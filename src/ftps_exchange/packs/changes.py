@@ -6,7 +6,8 @@ day by which it has to be done, so a customer who skipped a pack still reads all
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from .document import Block, Bullets, Code, Heading, Inline, Paragraph, Strong, Table, markdown_of
@@ -32,6 +33,49 @@ def facts_of(subject: Subject) -> Facts:
         "tls_minimum_version": service.tls_minimum_version,
         "authority_sha256": [authority.fingerprint for authority in subject.offer.authorities.certificates],
     }
+
+
+def sound_facts(facts: object, *, whole: bool) -> bool:
+    """Whether it is what ``facts_of`` made once, or (not whole) some of it: ``pack.json`` may have been edited."""
+    return (
+        isinstance(facts, dict)
+        and facts.keys() <= _SOUND.keys()
+        and (len(facts) == len(_SOUND) or not whole)
+        and all(_SOUND[key](value) for key, value in facts.items())
+    )
+
+
+def sound_change(change: object) -> bool:
+    """Whether it is a change as ``next_changes`` made it once."""
+    return (
+        isinstance(change, dict)
+        and change.keys() == {"before", "after", "deadline"}
+        and sound_facts(change["before"], whole=False)
+        and sound_facts(change["after"], whole=False)
+        and change["before"].keys() == change["after"].keys()
+        and (change["deadline"] is None or (_is_text(change["deadline"]) and bool(_DAY.fullmatch(change["deadline"]))))
+    )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_port(value: object) -> bool:
+    return type(value) is int and 1 <= value <= 65535
+
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SOUND: Final[dict[str, Callable[[Any], bool]]] = {
+    "fqdn": _is_text,
+    "public_ip4": lambda value: value is None or _is_text(value),
+    "public_ip6": lambda value: value is None or _is_text(value),
+    "explicit_port": _is_port,
+    "implicit_port": lambda value: value is None or _is_port(value),
+    "passive_ports": lambda value: isinstance(value, list) and len(value) == 2 and all(map(_is_port, value)),
+    "tls_minimum_version": _is_text,
+    "authority_sha256": lambda value: isinstance(value, list) and all(map(_is_text, value)),
+}
 
 
 def next_changes(previous: Mapping[str, Any] | None, facts: Facts, deadline: str | None) -> tuple[list[Change], bool]:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from typing import Any, Final, Literal
 from ftps_exchange.errors import ExchangeError
 
 from .build import EXECUTABLE, MADE_BY, MARKER, Pack
+from .changes import sound_change, sound_facts
 
 type Action = Literal["created", "changed", "unchanged", "removed", "archived"]
 type Diff = dict[str, str]
@@ -79,9 +81,11 @@ def _sound(marker: object) -> bool:
     files, changes = marker.get("files"), marker.get("changes")
     return (
         all(isinstance(marker.get(key), str) for key in ("exchange", "customer", "version", "inputs"))
-        and isinstance(marker.get("facts"), dict)
+        # It becomes the name of a folder in the archive
+        and bool(re.fullmatch(r"[0-9a-f]{64}", marker["version"]))
+        and sound_facts(marker.get("facts"), whole=True)
         and isinstance(changes, list)
-        and all(isinstance(change, dict) and change.keys() == {"before", "after", "deadline"} for change in changes)
+        and all(map(sound_change, changes))
         and isinstance(files, dict)
         and all(isinstance(name, str) and _inside(name) and isinstance(sum_, str) for name, sum_ in files.items())
     )

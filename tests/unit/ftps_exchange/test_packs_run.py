@@ -251,7 +251,19 @@ def test_a_day_that_is_past_is_refused_for_a_new_change_only(place: Place) -> No
 
 
 @pytest.mark.parametrize(
-    "what", ["a folder of somebody else", "a link", "another exchange", "no json", "a path that leads out"]
+    "what",
+    [
+        "a folder of somebody else",
+        "a link",
+        "another exchange",
+        "no json",
+        "a path that leads out",
+        "a version that leads out",
+        "a fact that is missing",
+        "a port that is none",
+        "a change of something unknown",
+        "a day that is none",
+    ],
 )
 def test_what_is_not_ours_is_never_touched(place: Place, tmp_path: Path, what: str) -> None:
     folder = place.packs / "acme"
@@ -271,6 +283,16 @@ def test_what_is_not_ours_is_never_touched(place: Place, tmp_path: Path, what: s
         elif what == "a path that leads out":
             marker["files"]["../../outside"] = "0" * 64
             (tmp_path / "outside").write_text("theirs")
+        elif what == "a version that leads out":
+            marker["version"] = "/../../out"
+        elif what == "a fact that is missing":
+            del marker["facts"]["passive_ports"]
+        elif what == "a port that is none":
+            marker["facts"]["passive_ports"] = ["<b>", 1]
+        elif what == "a change of something unknown":
+            marker["changes"] = [{"before": {"x": 1}, "after": {"x": 2}, "deadline": None}]
+        elif what == "a day that is none":
+            marker["changes"] = [{"before": {"fqdn": "a"}, "after": {"fqdn": "b"}, "deadline": "<b>"}]
         (folder / "pack.json").write_text("{" if what == "no json" else json.dumps(marker))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and "globex" not in str(path)}
     with pytest.raises(PacksError, match=r"customer acme: pack = .*Move it away, or give another folder"):
