@@ -22,6 +22,7 @@ from .outcomes import DOES_NOT_APPLY, NOT_TESTED
 from .target import Target
 
 LINES_OF_A_TRANSCRIPT = 60
+STOPPED = "the run ended before it did"
 WORDS: dict[Outcome, str] = {
     "passed": "ok",
     "failed": "FAILED",
@@ -73,6 +74,11 @@ class Recorder:
     def leave_out(self, item: pytest.Item, reason: str) -> None:
         self.results[item.nodeid] = result_of(item, "left out", reason)
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        # Until it has run: a run may be stopped at any time, and what it did not come to is no pass
+        for item in session.items:
+            self.leave_out(item, STOPPED)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
         report: pytest.TestReport = yield  # type: ignore[assignment]
@@ -81,10 +87,10 @@ class Recorder:
             # Nothing that is printed or written from here on holds a secret
             report.longrepr = self.mask(str(report.longrepr))
             report.sections = [(title, self.mask(text)) for title, text in report.sections]
-        result = self.results.get(item.nodeid)
-        if result is None:
-            result = self.results[item.nodeid] = result_of(item, "passed", "")
+        result = self.results[item.nodeid]
         result.seconds += report.duration
+        if report.when == "call" and outcome == "passed":
+            result.outcome, result.reason = "passed", ""
         if outcome != "passed" and result.outcome != "failed":
             result.outcome, result.reason = outcome, self.mask(reason)
         evidence = item.funcargs.get("evidence") if isinstance(item, pytest.Function) else None
