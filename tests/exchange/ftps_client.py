@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import time
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from .target import Account, Target
 from .vantage import Host
@@ -27,6 +28,19 @@ class Reply:
 
 CLOSED = Reply(421, "(the server closed the connection without a reply)")
 """RFC 959 section 4.2.1 has 421 for a connection that is closed; several servers close it without a word."""
+
+
+LONGEST_REPLY: Final = 1 << 20
+"""Bytes; far more than any server tells at once, and little enough for this machine."""
+
+PATIENT: Final = 2
+IMPATIENT: Final = 2.0
+_unanswered: dict[tuple[str, str, int], int] = {}
+"""How often nothing answered, from which host, at which address and port; 0 once it did.
+
+Whoever did not answer the first tries is asked by every check all the same, but not waited for as long: a run against
+a service that is down has to end, and to tell, before the timer that started it gives up.
+"""
 
 
 class RefusedError(AssertionError):
@@ -62,15 +76,31 @@ class FtpsClient:
         # The caller's own list, so that it also tells of a connection that does not come about
         self.transcript = [] if transcript is None else transcript
         self.note(f"{host.name} -> {self.address} port {port}{' (implicit TLS)' * implicit}")
+        self._received = b""
+        self._length = 0
+        self._until = 0.0
+        key = (host.name, self.address, port)
+        silent = _unanswered.get(key, 0)
+        patience = min(timeout, IMPATIENT) if silent >= PATIENT else timeout
         try:
-            self.control: socket.socket = host.connect(self.address, port, timeout, source)
+            self.greeting = self._begin(port, source, implicit, patience)
+        except TimeoutError:
+            if key not in _unanswered or silent:
+                _unanswered[key] = silent + 1
+            raise
+        _unanswered[key] = 0
+        self.control.settimeout(timeout)
+
+    def _begin(self, port: int, source: str | None, implicit: bool, timeout: float) -> Reply:
+        """Connect, and wait for the greeting."""
+        try:
+            self.control: socket.socket = self.host.connect(self.address, port, timeout, source)
         except OSError as error:
             self.note(f"no connection: {error}")
             raise
         if implicit:
             self._handshake()
-        self._received = b""
-        self.greeting = self.reply()
+        return self.reply()
 
     def __enter__(self) -> Self:
         return self
@@ -103,11 +133,19 @@ class FtpsClient:
             if not chunk:
                 raise EOFError("the server closed the control connection")
             self._received += chunk
+            self._length += len(chunk)
+            self._until = self._until or time.monotonic() + self.timeout
+            if self._length > LONGEST_REPLY:
+                self._received = b""
+                raise RefusedError(f"a reply that does not end: {self._length} bytes so far")
+            if time.monotonic() > self._until:
+                raise TimeoutError(f"a reply that does not end within {self.timeout:g} s of its beginning")
         line, self._received = self._received.split(b"\n", 1)
         return line.decode("utf-8", "surrogateescape").rstrip("\r")
 
     def reply(self) -> Reply:
         """One reply, also over several lines (RFC 959 section 4.2)."""
+        self._length, self._until = 0, 0.0
         try:
             line = self._line()
             text = [line[4:]]
@@ -115,7 +153,7 @@ class FtpsClient:
                 while not (line[:3] == (last := self._line())[:3] and last[3:4] == " "):
                     text.append(last)
                 text.append(last[4:])
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, RefusedError) as error:
             self.note(str(error) or type(error).__name__)
             raise
         if not line[:3].isdigit():
