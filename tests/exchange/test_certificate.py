@@ -23,10 +23,6 @@ from .target import Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 PORTS = pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
-QUICK_ON_ONE_PORT = pytest.mark.parametrize(
-    "implicit", [pytest.param(False, id="explicit", marks=pytest.mark.quick), pytest.param(True, id="implicit")]
-)
-"""The quick set looks at one port, and whether the other one shows the same certificate."""
 
 
 @pytest.fixture(scope="session")
@@ -76,8 +72,9 @@ def key_text(certificate: x509.Certificate) -> str:
     return f"EC {key.curve.name}" if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__
 
 
+@pytest.mark.quick
 @pytest.mark.risk("server-not-verified", decides=True)
-@QUICK_ON_ONE_PORT
+@PORTS
 def test_the_certificate_verifies(target: Target, customer: Customer, connect: Connect, implicit: bool) -> None:
     """A client that trusts the authority and nothing else accepts the server: chain, name and dates.
 
@@ -147,8 +144,9 @@ def test_the_certificate_lasts(
     )
 
 
+@pytest.mark.quick
 @pytest.mark.risk("server-not-verified", decides=True)
-@QUICK_ON_ONE_PORT
+@PORTS
 def test_the_chain_is_complete_and_in_order(
     target: Target, shown: Callable[[bool], list[x509.Certificate]], implicit: bool
 ) -> None:
