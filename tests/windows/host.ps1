@@ -5,7 +5,7 @@
 # wrapper costs (4 s a call: it compiles Ansible.Basic each time) is paid once.
 param([string]$Bell, [string]$Request, [string]$Source, [string]$Compiler)
 
-$ErrorActionPreference = 'Stop'
+$global:ErrorActionPreference = 'Stop'
 Import-Module $Compiler
 Add-CSharpType -References @([IO.File]::ReadAllText($Source))
 
@@ -51,7 +51,8 @@ function Invoke-Module($asked) {
     $global:complex_args = [Collections.Hashtable]::new($asked['arguments'])
     $global:LASTEXITCODE = $null
     try {
-        $said = @(& $block)
+        # In a scope of its own: what a module keeps in $script: must not be there for the next one
+        $said = @(& ([psmoduleinfo]::new($true)) $block)
     }
     catch {
         if ($null -eq $__host.answer) {

@@ -44,6 +44,15 @@ def test_one_process_runs_a_module_many_times(powershell: windows.PowerShell, mo
     assert powershell.module(module, {"text": "three"})["said"] == "three "
 
 
+def test_a_module_meets_nothing_that_one_before_it_kept(powershell: windows.PowerShell, module: Path) -> None:
+    kept = MODULE.replace("$null = 'x'", "$script:Kept = 'kept'; $null = 'x'")
+    seen = MODULE.replace(
+        "ExitJson", 'Warn("$(Get-Variable -Name Kept -ValueOnly -ErrorAction Ignore)"); $module.ExitJson'
+    )
+    powershell.module(module, {"text": "x"}, text=kept)
+    assert powershell.module(module, {"text": "x"}, text=seen)["warnings"] == [""]
+
+
 def test_a_failure_is_told_apart_from_a_crash(powershell: windows.PowerShell, module: Path) -> None:
     failed = powershell.module(module, {"text": "fail"})
     assert (failed["failed"], failed["msg"]) == (True, "told to fail")
