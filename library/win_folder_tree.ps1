@@ -46,7 +46,7 @@ function Get-NameProblem {
     if ($Name -in '', '.', '..') { return "has an empty part, '.' or '..'" }
     if ($Name -match '[\x00-\x1f<>:"/\\|?*]') { return "has a character that no Windows name may have (in '$Name')" }
     if ($Name -match '[ .]$') { return "has a part that ends with a dot or a blank, which Windows drops ('$Name')" }
-    if ($Name -match '^(CON|PRN|AUX|NUL|CLOCK\$|COM[0-9]|LPT[0-9])(\.|$)') { return "has the name of a device ('$Name')" }
+    if ($Name -match '^(CON|PRN|AUX|NUL|CLOCK\$|(COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(\.|$)') { return "has the name of a device ('$Name')" }
 }
 
 function Get-SidHex {
@@ -244,8 +244,8 @@ function ConvertFrom-EntryHex {
 
 function Get-Meaning {
     # Entries -> who may do what where, as one text. .NET joins entries that mean the same in one (two masks of one SID
-    # with equal flags; equal masks for the folder and for what is below it), so lists are compared by what they say of
-    # the folder, of files and of folders below it. The order of entries that all allow means nothing.
+    # with equal flags; one mask for the folder and for what is below it), so lists are compared by what they say of
+    # the folder, of what lies in it and of what lies deeper. The order of entries that all allow means nothing.
     param ([object[]] $Entry)
 
     $masks = @{}
@@ -254,13 +254,15 @@ function Get-Meaning {
             $masks["other $($one.hex)"] = [System.UInt32] 0
             continue
         }
-        # Inherited entries (0x10) and those that are passed on once (NP, 4) are something else
-        $once = if ($one.flags -band 3) { $one.flags -band 4 } else { 0 }
-        $who = "$($one.type) $($one.flags -band 0xf0) $once $($one.sid)"
-        $places = @(if (-not ($one.flags -band 8)) { 'itself' }; if ($one.flags -band 1) { 'files' }; if ($one.flags -band 2) { 'folders' })
+        $places = @(
+            if (-not ($one.flags -band 8)) { 'itself' }
+            $kinds = @(if ($one.flags -band 1) { 'files' }; if ($one.flags -band 2) { 'folders' })
+            $depths = if ($one.flags -band 4) { , 'in it' } else { 'in it', 'deeper' }
+            foreach ($kind in $kinds) { foreach ($depth in $depths) { "$kind $depth" } }
+        )
         foreach ($place in $places) {
-            # What an entry says of the folder itself does not depend on NP
-            $key = if ($place -eq 'itself') { "$place $($one.type) $($one.flags -band 0xf0) $($one.sid)" } else { "$place $who" }
+            # Inherited entries (0x10) are something else
+            $key = "$place $($one.type) $($one.flags -band 0xf0) $($one.sid)"
             $masks[$key] = [System.UInt32] $masks[$key] -bor $one.mask
         }
     }
@@ -313,7 +315,9 @@ function Get-TreeDiff {
             foreach ($entry in $entries) {
                 if (-not $entry.ContainsKey('sid') -or $names.ContainsKey($entry.sid) -or $asked -ge $script:MostNamesAsked) { continue }
                 $asked++
-                $known = Get-SidName -Sid $entry.sid
+                # A name is only told: where a domain cannot be asked the SID has to do, and it is not asked again
+                try { $known = Get-SidName -Sid $entry.sid }
+                catch { $known, $asked = $null, $script:MostNamesAsked }
                 $names[$entry.sid] = if ($known) { $known } else { $entry.sid }
             }
             foreach ($line in Get-DescriptorLine -Protected $node.found.protected -Entry $entries -Name $names) {
@@ -332,7 +336,7 @@ function Get-Shown {
     # A name as text of bearable length
     param ([string] $Name)
 
-    $text = $Name -replace '[\x00-\x1f\x7f]', '?'
+    $text = $Name -replace '[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]', '?'
     if ($text.Length -gt $script:LongestShown) { "$($text.Substring(0, $script:LongestShown))..." } else { $text }
 }
 
@@ -417,6 +421,7 @@ function Invoke-FolderTree {
     foreach ($node in $nodes) {
         if (-not $node.found -or -not (Test-FolderAsDeclared -Node $node -Found $node.found)) { $wanting.Add($node) }
     }
+    $Result.changed = $wanting.Count -gt 0
     $above = Get-FolderAbove -Root $Root
     $current = $Root
     try {
@@ -427,7 +432,6 @@ function Invoke-FolderTree {
         }
         foreach ($node in $wanting) {
             $current = $node.full
-            $Result.changed = $true
             if (-not $CheckMode) {
                 $cut = $node.path.LastIndexOf('/')
                 $chain = [System.Collections.Generic.List[string]]::new($above)
@@ -462,9 +466,10 @@ $module = [Ansible.Basic.AnsibleModule]::Create($args, @{
 try {
     $folders = [Ansible.Basic.AnsibleModule]::FromJson((Expand-FtpsExchangeText -Text $module.Params.folders))
     if ($folders -isnot [System.Collections.IList]) { throw 'folders is no list' }
+    $sids = [Ansible.Basic.AnsibleModule]::FromJson((Expand-FtpsExchangeText -Text $module.Params.sids))
+    if ($sids -isnot [System.Collections.IDictionary]) { throw 'sids is no dictionary' }
     $wanting = Invoke-FolderTree -Result $module.Result -Root $module.Params.root -Folder $folders -CheckMode $module.CheckMode
     if ($module.DiffMode -and $wanting.Count) {
-        $sids = [Ansible.Basic.AnsibleModule]::FromJson((Expand-FtpsExchangeText -Text $module.Params.sids))
         $module.Result.diff = Get-TreeDiff -Wanting $wanting -Sid $sids
     }
     if ($module.Result.undeclared) {

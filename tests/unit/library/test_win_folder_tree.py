@@ -29,6 +29,17 @@ SIDS = json.loads((PROJECT / "tests/unit/golden/desired_state/sids.json").read_t
 READERS = "S-1-5-21-1-2-3-1104"
 OWN = "(A;OICI;0x1f01ff;;;S-1-5-18)(A;OICI;0x1f01ff;;;S-1-5-32-544)"
 
+HABITS = ("_FAIL_AT", "_FORGET", "_DENY", "_SWAP", "_STRANGER")
+# The module's own functions, for a script: all but its last part, which runs
+FUNCTIONS = """
+$tree = [Management.Automation.Language.Parser]::ParseInput($text, [ref]$null, [ref]$null)
+foreach ($part in $tree.EndBlock.Statements) {
+    if ($part -is [Management.Automation.Language.FunctionDefinitionAst]) {
+        . ([scriptblock]::Create($part.Extent.Text))
+    }
+}
+"""
+
 Folders = list[dict[str, str]]
 
 
@@ -47,12 +58,21 @@ class Tree:
     def lists(self) -> Path:
         return self.folder / "lists"
 
-    def run(self, folders: Any, *, check: bool = False, text: str | None = None, **environment: str) -> dict[str, Any]:
+    def run(
+        self,
+        folders: Any,
+        *,
+        root: Path | None = None,
+        sids: object = SIDS,
+        check: bool = False,
+        text: str | None = None,
+        **environment: str,
+    ) -> dict[str, Any]:
         return self.powershell.module(
             MODULE,
-            {"root": str(self.root), "folders": json.dumps(folders), "sids": json.dumps(SIDS)},
+            {"root": str(root or self.root), "folders": json.dumps(folders), "sids": json.dumps(sids)},
             check=check,
-            environment={f"FTPS_EXCHANGE_FOLDERS{name}": "" for name in ("_FAIL_AT", "_FORGET", "_DENY", "_SWAP")}
+            environment={f"FTPS_EXCHANGE_FOLDERS{name}": "" for name in HABITS}
             | {"FTPS_EXCHANGE_FOLDERS": str(self.lists)}
             | {f"FTPS_EXCHANGE_FOLDERS_{name.upper()}": value for name, value in environment.items()},
             utils={UTIL: STAND_INS / f"{UTIL}.psm1"},
@@ -196,11 +216,13 @@ def test_entries_that_mean_the_same_are_no_drift(made: Tree) -> None:
     split = folder("", "(A;OICI;0x1200a9;;;S-1-5-21-1-2-3-1)", "(A;OICI;0x2;;;S-1-5-21-1-2-3-1)")
     joined = folder("", "(A;OICI;0x1200ab;;;S-1-5-21-1-2-3-1)")
     apart = folder("", "(A;;0x1200ab;;;S-1-5-21-1-2-3-1)", "(A;OICIIO;0x1200ab;;;S-1-5-21-1-2-3-1)")
-    for declared in (split, joined, apart):
-        made.put("", joined["sddl"])
-        assert "" not in made.run([declared])["repaired"]
-        made.put("", apart["sddl"])
-        assert "" not in made.run([declared])["repaired"]
+    # What is passed on once is within what is passed on
+    within = folder("", "(A;OICI;0x1200ab;;;S-1-5-21-1-2-3-1)", "(A;OINPIO;0x1200ab;;;S-1-5-21-1-2-3-1)")
+    for declared in (split, joined, apart, within):
+        for found in (joined, apart, within):
+            made.put("", found["sddl"])
+            result = made.run([declared])
+            assert (result.get("failed"), result["changed"]) == (None, False), (declared, found)
 
 
 def test_what_nobody_declared_is_told_and_left_alone(made: Tree) -> None:
@@ -214,6 +236,43 @@ def test_what_nobody_declared_is_told_and_left_alone(made: Tree) -> None:
     assert sorted(result["undeclared"]) == ["homes/acme/shared/stray", "homes/hooli", "shares/note.txt", "stray"]
     assert "declared by nobody" in result["warnings"][0]
     assert made.on_disk() == before
+
+
+def test_a_name_cannot_steer_a_terminal(made: Tree) -> None:
+    (made.root / "a\x9b31mb\u202ec\x1b").mkdir()
+    assert made.run(GOLDEN)["undeclared"] == ["a?31mb?c?"]
+
+
+def strangers(number: int) -> str:
+    """A list of so many unknown SIDs, and after them one that has a name."""
+    return "D:P" + "".join(f"(A;;0x1;;;S-1-4-{at})" for at in range(number)) + "(A;;0x1;;;S-1-5-32-545)"
+
+
+def test_fifty_names_are_asked_for(made: Tree) -> None:
+    for number, told in ((49, "BUILTIN\\Users"), (50, "S-1-5-32-545")):
+        made.put("homes", strangers(number))
+        assert f"{made.root}/homes: allow 0x1 this folder {told}\n" in made.run(GOLDEN, check=True)["diff"]["before"]
+    # One that was asked for is known
+    made.put("homes", strangers(49))
+    made.put("shares", strangers(49))
+    assert f"{made.root}/shares: allow 0x1 this folder BUILTIN\\Users\n" in made.run(GOLDEN)["diff"]["before"]
+
+
+def test_a_name_that_cannot_be_asked_for_is_no_failure(made: Tree) -> None:
+    made.put("homes", "D:P(A;;0x1;;;S-1-1-0)(A;;0x1;;;S-1-5-11)(A;;0x1;;;S-1-5-32-545)")
+    result = made.run(GOLDEN, stranger="S-1-5-11")
+    assert result["repaired"] == ["homes"]
+    # No second try: each may take as long as the first
+    lines = [line.removeprefix(f"{made.root}/homes: ") for line in result["diff"]["before"].splitlines()]
+    assert lines[1:] == [f"allow 0x1 this folder {who}" for who in ("Everyone", "S-1-5-11", "S-1-5-32-545")]
+
+
+@pytest.mark.parametrize("sids", [[], "{", "gzip:AAAA", "1"])
+def test_names_that_cannot_be_read_are_told_before_anything_is_touched(tree: Tree, sids: object) -> None:
+    result = tree.run(GOLDEN, sids=sids)
+    assert result["failed"]
+    assert not result.get("crashed")
+    assert not tree.root.exists()
 
 
 def test_the_warning_names_ten_and_counts_the_rest(made: Tree) -> None:
@@ -317,6 +376,17 @@ def test_a_failure_at_any_change_is_told_and_the_next_run_finishes(tree: Tree, a
     assert not tree.run(GOLDEN)["changed"]
 
 
+def test_a_failure_above_the_root_is_told_and_the_next_run_finishes(tree: Tree, tmp_path: Path) -> None:
+    # Longer than a name may be here, and not there
+    failed = tree.run(GOLDEN, root=tmp_path / "made" / ("€" * 90) / "root")
+    assert failed["failed"]
+    assert (tmp_path / "made").is_dir()
+    assert failed["changed"], "a folder was made"
+    assert "Before that 0 folders were made and 0 repaired" in failed["msg"]
+    assert failed["msg"].startswith(f"{tmp_path}/made/")
+    assert tree.run(GOLDEN, root=tmp_path / "made" / "root")["created"] == paths(GOLDEN)
+
+
 def test_a_failure_between_repairs(made: Tree) -> None:
     for path in ("homes", "homes/globex", "shares"):
         made.put(path, "D:AI")
@@ -351,6 +421,8 @@ def test_a_volume_that_keeps_no_lists_is_told(tree: Tree) -> None:
         ([folder(""), folder("a ")], "ends with a dot or a blank"),
         ([folder(""), folder("nul")], "has the name of a device"),
         ([folder(""), folder("com1.txt")], "has the name of a device"),
+        ([folder(""), folder("nul .txt")], "has the name of a device"),
+        ([folder(""), folder("lpt\xb2")], "has the name of a device"),
         ([folder(""), folder("x" * 300)], "Windows takes 247"),
         ([{"path": "", "sddl": f"D:{OWN}"}], "is no protected access list"),
         ([{"path": "", "sddl": "D:P"}], "is no protected access list"),
@@ -391,6 +463,7 @@ def test_every_problem_of_a_list_is_told(tree: Tree) -> None:
     [
         ("D:\\FTPS-Exchange", None),
         ("d:\\Data\\FTPS", None),
+        ("D:\\Nuls\\com\\com10\\a nul", None),
         ("D:\\", "must be a folder below a drive"),
         ("D:", "must be a folder below a drive"),
         ("FTPS", "must be a folder below a drive"),
@@ -403,22 +476,19 @@ def test_every_problem_of_a_list_is_told(tree: Tree) -> None:
         ("D:\\a\\\\b", "has an empty part, '.' or '..'"),
         ("D:\\a/b", "has a character that no Windows name may have"),
         ("D:\\con\\b", "has the name of a device"),
+        ("/data/exchange", None),
+        ("data/exchange", "must be an absolute path below /"),
+        ("", "must be an absolute path below /"),
+        ("//data", "must be an absolute path below /"),
+        ("/../data", "has an empty part, '.' or '..'"),
+        ("/nul", "has the name of a device"),
     ],
 )
-def test_a_root_of_windows(powershell: PowerShell, root: str, told: str | None) -> None:
+def test_a_root(powershell: PowerShell, root: str, told: str | None) -> None:
     # The part of the module that this machine's own paths never reach
-    script = """
-        param($text, $root)
-        $tree = [Management.Automation.Language.Parser]::ParseInput($text, [ref]$null, [ref]$null)
-        foreach ($part in $tree.EndBlock.Statements) {
-            if ($part -is [Management.Automation.Language.FunctionDefinitionAst]) {
-                . ([scriptblock]::Create($part.Extent.Text))
-            }
-        }
-        "$(Get-RootProblem -Root $root -Separator '\\')"
-    """
+    script = f'param($text, $root, $separator) {FUNCTIONS} "$(Get-RootProblem -Root $root -Separator $separator)"'
     text = powershell.instead.get(MODULE) or MODULE.read_text(encoding="utf-8")
-    (problem,) = powershell.script(script, text, root)
+    (problem,) = powershell.script(script, text, root, "/" if "below /" in (told or "") or root[:1] == "/" else "\\")
     assert problem == "" if told is None else told in problem
 
 

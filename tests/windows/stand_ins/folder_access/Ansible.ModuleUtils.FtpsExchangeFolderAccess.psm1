@@ -10,6 +10,7 @@
 # FTPS_EXCHANGE_FOLDERS_SWAP=n|path|target  at the nth change somebody puts a link in the place of this folder
 # FTPS_EXCHANGE_FOLDERS_FORGET=1   changes are taken and not kept, as by a file system without access lists
 # FTPS_EXCHANGE_FOLDERS_DENY=path  the list of this folder may not be read
+# FTPS_EXCHANGE_FOLDERS_STRANGER=sid  the domain of this SID cannot be asked
 
 $ErrorActionPreference = 'Stop'
 $file = $env:FTPS_EXCHANGE_FOLDERS
@@ -61,17 +62,23 @@ function Get-Effective([string] $Path) {
     ($effective[$Path] = @{ protected = $own.protected; entries = $entries })
 }
 
+# Which flags say what: of the folder, of folders and files in it, of those deeper
+$flagsOf = @{}
+function Get-Place([int] $Flags) {
+    $below = if ($Flags -band 4) { 1 } else { 5 }
+    $(if ($Flags -band 8) { 0 } else { 16 }) -bor $(if ($Flags -band 1) { $below }) -bor $(if ($Flags -band 2) { $below * 2 })
+}
+foreach ($flags in 0, 1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15) { $flagsOf[(Get-Place $flags)] = $flags }
+
 function Join-Entry([object[]] $Entry) {
     # What .NET makes of a list: in the order of SIDs, and two entries in one where they can be
     $joined = [Collections.Generic.List[object]]::new()
     foreach ($one in $Entry | Sort-Object { $_.flags -band 16 }, { -$_.type }, { $_.sid }, { $_.flags } -Stable) {
         $last = if ($joined.Count) { $joined[$joined.Count - 1] }
-        $same = $last -and $last.sid -eq $one.sid -and $last.type -eq $one.type -and ($last.flags -band 20) -eq ($one.flags -band 20)
+        $same = $last -and $last.sid -eq $one.sid -and $last.type -eq $one.type -and ($last.flags -band 16) -eq ($one.flags -band 16)
+        $both = if ($same) { $flagsOf[((Get-Place $last.flags) -bor (Get-Place $one.flags))] }
         if ($same -and $last.flags -eq $one.flags) { $last.mask = $last.mask -bor $one.mask }
-        elseif ($same -and $last.mask -eq $one.mask) {
-            $only = $last.flags -band $one.flags -band 8
-            $last.flags = (($last.flags -bor $one.flags) -band 23) -bor $only
-        }
+        elseif ($same -and $last.mask -eq $one.mask -and $null -ne $both) { $last.flags = $both -bor ($last.flags -band 16) }
         else { $joined.Add(@{ type = $one.type; flags = $one.flags; mask = $one.mask; sid = $one.sid }) }
     }
     , $joined
@@ -149,6 +156,7 @@ function Set-FolderDescriptor([string] $Path, [string] $Sddl) {
 }
 
 function Get-SidName([string] $Sid) {
+    if ($env:FTPS_EXCHANGE_FOLDERS_STRANGER -eq $Sid) { throw [SystemException]::new('The trust relationship failed.') }
     @{ 'S-1-1-0' = 'Everyone'; 'S-1-5-11' = 'NT AUTHORITY\Authenticated Users'; 'S-1-5-32-545' = 'BUILTIN\Users' }[$Sid]
 }
 
