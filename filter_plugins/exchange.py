@@ -13,6 +13,7 @@ from typing import Any, Never
 
 try:
     from ftps_exchange.access import exchange_access
+    from ftps_exchange.desired import exchange_desired
     from ftps_exchange.directory import exchange_directory, exchange_group_names
     from ftps_exchange.edge import exchange_edge_sets
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
@@ -29,6 +30,7 @@ else:
 
 _NAMES = (
     "exchange_access",
+    "exchange_desired",
     "exchange_directory",
     "exchange_edge_sets",
     "exchange_firewall_addresses",
@@ -75,6 +77,7 @@ class FilterModule:
             return dict.fromkeys(_NAMES, _unavailable)
         of_the_model = (
             exchange_access,
+            exchange_desired,
             exchange_directory,
             exchange_edge_sets,
             exchange_folders,

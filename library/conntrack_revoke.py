@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: conntrack_revoke
 short_description: Ends tracked connections of sources that a service no longer admits
 description:
-  - Deletes from the kernel's connection tracking what comes from a source outside O(sources) and goes to one of
+  - Deletes from the kernel's connection tracking what comes from a source outside O(sets) and goes to one of
     O(destinations) at one of O(ports). Nothing else is touched, and whoever is still admitted notices nothing.
   - Addresses and ports are those of the original direction, as the client sees them, so before any translation.
   - Without its entry a connection has lost its translation, and its next packet is judged like a first one.
@@ -22,10 +22,10 @@ options:
     type: list
     elements: str
     required: true
-  sources:
-    description: Every network, address or range C(first-last) that is admitted.
-    type: list
-    elements: str
+  sets:
+    description:
+      - Who is admitted, as M(nftables_table) takes it. C(element) is a network, an address or a range C(first-last).
+    type: dict
     required: true
 requirements:
   - conntrack 1.4.7 or later (package conntrack)
@@ -43,7 +43,7 @@ EXAMPLES = r"""
   conntrack_revoke:
     destinations: [198.51.100.10, "2001:db8:100::10"]
     ports: ["21", "990", "50000-50099"]
-    sources: "{{ edge_customer_sets.values() | flatten | map(attribute='element') }}"
+    sets: "{{ edge_customer_sets }}"
 """
 
 RETURN = r"""
@@ -59,7 +59,7 @@ import bisect
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
@@ -94,6 +94,14 @@ class Connection(NamedTuple):
         )
 
 
+def elements(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
+    """The option 'sets' -> every element of every set."""
+    try:
+        return [item["element"] for items in sets.values() for item in items]
+    except (KeyError, TypeError):
+        raise RevokeError("sets: every set is a list of dictionaries with an 'element'") from None
+
+
 class Admitted:
     """Is an address in any of many networks? Thousands of networks, thousands of connections: by bisection."""
 
@@ -121,7 +129,7 @@ def _range(source: str) -> tuple[int, int, int]:
             return first.version, int(first), int(last)
         network = ipaddress.ip_network(source)
     except ValueError as error:
-        raise RevokeError(f"sources: '{source}' is no address, network or range: {error}") from None
+        raise RevokeError(f"sets: '{source}' is no address, network or range: {error}") from None
     return network.version, int(network[0]), int(network[-1])
 
 
@@ -182,7 +190,7 @@ def main() -> None:
         argument_spec={
             "destinations": {"type": "list", "elements": "str", "required": True},
             "ports": {"type": "list", "elements": "str", "required": True},
-            "sources": {"type": "list", "elements": "str", "required": True},
+            "sets": {"type": "dict", "required": True},
         },
         supports_check_mode=True,
     )
@@ -196,7 +204,7 @@ def main() -> None:
     params: dict[str, Any] = module.params
     found: list[Connection] = []
     try:
-        admitted, ports = Admitted(params["sources"]), port_ranges(params["ports"])
+        admitted, ports = Admitted(elements(params["sets"])), port_ranges(params["ports"])
         if module.get_bin_path("conntrack", opt_dirs=["/usr/sbin", "/sbin"]) is None:
             # Check mode before the package is there: no connection is tracked for a service that does not exist.
             if not module.check_mode:

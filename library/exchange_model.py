@@ -8,7 +8,7 @@ module: exchange_model
 short_description: Check the exchange and all its customers before any host is touched
 description:
   - Reads one file for each customer, checks them together with the settings of the service, and returns the checked
-    model as plain data with all defaults filled in. Nothing is ever changed.
+    model with all defaults filled in. Nothing is ever changed.
   - Every problem of every file is told in one run, each with file, line, field, value and remedy.
   - Runs on the control node, with the Python that runs Ansible (the package C(ftps_exchange) is installed there).
 options:
@@ -58,46 +58,30 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-model:
-  description: The checked model.
+exchange:
+  description: All settings of the service, defaults filled in; C(null) for what is off.
   returned: success
   type: dict
-  contains:
-    exchange:
-      description: All settings of the service, defaults filled in; C(null) for what is off.
-      type: dict
-    customers:
-      description:
-        - All customers that have a file, sorted by name, absent ones included.
-        - Networks are canonical; C(sources4) and C(sources6) are merged within a customer.
-        - An account that is not C(enabled) says in C(disabled_because) whether it is C(suspended), C(absent) or
-          C(expired).
-      type: list
-      elements: dict
-    notes:
-      description: What is no error but should be known, such as accounts that have expired.
-      type: list
-      elements: str
-  sample:
-    exchange: {name: lab, fqdn: ftps.exchange.example}
-    customers:
-      - name: acme
-        file: customers/acme.yml
-        state: present
-        sources4: [198.51.100.20/32]
-        sources6: []
-        accounts:
-          - {name: acme-up, access: write, expires: null, enabled: true, disabled_because: null}
-        shares:
-          - {name: maps, access: read}
-    notes: []
-model_text:
+  sample: {name: lab, fqdn: ftps.exchange.example}
+notes:
+  description: What is no error but should be known, such as accounts that have expired.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+model:
   description:
-    - The same as JSON text. The filters take it in place of the dictionary, which with thousands of customers saves
-      seconds at every use, because Ansible looks for templates in each value of a dictionary.
+    - The checked model as JSON text, which all filters take. With thousands of customers a dictionary would cost
+      seconds at every use, because Ansible looks for templates in each of its values.
+    - It has C(exchange) and C(notes) as above, and C(customers), all that have a file, sorted by name, absent ones
+      included. Networks are canonical; C(sources4) and C(sources6) are merged within a customer. An account that is not
+      C(enabled) says in C(disabled_because) whether it is C(suspended), C(absent) or C(expired).
   returned: success
   type: str
-  sample: '{"exchange":{"name":"lab"},"customers":[],"notes":[]}'
+  sample: >-
+    {"exchange":{"name":"lab","fqdn":"ftps.exchange.example"},"customers":[{"name":"acme","file":"customers/acme.yml",
+    "state":"present","sources4":["198.51.100.20/32"],"sources6":[],"accounts":[{"name":"acme-up","access":"write",
+    "expires":null,"enabled":true,"disabled_because":null}],"shares":[{"name":"maps","access":"read"}]}],"notes":[]}
 problems:
   description: Every problem, for programs; C(msg) has the same for people. C(line) and C(value) may be C(null).
   returned: failure
@@ -156,7 +140,12 @@ def main() -> None:
         )
     except ModelError as error:
         module.fail_json(msg=str(error), problems=[problem.as_dict() for problem in error.problems])
-    module.exit_json(changed=False, model=model, model_text=json.dumps(model, separators=(",", ":")))
+    module.exit_json(
+        changed=False,
+        exchange=model["exchange"],
+        notes=model["notes"],
+        model=json.dumps(model, separators=(",", ":")),
+    )
 
 
 if __name__ == "__main__":

@@ -16,11 +16,17 @@ _HEX: Final = re.compile(r"[0-9A-F]{40}")
 def exchange_firewall_addresses(networks: object) -> str:
     """Networks -> the address list of one rule of the Windows Firewall: as few as say the same, sorted, IPv4 first.
 
+    They come as a list, or as a text with commas between them.
     The list is never empty. The Windows Firewall reads an empty one as "any", and so it reads ``0.0.0.0/0``.
     """
-    if isinstance(networks, str) or not isinstance(networks, Iterable):
+    if isinstance(networks, str):
+        networks = [network.strip() for network in networks.split(",")] if networks.strip() else []
+    if not isinstance(networks, Iterable):
         raise ExchangeError(
-            "is no list of networks", field="networks", value=networks, remedy="Give the customers' networks as a list"
+            "is no list of networks",
+            field="networks",
+            value=networks,
+            remedy="Give the customers' networks as a list, or as a text with commas between them",
         )
     four: list[IPv4Network] = []
     six: list[IPv6Network] = []

@@ -36,6 +36,7 @@ class WindowsLists(TypedDict):
     """The texts of what grows with the customers: empty where what it names is not known."""
 
     folders: str
+    sids: str
     settings: str
 
 
@@ -46,7 +47,7 @@ def exchange_windows_lists(
     options: Mapping[str, Any] | None = None,
     longest_plain: int = LONGEST_PLAIN,
 ) -> WindowsLists:
-    """Checked model -> the arguments ``folders`` of win_folder_tree and ``settings`` of win_iis_settings, as texts.
+    """Checked model -> ``folders`` and ``sids`` of win_folder_tree and ``settings`` of win_iis_settings, as texts.
 
     One filter for the way from the model to the text, because Ansible looks at each value of a structure that goes from
     one filter to the next: four seconds with 10,000 customers. Without SIDs there are no folders, without a thumbprint
@@ -54,6 +55,7 @@ def exchange_windows_lists(
     """
     return {
         "folders": exchange_wire_text(exchange_folders(model, sids, "windows"), longest_plain) if sids else "",
+        "sids": exchange_wire_text(sids or {}, longest_plain),
         "settings": exchange_wire_text(exchange_iis_settings(model, thumbprint, options), longest_plain)
         if thumbprint
         else "",

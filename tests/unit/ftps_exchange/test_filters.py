@@ -29,6 +29,7 @@ OPTIONS = {"root": "D:\\ftps-exchange"}
 
 EXPRESSIONS = {
     "exchange_access": "model | exchange_access",
+    "exchange_desired": "model | exchange_desired",
     "exchange_directory": "model | exchange_directory",
     "exchange_edge_sets": "model | exchange_edge_sets",
     "exchange_firewall_addresses": f"{NETWORKS} | exchange_firewall_addresses",

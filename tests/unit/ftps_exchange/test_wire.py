@@ -114,6 +114,7 @@ def test_the_lists_are_what_the_filters_for_each_give(model: dict[str, Any], sid
     options = {"root": "E:\\exchange"}
     lists = exchange_windows_lists(model, sids, THUMBPRINT, options)
     assert json.loads(lists["folders"]) == exchange_folders(model, sids, "windows")
+    assert json.loads(lists["sids"]) == sids
     assert json.loads(lists["settings"]) == exchange_iis_settings(model, THUMBPRINT, options)
 
 
@@ -121,6 +122,7 @@ def test_what_is_not_known_gives_no_list(model: dict[str, Any], sids: dict[str, 
     """An empty text is no list to the modules, and least of all an empty one."""
     options = {"root": "E:\\exchange"}
     assert exchange_windows_lists(model, None, THUMBPRINT, options)["folders"] == ""
+    assert exchange_windows_lists(model, None, THUMBPRINT, options)["sids"] == "{}", "only names in a diff"
     assert exchange_windows_lists(model, sids, None)["settings"] == ""
 
 

@@ -82,7 +82,7 @@ def test_admission_is_membership_in_any_network(sources: list[str], offset: int)
 
 @pytest.mark.parametrize("source", ["198.51.100.20/24", "acme", "10.0.0.1-", ""])
 def test_a_source_that_is_none_is_refused(source: str) -> None:
-    with pytest.raises(RevokeError, match=r"^sources: "):
+    with pytest.raises(RevokeError, match=r"^sets: "):
         Admitted([source])
 
 

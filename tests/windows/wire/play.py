@@ -39,7 +39,7 @@ _DIRECTORY = """
     - name: Make up the SIDs
       tags: [directory, windows_folder_tree]
       ansible.builtin.set_fact:
-        directory_sids: "{{ exchange_model_text | exchange_group_names | exchange_predicted_sids }}"
+        directory_sids: "{{ exchange_model | exchange_group_names | exchange_predicted_sids }}"
 """
 
 

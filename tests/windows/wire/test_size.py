@@ -80,6 +80,5 @@ def test_bytes(costs: dict[int, Cost]) -> None:
     assert costs[10_000].recording.bytes_received < MOST_BYTES
 
 
-def test_what_the_customers_cost_the_control_node(costs: dict[int, Cost]) -> None:
-    """Beyond what a run costs anyway, which with two customers is nearly all."""
-    assert costs[10_000].seconds - costs[2].seconds < MOST_SECONDS
+def test_what_the_run_costs_the_control_node(costs: dict[int, Cost]) -> None:
+    assert costs[10_000].seconds < MOST_SECONDS
