@@ -502,20 +502,35 @@ def _only(content: Mapping[str, Any], *keys: str) -> None:
         raise UnsoundError(f"the keys {sorted(content)} instead of {sorted(keys)}")
 
 
+_AWS_WAYS: Final = ("SecurityGroupEgress", "SecurityGroupIngress")
+
+
 def _aws(text: str) -> Iterator[Fact]:
     (resource,) = json.loads(text)["Resources"].values()
     properties = resource["Properties"]
     if resource["Type"] == "AWS::NetworkFirewall::RuleGroup":
+        _only(properties["RuleGroup"], "RulesSource", "StatefulRuleOptions")
         _only(properties["RuleGroup"]["RulesSource"], "StatefulRules")
+        # In another order a policy cannot drop what no rule passes
+        if properties["RuleGroup"]["StatefulRuleOptions"] != {"RuleOrder": "STRICT_ORDER"}:
+            raise UnsoundError("a rule group that is not in strict order")
         for rule in properties["RuleGroup"]["RulesSource"]["StatefulRules"]:
             head = rule["Header"]
             if (rule["Action"], head["Protocol"], head["Direction"]) != ("PASS", "TCP", "FORWARD"):
                 raise UnsoundError(f"a rule that says {rule}")
             yield from _each("pass", [head["Source"]], head["Destination"], [head["DestinationPort"]])
         return
-    (way,) = {"SecurityGroupEgress", "SecurityGroupIngress"} & properties.keys()
-    _only(properties, "GroupName", "GroupDescription", "VpcId", way)
-    for rule in properties[way]:
+    # A group that says nothing of what goes out lets everything out: CloudFormation adds such a rule.
+    ways = ["SecurityGroupEgress"] if "SecurityGroupIngress" not in properties else list(_AWS_WAYS)
+    _only(properties, "GroupName", "GroupDescription", "VpcId", *ways)
+    if not properties["SecurityGroupEgress"]:
+        raise UnsoundError("a group without an outgoing rule, to which one for everything is added")
+    if len(ways) == 2:
+        (nothing,) = properties["SecurityGroupEgress"]
+        _only(nothing, "IpProtocol", "CidrIp", "Description")
+        if (nothing["IpProtocol"], nothing["CidrIp"]) != ("-1", "127.0.0.1/32"):
+            raise UnsoundError(f"a group of the provider that lets out {nothing}")
+    for rule in properties[ways[-1]]:
         peer = "CidrIp" if "CidrIp" in rule else "CidrIpv6"
         _only(rule, "IpProtocol", "FromPort", "ToPort", "Description", peer)
         if rule["IpProtocol"] != "tcp":

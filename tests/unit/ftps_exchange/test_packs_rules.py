@@ -242,6 +242,11 @@ def test_a_setting_outside_of_its_entry_is_refused() -> None:
         ("aws", "aws-customer.json", '"IpProtocol": "tcp"', '"IpProtocol": "-1"'),
         ("aws", "aws-provider.json", '"Resources": {', '"Resources": {"Other": {"Type": "AWS::EC2::SecurityGroup"},'),
         ("aws", "aws-customer.json", '"GroupName"', '"SecurityGroupIngress": [], "GroupName"'),
+        # CloudFormation lets out everything of a group that says nothing of what goes out
+        ("aws", "aws-provider.json", '"SecurityGroupEgress"', '"Tags"'),
+        ("aws", "aws-provider.json", '"CidrIp": "127.0.0.1/32"', '"CidrIp": "0.0.0.0/0"'),
+        ("aws", "aws-provider.json", '"CidrIp": "127.0.0.1/32"', '"CidrIpv6": "::1/128"'),
+        ("aws", "aws-provider-network-firewall.json", "STRICT_ORDER", "DEFAULT_ACTION_ORDER"),
         ("azure", "azure-customer.json", '"Tcp"', '"*"'),
         ("azure", "azure-customer.json", '"Allow"', '"Deny"'),
         ("azure", "azure-customer.json", '"protocol"', '"destinationPortRange": "*", "protocol"'),
@@ -272,6 +277,20 @@ def test_a_setting_outside_of_its_entry_is_refused() -> None:
 def test_a_rule_that_says_something_else_is_refused(name: str, file: str, old: str, new: str) -> None:
     with pytest.raises(ExchangeError, match="report it"):
         check(name, replaced(render_rules(name, HAND_CHECKED, ACME), file, old, new))
+
+
+@pytest.mark.parametrize("side", ["customer", "provider"])
+def test_a_security_group_without_a_word_about_what_goes_out_is_refused(side: str) -> None:
+    """CloudFormation: "if you do not add egress rules, we add egress rules that allow all outbound"."""
+    files = render_rules("aws", HAND_CHECKED, ACME)
+    for egress in (None, []):
+        template = json.loads(files[f"aws-{side}.json"])
+        properties = template["Resources"]["SecurityGroup"]["Properties"]
+        del properties["SecurityGroupEgress"]
+        if egress is not None:
+            properties["SecurityGroupEgress"] = egress
+        with pytest.raises(ExchangeError, match="report it"):
+            check("aws", {**files, f"aws-{side}.json": json.dumps(template)})
 
 
 # What a text might bring that broke out of its comment: a rule of the format that opens everything.

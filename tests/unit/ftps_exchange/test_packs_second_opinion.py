@@ -309,6 +309,9 @@ def test_aws_rule_groups_have_the_model_s_meaning() -> None:
         assert len({rule["RuleOptions"][0]["Settings"][0] for rule in rules}) == len(rules) <= group["Capacity"]
         security = json.loads(files[f"aws-{job.side}.json"])["Resources"]["SecurityGroup"]["Properties"]
         listed = security["SecurityGroupEgress" if job.side == "customer" else "SecurityGroupIngress"]
+        if job.side == "provider":
+            # Without a rule of its own the group would get one that lets everything out.
+            assert [rule["CidrIp"] for rule in security["SecurityGroupEgress"]] == ["127.0.0.1/32"]
         opened = {(rule.get("CidrIp") or rule["CidrIpv6"], rule["FromPort"], rule["ToPort"]) for rule in listed}
         assert opened == {
             (peer, *ports)

@@ -13,6 +13,14 @@ from ftps_exchange.packs.text import plain
 
 _FIRST_PRIORITY: Final = 200
 
+# CloudFormation gives a group without egress rules one that lets everything out. So there is always one: the address of
+# the machine itself, which never leaves it (the way that AWS documents).
+_NOTHING_OUT: Final = {
+    "IpProtocol": "-1",
+    "CidrIp": "127.0.0.1/32",
+    "Description": "Nothing out, in place of the default rule",
+}
+
 
 def _json(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2) + "\n"
@@ -43,6 +51,13 @@ def _security_group(job: Job) -> str:
         "Undo:  take the group off, then: aws cloudformation delete-stack --stack-name NAME",
         "A security group names one end of a connection: the other is the instance that it is attached to.",
         "Where both ends have to be named, use the rule group of Network Firewall in the other file.",
+        *lines_if(
+            not out,
+            "The group itself lets nothing out: its one outgoing rule is the loopback address, which keeps AWS from",
+            "adding one for everything. What the server needs outwards (directory, names, updates) is another group's.",
+            "An interface takes few groups, and a group few rules (quotas). For many customers use the other file.",
+        ),
+        *lines_if(out, "The group lets nothing in: AWS adds no incoming rule."),
         *(
             f"That {flow.service} leads to {flow.server} is the static translation: an elastic address does it."
             for flow in job.translated
@@ -77,7 +92,8 @@ def _security_group(job: Job) -> str:
                         "GroupName": job.name,
                         "GroupDescription": description,
                         "VpcId": {"Ref": "VpcId"},
-                        "SecurityGroupEgress" if out else "SecurityGroupIngress": rules,
+                        **({} if out else {"SecurityGroupIngress": rules}),
+                        "SecurityGroupEgress": rules if out else [_NOTHING_OUT],
                     },
                 }
             },
@@ -88,7 +104,9 @@ def _security_group(job: Job) -> str:
 def _network_firewall(job: Job) -> str:
     how = (
         "Load:  aws cloudformation deploy --template-file FILE --stack-name NAME",
-        "       then add the rule group to the policy of your firewall, which drops what no rule passes.",
+        "       then add the rule group to the policy of your firewall. It must be in strict order with the default",
+        "       action aws:drop_strict: otherwise what no rule passes is let through. A policy in action order refuses",
+        "       this group: write DEFAULT_ACTION_ORDER here, and drop the rest by a rule of your own.",
         "Undo:  take it out of the policy, then: aws cloudformation delete-stack --stack-name NAME",
         "AWS inspects no FTP unless a rule names the protocol: these name tcp. Answers pass, the group is stateful.",
         UNTRIED,
@@ -120,7 +138,11 @@ def _network_firewall(job: Job) -> str:
                         "RuleGroupName": job.name,
                         "Type": "STATEFUL",
                         "Capacity": max(100, len(rules)),
-                        "RuleGroup": {"RulesSource": {"StatefulRules": rules}},
+                        "RuleGroup": {
+                            "RulesSource": {"StatefulRules": rules},
+                            # Only a policy in strict order can drop by default, and it takes no group in another order.
+                            "StatefulRuleOptions": {"RuleOrder": "STRICT_ORDER"},
+                        },
                     },
                 }
             },
