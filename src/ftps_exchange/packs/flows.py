@@ -100,6 +100,8 @@ def port_text(ports: Ports, dash: str = "-") -> str:
 UNTRIED: Final = "Tried: on no real device. Read the lines before you load them."
 REPLACE: Final = "To replace an older version of this file: run the undo lines of that version first."
 
+OPENS_ONLY: Final = "It only opens. What your own rules do not drop passes this firewall anyway: that is its default."
+
 
 def header(job: Job, how: tuple[str, ...]) -> list[str]:
     """The lines that every file begins with: what, for whom, how to load and undo. No line holds foreign text as is."""

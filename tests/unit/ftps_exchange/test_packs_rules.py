@@ -57,6 +57,26 @@ def test_every_file_says_what_it_is_for_and_how_to_undo_it(name: str) -> None:
             assert re.search(word, text, re.IGNORECASE), (file, word)
 
 
+# What these firewalls do, by their vendors' documentation, with what no rule names.
+OPEN_BY_DEFAULT = {
+    "nftables": "passes this firewall anyway",
+    "iptables": "passes this firewall anyway",
+    "pf": "passes this firewall anyway",
+    "routeros": "passes this firewall anyway",
+    "windows-customer": "Windows lets out everything by default",
+    "azure-customer": "A group lets everything out to the Internet by default",
+    "azure-provider": "By default a group lets in what comes from the virtual network",
+}
+
+
+def test_where_a_firewall_is_open_by_default_its_file_says_so() -> None:
+    for name, words in OPEN_BY_DEFAULT.items():
+        files = render_rules(name.split("-")[0], HAND_CHECKED, ACME)
+        texts = [text for file, text in files.items() if file.startswith((name, f"ip6{name[2:]}"))]
+        assert texts
+        assert all(words in text for text in texts), name
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_random_customers_are_rendered_as_the_model_says(name: str) -> None:
     """The checker compares each with the model; this only hands it enough of them."""

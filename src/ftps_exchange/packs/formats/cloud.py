@@ -163,6 +163,11 @@ def azure(job: Job) -> dict[str, str]:
             for flow in job.flows
         ),
         *lines_if(out, "A group lets everything out to the Internet by default: deny it below these rules."),
+        *lines_if(
+            not out,
+            "By default a group lets in what comes from the virtual network, what is joined to it and Azure's",
+            "load balancer, and lets everything out: deny below these rules what of it is not meant.",
+        ),
         *(
             f"That {flow.service} leads to {flow.server} is the static translation: a public address does it."
             for flow in job.translated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftps_exchange.packs.flows import UNTRIED, Flow, Job, commented, header, lines_if, port_text
+from ftps_exchange.packs.flows import OPENS_ONLY, UNTRIED, Flow, Job, commented, header, lines_if, port_text
 from ftps_exchange.packs.text import plain
 
 
@@ -67,6 +67,7 @@ def pf(job: Job) -> dict[str, str]:
         f"       pfctl -a {name} -f FILE  (again and again, if you like: it replaces the anchor)",
         f'       At boot: load anchor "{name}" from "/etc/pf.{name}.conf"',
         f"Undo:  pfctl -a {name} -F rules, and take the line out again.",
+        OPENS_ONLY,
         "pfSense, OPNsense: enter the rows of the neutral table in the web interface (they keep pf.conf themselves).",
         "FTP proxy: ftp-proxy(8) must not get these connections. The control channel is encrypted, so it reads no",
         "port there.",
@@ -111,6 +112,7 @@ def routeros(job: Job) -> dict[str, str]:
         "Undo:  remove the jump, then:",
         *(f"       /{ip} firewall filter remove [find chain={name}]" for ip, _ in families),
         *(f"       /{ip} firewall nat remove [find comment={name}]" for ip, flow in families if flow.translated),
+        OPENS_ONLY,
         "FTP helper: /ip firewall service-port disable ftp  (the control channel is encrypted, so it reads no port in",
         "it). It is one switch for the whole router, so this script leaves it alone.",
         UNTRIED,

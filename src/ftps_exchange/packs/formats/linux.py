@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ftps_exchange.packs.flows import Flow, Job, commented, header, lines_if, port_text
+from ftps_exchange.packs.flows import OPENS_ONLY, Flow, Job, commented, header, lines_if, port_text
 
 _HELPER = (
     "FTP helper: none is needed. Where one is bound to port 21 (ct helper, -j CT --helper ftp, or the old automatic",
@@ -36,6 +36,7 @@ def nftables(job: Job) -> dict[str, str]:
         "       firewall itself needs the jump in output and input instead.",
         f"Undo:  delete the jump (nft -a list chain inet filter forward), then: nft delete chain inet filter {name}",
         *(f"       and: nft delete table {_ip(flow)} {name}" for flow in job.translated),
+        OPENS_ONLY,
         *_HELPER,
         "Tried: rules of this form were loaded by a kernel, and connections went through them.",
     )
@@ -104,6 +105,7 @@ def _iptables(job: Job, flow: Flow) -> str:
             flow.translated,
             f"       {tool} -t nat -D PREROUTING -j {name}; {tool} -t nat -F {name}; {tool} -t nat -X {name}",
         ),
+        OPENS_ONLY,
         *_HELPER,
         "Tried: rules of this form were loaded by a kernel, and connections went through them.",
     )

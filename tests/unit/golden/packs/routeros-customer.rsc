@@ -9,6 +9,7 @@
 # Undo:  remove the jump, then:
 #        /ip firewall filter remove [find chain=FTPS-lab]
 #        /ipv6 firewall filter remove [find chain=FTPS-lab]
+# It only opens. What your own rules do not drop passes this firewall anyway: that is its default.
 # FTP helper: /ip firewall service-port disable ftp  (the control channel is encrypted, so it reads no port in
 # it). It is one switch for the whole router, so this script leaves it alone.
 # Tried: on no real device. Read the lines before you load them.

@@ -9,6 +9,7 @@
 #        /ip firewall filter remove [find chain=FTPS-lab-acme]
 #        /ipv6 firewall filter remove [find chain=FTPS-lab-acme]
 #        /ip firewall nat remove [find comment=FTPS-lab-acme]
+# It only opens. What your own rules do not drop passes this firewall anyway: that is its default.
 # FTP helper: /ip firewall service-port disable ftp  (the control channel is encrypted, so it reads no port in
 # it). It is one switch for the whole router, so this script leaves it alone.
 # Tried: on no real device. Read the lines before you load them.
