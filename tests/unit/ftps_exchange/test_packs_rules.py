@@ -151,6 +151,21 @@ def test_names_of_objects_differ_between_customers_and_services() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9-]{1,24}", name) for name in names)
 
 
+def test_customers_of_one_azure_group_have_priorities_of_their_own() -> None:
+    """Azure refuses a second rule with the same priority and direction."""
+
+    def first(name: str, **networks: tuple[str, ...]) -> int:
+        customer = PackCustomer(name, **networks)
+        template = json.loads(render_rules("azure", HAND_CHECKED, customer)["azure-provider.json"])
+        return int(template["parameters"]["firstPriority"]["defaultValue"])
+
+    found = [first(f"customer-{number}", sources4=("203.0.113.20/32",)) for number in range(100)]
+    assert len(set(found)) > 90
+    assert all(200 <= number <= 3998 and number % 2 == 0 for number in found)
+    # Another network, or a family more, moves none
+    assert first("customer-1", sources4=("203.0.113.99/32",), sources6=("2001:db8:200::/64",)) == found[1]
+
+
 # ------------------------------------------------------------------------------------------------------- the checker
 
 

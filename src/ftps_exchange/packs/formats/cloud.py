@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from ipaddress import ip_network
@@ -12,6 +13,7 @@ from ftps_exchange.packs.model import Ports
 from ftps_exchange.packs.text import plain
 
 _FIRST_PRIORITY: Final = 200
+_LAST_PRIORITY: Final = 3998
 
 # CloudFormation gives a group without egress rules one that lets everything out. So there is always one: the address of
 # the machine itself, which never leaves it (the way that AWS documents).
@@ -150,13 +152,24 @@ def _network_firewall(job: Job) -> str:
     )
 
 
+def _priority(name: str) -> int:
+    """The first of two priorities, the same for a customer at every load and rarely the same for two."""
+    steps = (_LAST_PRIORITY - _FIRST_PRIORITY) // 2 + 1
+    return _FIRST_PRIORITY + 2 * (int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % steps)
+
+
 def azure(job: Job) -> dict[str, str]:
     """Rules for a network security group that exists: those of others stay."""
     out = job.side == "customer"
     how = (
         "Load:  az deployment group create --resource-group GROUP --template-file FILE",
         "       --parameters networkSecurityGroup=NAME",
-        "       Another rule has the priority already? Give firstPriority too (100 to 4000).",
+        *lines_if(
+            not out,
+            "       No two rules of a group may have one priority. A customer's is worked out from its name: it stays,",
+            "       and is seldom another's too. These rules must come before what denies.",
+        ),
+        "       Azure says that the priority is taken? Give firstPriority=NUMBER too (100 to 4000), each time.",
         "Undo:  "
         + "; ".join(
             f"az network nsg rule delete --resource-group GROUP --nsg-name NAME --name {job.name}-{flow.family}"
@@ -204,7 +217,7 @@ def azure(job: Job) -> dict[str, str]:
                     "networkSecurityGroup": {"type": "string"},
                     "firstPriority": {
                         "type": "int",
-                        "defaultValue": _FIRST_PRIORITY,
+                        "defaultValue": _FIRST_PRIORITY if out else _priority(job.name),
                         "minValue": 100,
                         "maxValue": 4000,
                     },
