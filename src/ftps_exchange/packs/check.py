@@ -243,18 +243,38 @@ def _cisco_asa(text: str) -> Iterator[Fact]:
 
 
 def _cisco_ios(text: str) -> Iterator[Fact]:
+    """What passes is what a policy inspects: a class that asks for TCP and for one access list, and its lines."""
+    lists: dict[str, list[Fact]] = {}
+    classes: dict[str, dict[str, str]] = {}
+    inspected: list[str] = []
+    place = ("", "")
     for line in _lines(text, "!"):
         number, found = _match(
             line,
             _CISCO_ACE,
             rf"ip nat inside source static ({_NET}) ({_NET}) no-payload",
-            rf"(?:ip access-list extended|ipv6 access-list|policy-map type inspect|class type inspect) FTPS-{_NAME}",
-            rf"class-map type inspect match-any FTPS-{_NAME}|match access-group name FTPS-{_NAME}|inspect|exit",
+            rf"(ip access-list extended|ipv6 access-list|class-map type inspect match-all) (FTPS-{_NAME})",
+            rf"match (protocol|access-group) (tcp|name FTPS-{_NAME})",
+            rf"(policy-map|class) type inspect (FTPS-{_NAME})|(inspect)|exit",
         )
-        if number == 0:
-            yield from _each("pass", [_cisco_end(found[1].split())], found[2], [found[3].replace(" ", "-")])
+        if number == 0 and place[0].endswith(("access-list", "extended")):
+            ends = _cisco_end(found[1].split()), found[2], found[3].replace(" ", "-")
+            lists.setdefault(place[1], []).extend(_each("pass", [ends[0]], ends[1], [ends[2]]))
         elif number == 1:
             yield ("translate", "", _net(found[2]), "", _net(found[1]))
+        elif number == 3 and place[0].startswith("class-map"):
+            _once(classes.setdefault(place[1], {}), found[1], found[2])
+        elif number == 4 and found[3] and place[0] == "class":
+            inspected.append(place[1])
+        elif number == 2 or (number == 4 and not found[3]):
+            place = (found[1] or "", found[2] or "")
+        else:
+            raise UnsoundError(f"a line out of its place: {line!r}")
+    for name in inspected:
+        # By a list alone port 21 would be inspected as FTP, which opens what no line names.
+        if classes[name].keys() != {"protocol", "access-group"} or classes[name]["protocol"] != "tcp":
+            raise UnsoundError(f"a class that asks for {classes[name]}")
+        yield from lists[classes[name]["access-group"].removeprefix("name ")]
 
 
 class _Objects:

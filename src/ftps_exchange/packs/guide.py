@@ -59,7 +59,8 @@ INSPECTION = {
     "nftables": "no conntrack helper “ftp” may be assigned to port 21 (nft list ruleset shows “ct helper set”)",
     "iptables": "the module nf_conntrack_ftp must not be assigned to port 21 (iptables -t raw -L shows CT helper)",
     "cisco_asa": "“inspect ftp” must not match this traffic in the global policy map",
-    "cisco_ios": "“ip nat service ftp” and “ip inspect … ftp” must not apply to this traffic",
+    "cisco_ios": "“match protocol ftp”, a class with an access list alone, “ip nat service ftp” and “ip inspect … ftp” "
+    "must not apply to this traffic",
     "juniper_srx": "“security alg ftp” must be disabled, or the application be one of your own without ALG",
     "palo_alto": "use the services of the rules file, not the application “ftp”, and exempt it from decryption",
     "fortigate": "no session helper “ftp” on port 21 for this policy, and no SSL inspection but certificate-only",

@@ -306,6 +306,13 @@ def test_a_setting_outside_of_its_entry_is_refused() -> None:
         ("iptables", "iptables-customer.rules", "--ctstate ESTABLISHED", "--ctstate NEW"),
         ("palo_alto", "palo_alto-customer.txt", "protocol tcp", "protocol udp"),
         ("cisco_ios", "cisco_ios-customer.txt", "  inspect", "  pass"),
+        # By an access list alone, inspect reads FTP on port 21 and opens what FTP agrees on
+        ("cisco_ios", "cisco_ios-customer.txt", " match protocol tcp\n", ""),
+        ("cisco_ios", "cisco_ios-customer.txt", " match protocol tcp\n", " match protocol ftp\n"),
+        ("cisco_ios", "cisco_ios-customer.txt", "inspect match-all", "inspect match-any"),
+        ("cisco_ios", "cisco_ios-customer.txt", " match access-group name FTPS-lab-OUT4\n", ""),
+        ("cisco_ios", "cisco_ios-customer.txt", "access-group name FTPS-lab-OUT4", "access-group name FTPS-lab-OUT6"),
+        ("cisco_ios", "cisco_ios-customer.txt", " class type inspect FTPS-lab-OUT4\n  inspect\n", ""),
         ("table", "firewall.csv", '"tcp"', '"any"'),
     ],
 )

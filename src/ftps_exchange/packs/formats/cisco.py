@@ -38,20 +38,22 @@ def asa(job: Job) -> dict[str, str]:
 
 
 def ios(job: Job) -> dict[str, str]:
-    """An access list for each family, and a class that inspects what it names."""
+    """For each family an access list, and a class that inspects as TCP what it names."""
     way = "OUT" if job.side == "customer" else "IN"
     name, policy = f"{job.name}-{way}", f"{job.service_name}-{way}"
     zones = "inside to outside" if job.side == "customer" else "outside to the zone of the server"
     how = (
         "Load:  paste in configuration mode, then copy running-config startup-config.",
         f"       The zone pair from {zones} has a policy already? Write its name instead of",
-        f"       policy-map type inspect {policy}, and see to it that the class stands above what drops.",
+        f"       policy-map type inspect {policy}, and see to it that these classes stand above what drops.",
         f"       It has none? Then bind this one: service-policy type inspect {policy}",
         "       (everything else of the zone pair is dropped).",
         "Undo:  the lines at the end of this file.",
         REPLACE,
-        "FTP inspection: must not look at this service. The class matches addresses and ports only, never",
-        "'match protocol ftp': the control channel is encrypted, so inspection reads no port in it.",
+        "FTP inspection: must not look at this service. The control channel is encrypted, so it reads no port in it,",
+        "and may cut what it cannot read. A class that names an access list alone is inspected as FTP on port 21, and",
+        "what FTP agrees on is opened besides the list. So each class asks for 'match protocol tcp' too, never ftp;",
+        "and no class above may match this service by 'match protocol ftp' or by a list alone.",
         *lines_if(
             job.translated,
             "NAT: no-payload keeps the router from looking for addresses in what it translates.",
@@ -70,14 +72,19 @@ def ios(job: Job) -> dict[str, str]:
         kind = f"{'ip access-list extended' if flow.family == 4 else 'ipv6 access-list'} {name}{flow.family}"
         lines += [kind, *(f" {ace}" for ace in _aces(flow, _with_wildcard)), "exit"]
         undo.append(f"no {kind}")
-    lines += [f"class-map type inspect match-any {name}"]
-    lines += [f" match access-group name {name}{flow.family}" for flow in job.flows]
-    lines += ["exit", f"policy-map type inspect {policy}", f" class type inspect {name}", "  inspect", " exit", "exit"]
+    classes = [f"{name}{flow.family}" for flow in job.flows]
+    for each in classes:
+        lines += [f"class-map type inspect match-all {each}", " match protocol tcp", f" match access-group name {each}"]
+        lines.append("exit")
+    lines.append(f"policy-map type inspect {policy}")
+    for each in classes:
+        lines += [f" class type inspect {each}", "  inspect", " exit"]
+    lines.append("exit")
     undo = [
         f"policy-map type inspect {policy}",
-        f" no class type inspect {name}",
+        *(f" no class type inspect {each}" for each in classes),
         "exit",
-        f"no class-map type inspect match-any {name}",
+        *(f"no class-map type inspect match-all {each}" for each in classes),
         *undo,
     ]
     lines += [f"ip nat inside source static {flow.server} {flow.service} no-payload" for flow in _nat44(job)]
