@@ -347,7 +347,7 @@ def _palo_alto(text: str) -> Iterator[Fact]:
         number, found = _match(
             line,
             rf"set address ({_NAME}) ip-netmask ({_NET})",
-            rf"set address-group ({_NAME}) static \[ ((?:{_NAME} )+)\]",
+            rf"set address-group ({_NAME}) static ({_NAME})",
             rf"set service ({_NAME}) protocol tcp port ({_RANGE}(?:,{_RANGE})*)",
             rf"set rulebase security rules {_NAME} from {_NAME} to {_NAME} source ({_NAME}) destination ({_NAME}) "
             rf"application any service ({_NAME}) action allow",
@@ -357,7 +357,7 @@ def _palo_alto(text: str) -> Iterator[Fact]:
         if number == 0:
             objects.add(found[1], found[2])
         elif number == 1:
-            objects.add(found[1], *(objects.one(name) for name in found[2].split()))
+            objects.add(found[1], objects.one(found[2]))
         elif number == 2:
             services.add(found[1], *_list(found[2]))
         else:
@@ -391,6 +391,7 @@ def _fortigate_entries(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
             r'set ([a-z0-9-]+) ("[A-Za-z0-9_., @+()-]*"(?: "[A-Za-z0-9_-]+")*|[A-Za-z0-9./: -]+)',
             "next",
             "end",
+            rf'append member ("{_NAME}")',
         )
         if number == 0 and section is None:
             section = found[1]
@@ -403,6 +404,8 @@ def _fortigate_entries(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
             name = None
         elif number == 4 and name is None:
             section = None
+        elif number == 5 and name is not None and "member" in settings:
+            settings["member"] += found[1]
         else:
             raise UnsoundError(f"a line out of its place: {line!r}")
 

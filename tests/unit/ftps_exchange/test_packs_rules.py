@@ -151,6 +151,17 @@ def test_names_of_objects_differ_between_customers_and_services() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9-]{1,24}", name) for name in names)
 
 
+@pytest.mark.parametrize("name", ["cisco_asa", "cisco_ios", "juniper_srx", "palo_alto", "fortigate"])
+def test_lines_for_a_console_stay_short_with_many_networks(name: str) -> None:
+    many = PackCustomer(
+        "a-rather-long-name-of-000001",
+        sources4=tuple(f"203.0.{number // 100}.{2 * (number % 100)}/32" for number in range(400)),
+        sources6=tuple(f"2001:db8:{number:x}::/64" for number in range(400)),
+    )
+    for text in render_rules(name, HAND_CHECKED, many).values():
+        assert max(len(line) for line in text.split("\n") if line[:1] not in "#!") < 300
+
+
 def test_customers_of_one_azure_group_have_priorities_of_their_own() -> None:
     """Azure refuses a second rule with the same priority and direction."""
 
@@ -263,7 +274,13 @@ def test_a_setting_that_is_given_twice_is_refused(name: str) -> None:
 
 def test_a_setting_outside_of_its_entry_is_refused() -> None:
     files = render_rules("fortigate", HAND_CHECKED, ACME)
-    for old, new in (("    next\nend\n", "    next\n        set nat enable\nend\n"), ("    next\n", ""), ("end\n", "")):
+    for old, new in (
+        ("    next\nend\n", "    next\n        set nat enable\nend\n"),
+        ("    next\n", ""),
+        ("end\n", ""),
+        # It would join what the group had before
+        ("        set member", "        append member"),
+    ):
         with pytest.raises(ExchangeError, match="out of its place"):
             check("fortigate", replaced(files, "fortigate-customer.txt", old, new))
 

@@ -112,10 +112,9 @@ def palo_alto(job: Job) -> dict[str, str]:
         for member, source in zip(members, flow.sources, strict=True):
             lines.append(f"set address {member} ip-netmask {source}")
             undo.append(f"delete address {member}")
-        lines += [
-            f"set address-group {group} static [ {' '.join(members)} ]",
-            f"set address {service} ip-netmask {_host(flow.service)}",
-        ]
+        # A line for each: set adds to a list, and a console ends lines that are too long somewhere.
+        lines += [f"set address-group {group} static {member}" for member in members]
+        lines.append(f"set address {service} ip-netmask {_host(flow.service)}")
         undo = [f"delete address-group {group}", *undo, f"delete address {service}"]
         rule = f"rulebase security rules {name}-{flow.family}"
         lines.append(
@@ -144,9 +143,10 @@ def fortigate(job: Job) -> dict[str, str]:
     how = (
         "Load:  paste into the CLI, or upload as a script.",
         f"       Interfaces: replace {source_interface} and {target_interface} by yours.",
-        "       Policies get the next free number, so none of yours is overwritten. A second load renews the objects",
-        "       and is refused at the policies, because their names exist.",
+        "       Policies get the next free number, so none of yours is overwritten.",
         "       Move the policies above what denies (move ID before ID).",
+        "       To load a newer version of this file, leave out the policies whose names are there already: they stay",
+        "       valid, for they name the objects, which are renewed. Loaded again, their names are refused as taken.",
         "Undo:  the lines at the end of this file, after the policies of these names are deleted.",
         "FTP session helper: off for this service by 'set helper disable', on for everybody else. The control channel",
         "is encrypted, so the helper reads no port in it. Leave SSL inspection off for these policies.",
@@ -229,10 +229,11 @@ def _forti_addresses(job: Job, flow: Flow) -> list[str]:
         parsed = ip_network(network)
         setting = f"set subnet {parsed.network_address} {parsed.netmask}" if not six else f"set ip6 {parsed}"
         blocks += _forti(f"firewall address{six}", name, [setting, comment])
-    members = " ".join(f'"{_object(job, source)}"' for source in flow.sources)
-    return blocks + _forti(
-        f"firewall addrgrp{six}", f"{job.name}-CLIENTS{flow.family}", [f"set member {members}", comment]
-    )
+    # The first replaces what the group had, the others join it: one line with all would become too long.
+    members = [
+        f'{"append" if number else "set"} member "{_object(job, source)}"' for number, source in enumerate(flow.sources)
+    ]
+    return blocks + _forti(f"firewall addrgrp{six}", f"{job.name}-CLIENTS{flow.family}", [*members, comment])
 
 
 def _forti_undo(job: Job, flow: Flow) -> list[str]:
