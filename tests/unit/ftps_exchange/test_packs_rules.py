@@ -165,16 +165,15 @@ def test_lines_for_a_console_stay_short_with_many_networks(name: str) -> None:
 def test_customers_of_one_azure_group_have_priorities_of_their_own() -> None:
     """Azure refuses a second rule with the same priority and direction."""
 
-    def first(name: str, **networks: tuple[str, ...]) -> int:
-        customer = PackCustomer(name, **networks)
+    def first(customer: PackCustomer) -> int:
         template = json.loads(render_rules("azure", HAND_CHECKED, customer)["azure-provider.json"])
         return int(template["parameters"]["firstPriority"]["defaultValue"])
 
-    found = [first(f"customer-{number}", sources4=("203.0.113.20/32",)) for number in range(100)]
+    found = [first(PackCustomer(f"customer-{number}", ("203.0.113.20/32",))) for number in range(100)]
     assert len(set(found)) > 90
     assert all(200 <= number <= 3998 and number % 2 == 0 for number in found)
     # Another network, or a family more, moves none
-    assert first("customer-1", sources4=("203.0.113.99/32",), sources6=("2001:db8:200::/64",)) == found[1]
+    assert first(PackCustomer("customer-1", ("203.0.113.99/32",), ("2001:db8:200::/64",))) == found[1]
 
 
 # ------------------------------------------------------------------------------------------------------- the checker
@@ -342,6 +341,7 @@ def test_a_rule_that_says_something_else_is_refused(name: str, file: str, old: s
 def test_a_security_group_without_a_word_about_what_goes_out_is_refused(side: str) -> None:
     """CloudFormation: "if you do not add egress rules, we add egress rules that allow all outbound"."""
     files = render_rules("aws", HAND_CHECKED, ACME)
+    egress: list[object] | None
     for egress in (None, []):
         template = json.loads(files[f"aws-{side}.json"])
         properties = template["Resources"]["SecurityGroup"]["Properties"]
