@@ -52,7 +52,7 @@ options:
   ca_file:
     description:
       - Certificate of the authority that customers have to trust, in PEM form. Only certificates are taken from it.
-      - Empty for an authority that every operating system trusts.
+      - Empty for an authority that every operating system trusts. The packs then name no issuer and no fingerprint.
     type: path
   servers:
     description:

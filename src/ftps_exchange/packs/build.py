@@ -63,7 +63,7 @@ def build_pack(
         "selftest.sh": selftest_sh(subject),
         "selftest.ps1": selftest_ps1(subject),
     }
-    if subject.offer.authorities.pem:
+    if subject.own_authority:
         texts["ca.pem"] = subject.offer.authorities.pem
     if changes:
         texts["CHANGES.md"] = changes_markdown(subject, changes, _named(rules, subject.customer.firewall))
@@ -133,6 +133,10 @@ def _marker(
         "customer": customer.name,
         "version": whole,
         "facts": facts,
+        "certificate": {
+            "name": subject.fqdn,
+            "trusted_by": "ca.pem" if subject.own_authority else "the operating system",
+        },
         "authorities": [dataclasses.asdict(one) for one in subject.offer.authorities.certificates],
         "sources": list(subject.sources),
         "inside_networks": list(subject.clients) if subject.clients != subject.sources else [],

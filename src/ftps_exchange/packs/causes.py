@@ -103,10 +103,10 @@ CAUSES = (
     Cause(
         40,
         "certificate",
-        "The certificate was not signed by the authority in this pack.",
+        "The certificate was not signed by {authority}.",
         BOTH,
         "If the issuer that is shown is your own firewall or antivirus, exempt {addresses} from TLS inspection. "
-        "Otherwise compare the authority's fingerprint with the guide, and ask us for the newest pack.",
+        "Otherwise {compare}.",
     ),
     Cause(
         41,
@@ -212,9 +212,9 @@ SYMPTOMS = (
     ),
     Symptom(
         "Unknown or changed certificate",
-        "TLS inspection, or the authority is not installed (40)",
+        "TLS inspection, or the authority is not {trusted} (40)",
         YOU,
-        "Install ca.pem; compare the fingerprint; exempt {addresses} from inspection.",
+        "{install}; exempt {addresses} from inspection.",
     ),
     Symptom(
         "550 or 530 at USER, before any password",
@@ -291,7 +291,22 @@ def values(subject: Subject) -> dict[str, object]:
         "addresses": " and ".join(subject.addresses),
         "sources": ", ".join(subject.sources),
         "sessions": subject.offer.sessions_per_account,
+        **(_OWN if subject.own_authority else _PUBLIC),
     }
+
+
+_OWN = {
+    "authority": "the authority in this pack",
+    "compare": "compare the authority's fingerprint with the guide, and ask us for the newest pack",
+    "trusted": "installed",
+    "install": "Install ca.pem; compare the fingerprint",
+}
+_PUBLIC = {
+    "authority": "an authority that this machine trusts",
+    "compare": "bring this system's list of authorities up to date, and ask us if that changes nothing",
+    "trusted": "in this system's list",
+    "install": "Do not trust it; bring the system's list of authorities up to date",
+}
 
 
 def causes_for(subject: Subject) -> Iterator[Cause]:
@@ -307,4 +322,4 @@ def symptoms_for(subject: Subject) -> Iterator[Symptom]:
     """The symptoms with this customer's addresses and ports in them."""
     named = values(subject)
     for symptom in SYMPTOMS:
-        yield Symptom(symptom.sign, symptom.cause, symptom.who, symptom.remedy.format(**named))
+        yield Symptom(symptom.sign, symptom.cause.format(**named), symptom.who, symptom.remedy.format(**named))

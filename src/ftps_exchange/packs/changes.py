@@ -144,8 +144,10 @@ _NAMES: Final = {
 
 
 def _shown(value: object) -> Inline:
-    if value is None or value == []:
+    if value is None:
         return "none"
+    if value == []:
+        return "a public authority: none to install"
     if isinstance(value, list):
         return Code(" ".join(map(str, value)) if isinstance(value[0], str) else "-".join(map(str, value)))
     return Code(str(value))
@@ -184,7 +186,10 @@ def _tasks(change: Change, now: Facts, rules: Sequence[str]) -> Iterator[Inline]
                 Strong(by),
                 "install the new ",
                 Code("ca.pem"),
-                " wherever the old one is, beside it. Compare the fingerprint with us by telephone.",
+                " wherever the old one is, beside it."
+                if old_ones
+                else " where your clients need it, as the guide says.",
+                " Compare the fingerprint with us by telephone.",
             )
         # One that stays in the list may still have signed the server's certificate
         for gone in (one for one in old_ones if one not in new_ones and one not in today):

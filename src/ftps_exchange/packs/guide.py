@@ -218,8 +218,8 @@ def _why_it_is_safe(subject: Subject) -> Iterator[Block]:
             ),
             (
                 "It may be another server",
-                f"The certificate says {subject.fqdn} and is signed by the authority below. A client that checks it "
-                "talks to nobody else.",
+                f"The certificate says {subject.fqdn} and is signed by {_signer(subject)}. A client that checks "
+                "both talks to nobody else.",
                 "The self-test checks chain, name and dates.",
             ),
             (
@@ -254,18 +254,11 @@ def _why_it_is_safe(subject: Subject) -> Iterator[Block]:
 
 def _certificate(subject: Subject) -> Iterator[Block]:
     yield Heading("Certificate", "certificate")
-    authorities = subject.offer.authorities.certificates
-    if not authorities:
-        yield Paragraph(
-            (
-                "The server shows a certificate for ",
-                Code(subject.fqdn),
-                ", signed by a public authority that your operating system trusts already. Nothing is to be installed.",
-            )
-        )
+    if not subject.own_authority:
+        yield from _public_certificate(subject)
         return
     rows: list[tuple[Inline, ...]] = [("Certificate for", Code(subject.fqdn))]
-    for authority in authorities:
+    for authority in subject.offer.authorities.certificates:
         rows += [
             ("Authority", Foreign(authority.subject)),
             ("SHA-256 of the authority", Code(authority.fingerprint)),
@@ -296,6 +289,39 @@ def _certificate(subject: Subject) -> Iterator[Block]:
                 Code("certutil -user -addstore Root ca.pem"),
                 ".",
             ),
+        )
+    )
+
+
+def _signer(subject: Subject) -> str:
+    return "the authority below" if subject.own_authority else "a public authority that your system trusts already"
+
+
+def _public_certificate(subject: Subject) -> Iterator[Block]:
+    yield Table(
+        ("What", "Value"),
+        (
+            ("Certificate for", Code(subject.fqdn)),
+            ("Authority", "a public one, which your operating system trusts already"),
+            ("Fingerprint to compare", "none: a public authority may sign the next certificate by another of its own"),
+            ("File", "none: nothing is to be installed"),
+        ),
+        "facts",
+    )
+    yield Paragraph(
+        (
+            "The self-tests and the clients check three things: the name is exactly ",
+            Code(subject.fqdn),
+            ", the chain leads to an authority that this system trusts, and today lies within the dates. The "
+            "certificate itself is renewed at least once a year: pin neither it nor its key.",
+        )
+    )
+    yield Paragraph(
+        (
+            Strong("A client asks whether to trust the certificate? "),
+            "Run the self-test: it tells the issuer. If that is your own firewall or antivirus, it is TLS inspection: "
+            "do not trust it. If it is a public authority and the name is the server's, this client or system has an "
+            "old list of authorities: bring that up to date.",
         )
     )
 

@@ -79,7 +79,8 @@ def winscp_script(subject: Subject) -> str:
     return "\r\n".join(
         [
             "# From this folder: winscp.com /ini=winscp.ini /script=winscp-transfer.txt",
-            "# Asks for the password. Windows has to trust the authority in ca.pem first, see the guide.",
+            "# Asks for the password."
+            + (" Windows has to trust the authority in ca.pem first, see the guide." if subject.own_authority else ""),
             "option batch off",
             f"open {session}",
             "ls /",
@@ -93,7 +94,7 @@ def winscp_script(subject: Subject) -> str:
 
 def lftp(subject: Subject) -> str:
     """From the pack's folder: lftp -e 'source clients/lftp.conf'."""
-    ca = [f"set ssl:ca-file {lftp_word('ca.pem')}"] if subject.offer.authorities.pem else []
+    ca = [f"set ssl:ca-file {lftp_word('ca.pem')}"] if subject.own_authority else []
     return "\n".join(
         [
             f"# {shell_comment(f'{subject.name} at {subject.fqdn}')}. From the pack's folder:",
@@ -118,7 +119,7 @@ def lftp(subject: Subject) -> str:
 def curl(subject: Subject) -> str:
     """From the pack's folder: curl -K clients/curl.conf -T FILE ftp://…/."""
     url = f"ftp://{subject.fqdn}:{subject.service.explicit_port}/"
-    ca = [f"cacert = {curl_word('ca.pem')}"] if subject.offer.authorities.pem else []
+    ca = [f"cacert = {curl_word('ca.pem')}"] if subject.own_authority else []
     return "\n".join(
         [
             f"# {shell_comment(f'{subject.name} at {subject.fqdn}')}. From the pack's folder; asks for the password:",

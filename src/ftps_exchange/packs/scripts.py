@@ -42,7 +42,7 @@ def selftest_sh(subject: Subject) -> str:
         "last": str(subject.last),
         "accounts": " ".join(f"{account.name}:{account.access}" for account in customer.accounts),
         "first_account": subject.account.name,
-        "has_ca": "yes" if subject.offer.authorities.pem else "no",
+        "has_ca": "yes" if subject.own_authority else "no",
         "idle_ports_answer": "yes" if subject.offer.idle_ports_answer else "no",
     }
     cases = []
@@ -98,7 +98,7 @@ def _powershell_facts(subject: Subject) -> list[str]:
         f"$fqdn = {powershell_word(subject.fqdn)}",
         f"$port = {subject.service.explicit_port}",
         f"$firstAccount = {powershell_word(subject.account.name)}",
-        f"$hasCa = ${'true' if subject.offer.authorities.pem else 'false'}",
+        f"$hasCa = ${'true' if subject.own_authority else 'false'}",
     ]
 
 

@@ -60,6 +60,11 @@ class Subject:
         return self.service.fqdn
 
     @property
+    def own_authority(self) -> bool:
+        """Whether customers get the authority with the pack; otherwise their systems have to trust it already."""
+        return bool(self.offer.authorities.certificates)
+
+    @property
     def families(self) -> tuple[Family, ...]:
         """Over which of IPv4 and IPv6 this customer comes."""
         return families(self.service, self.customer)

@@ -74,6 +74,18 @@ def test_an_authority_that_leaves_another_is_only_removed() -> None:
     assert "**After 2027-03-01:** remove the earlier authority `DD:EE:FF`." in text
 
 
+def test_from_a_public_authority_to_one_of_ours_and_back() -> None:
+    public = Offer(contact=OFFER.contact)
+    first = pack(subject(public))
+    own = pack(subject(OFFER), previous=first, deadline="2027-03-01")
+    text = own.files["CHANGES.md"].decode()
+    assert "| Authority (SHA-256) | a public authority: none to install | `AA:BB:CC` |" in text
+    assert "install the new `ca.pem` where your clients need it" in text
+    text = pack(subject(public), previous=own, deadline="2027-04-01").files["CHANGES.md"].decode()
+    assert "| Authority (SHA-256) | `AA:BB:CC` | a public authority: none to install |" in text
+    assert "**After 2027-04-01:** remove the earlier authority `AA:BB:CC`." in text
+
+
 def test_a_port_that_gets_another_use_is_not_closed() -> None:
     text = told(explicit_port=990, implicit_port=None)
     assert "close TCP 990" not in text

@@ -211,10 +211,37 @@ def test_the_fingerprint_is_the_authoritys_and_not_the_certificates() -> None:
     files = texts(subject())
     assert "AA:BB:CC" in files["guide.md"]
     assert "AA:BB:CC" in files["guide.html"]
+
+
+def test_with_a_public_authority_no_file_speaks_of_one_of_ours() -> None:
     public = texts(subject(Offer()))
     assert "ca.pem" not in public
-    assert "that your operating system trusts already" in public["guide.md"]
+    for path, text in public.items():
+        # The scripts are the same for all, and look for the file only where there is one
+        if not path.endswith((".sh", ".ps1")):
+            assert "ca.pem" not in text, path
+        assert "authority below" not in text, path
+        assert "authority in this pack" not in text, path
+    for guide in (public["guide.md"], public["guide.html"]):
+        words = " ".join(Page(guide).words) if guide.startswith("<") else guide.replace("`", "")
+        assert "signed by a public authority that your system trusts already" in words
+        for fact in ("Certificate for", "ftps.exchange.example", "a public one", "Fingerprint to compare", "none"):
+            assert fact in words
+        assert "not signed by an authority that this machine trusts" in words
     assert "cacert" not in public["clients/curl.conf"]
+    assert "not signed by an authority that this machine trusts" in public["selftest.sh"]
+    said = json.loads(public["pack.json"])
+    assert said["certificate"] == {"name": "ftps.exchange.example", "trusted_by": "the operating system"}
+    assert said["authorities"] == []
+
+
+def test_with_an_authority_of_ours_every_file_says_so() -> None:
+    own = texts(subject())
+    assert "is signed by the authority below" in own["guide.md"]
+    assert "Install ca.pem; compare the fingerprint" in own["guide.md"]
+    said = json.loads(own["pack.json"])
+    assert said["certificate"] == {"name": "ftps.exchange.example", "trusted_by": "ca.pem"}
+    assert [one["fingerprint"] for one in said["authorities"]] == ["AA:BB:CC"]
 
 
 def test_a_service_without_implicit_tls_names_no_990() -> None:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
+import yaml
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 
@@ -103,3 +105,19 @@ def test_what_is_asked_wrongly_is_told_in_one_line(run: Runner, arguments: dict[
     assert told["failed"]
     assert next(iter(arguments)) in told["msg"]
     assert len(told["msg"].splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted"),
+    [
+        ({}, ""),
+        ({"certificate_ca_file": ""}, ""),
+        ({"certificate_ca_file": "root.pem"}, "root.pem"),
+        # A Windows deployment with an authority of its own: its packs must not speak of a public one
+        ({"windows_certificate_ca_file": "root.pem"}, "root.pem"),
+    ],
+)
+def test_the_authority_is_that_of_the_certificate_wherever_it_is_served(known: dict[str, str], wanted: str) -> None:
+    file = Path(__file__).parents[3] / "roles/customer_packs/defaults/main.yml"
+    default = yaml.safe_load(file.read_text(encoding="utf-8"))["customer_packs_ca_file"]
+    assert jinja2.Environment(autoescape=False).from_string(default).render(known) == wanted  # noqa: S701 - a path
