@@ -82,11 +82,11 @@ function ConvertFrom-SddlEntry {
     for ($at = 0; $at -lt $flagText.Length; $at += 2) {
         switch ($flagText.Substring($at, 2)) { 'OI' { $flags = $flags -bor 1 } 'CI' { $flags = $flags -bor 2 } 'NP' { $flags = $flags -bor 4 } 'IO' { $flags = $flags -bor 8 } }
     }
-    if (($flags -band 12) -and -not ($flags -band 3)) { throw "'$Text' says how to pass itself on (NP, IO), but not to what (OI, CI)" }
+    if ($flags -and -not ($flags -band 3)) { throw "'$Text' says how to pass itself on (NP, IO), but not to what (OI, CI)" }
     $mask = [System.Convert]::ToUInt32($maskText, 16)
     if (-not $mask -or ($mask -bor 0x1f01ff) -ne 0x1f01ff) { throw "'$Text' has no right, or one that folders do not have (beyond 0x1f01ff)" }
-    $size = 8 + ($sidHex.Length + 1) / 3
-    $head = [System.BitConverter]::ToString([byte[]] @(0, $flags, ($size -band 0xff), ($size -shr 8)))
+    $size = 8 + $sidHex.Split('-').Count
+    $head = [System.BitConverter]::ToString([byte[]] @(0, $flags, $size, 0))
     @{
         type = 0; flags = $flags; mask = $mask; sid = $sid
         hex = "$head-$([System.BitConverter]::ToString([System.BitConverter]::GetBytes($mask)))-$sidHex"
@@ -135,16 +135,13 @@ function Get-DeclaredTree {
             }
             else { $problem = "'$($item['sddl'])' is no protected access list 'D:P(…)' alone, with at least one entry" }
         }
-        if ($problem) {
-            $problems.Add("folder '$path': $problem")
-            continue
-        }
+        if ($problem) { $problems.Add("folder '$path': $problem") }
         $hexes = [string[]] @(foreach ($entry in $entries) { $entry.hex })
         [System.Array]::Sort($hexes, [System.StringComparer]::Ordinal)
         $declared[$path] = @{
             path = $path; full = $full; sddl = $item['sddl']; entries = $entries; key = $hexes -join ' '
             # Where nothing is passed on to customers, only declared folders belong
-            open = $false; inside = [System.Collections.Generic.List[object]]::new()
+            open = $false; inside = [System.Collections.Generic.List[object]]::new(); above = $null
         }
         foreach ($entry in $entries) {
             if (($entry.flags -band 3) -and $script:OwnSids -notcontains $entry.sid) { $declared[$path].open = $true }
@@ -163,11 +160,16 @@ function Get-DeclaredTree {
     # Parents first, in the order of the list
     $all = [System.Collections.Generic.List[object]]::new()
     $waiting = [System.Collections.Generic.Stack[object]]::new()
+    $declared[''].above = Get-FolderAbove -Root $Root
     $waiting.Push($declared[''])
     while ($waiting.Count) {
         $node = $waiting.Pop()
         $all.Add($node)
-        for ($at = $node.inside.Count - 1; $at -ge 0; $at--) { $waiting.Push($node.inside[$at]) }
+        $above = $node.above + $node.full
+        for ($at = $node.inside.Count - 1; $at -ge 0; $at--) {
+            $node.inside[$at].above = $above
+            $waiting.Push($node.inside[$at])
+        }
     }
     , $all
 }
@@ -191,12 +193,12 @@ function Assert-Folder {
     # Whether a folder is there; an error where something else has its name
     param ([string] $Path)
 
-    switch (Get-PathKind -Path $Path) {
-        'folder' { return $true }
-        'missing' { return $false }
+    $kind = Get-PathKind -Path $Path
+    switch ($kind) {
         'link' { throw "$Path is a junction or symbolic link and is not followed: it must be a folder of its own. Move it away and run again" }
         'file' { throw "$Path is a file, but must be a folder: move it away and run again" }
     }
+    $kind -eq 'folder'
 }
 
 function Get-FolderAbove {
@@ -205,7 +207,7 @@ function Get-FolderAbove {
 
     $above = [System.Collections.Generic.List[string]]::new()
     for ($path = [System.IO.Path]::GetDirectoryName($Root); $path; $path = [System.IO.Path]::GetDirectoryName($path)) { $above.Insert(0, $path) }
-    , $above
+    , $above.ToArray()
 }
 
 function ConvertFrom-Descriptor {
@@ -250,19 +252,20 @@ function Get-Meaning {
 
     $masks = @{}
     foreach ($one in $Entry) {
-        if ($one.type -lt 0 -or $one.type -gt 1) {
-            $masks["other $($one.hex)"] = [System.UInt32] 0
+        # One that denies, or is of another kind, means nothing that is declared
+        if ($one.type -ne 0) {
+            $masks['other'] = ''
             continue
         }
         $places = @(
             if (-not ($one.flags -band 8)) { 'itself' }
             $kinds = @(if ($one.flags -band 1) { 'files' }; if ($one.flags -band 2) { 'folders' })
-            $depths = if ($one.flags -band 4) { , 'in it' } else { 'in it', 'deeper' }
+            $depths = if ($one.flags -band 4) { 'in it' } else { 'in it', 'deeper' }
             foreach ($kind in $kinds) { foreach ($depth in $depths) { "$kind $depth" } }
         )
         foreach ($place in $places) {
             # Inherited entries (0x10) are something else
-            $key = "$place $($one.type) $($one.flags -band 0xf0) $($one.sid)"
+            $key = "$place $($one.flags -band 0xf0) $($one.sid)"
             $masks[$key] = [System.UInt32] $masks[$key] -bor $one.mask
         }
     }
@@ -350,12 +353,9 @@ function Read-Tree {
     $problems = [System.Collections.Generic.List[string]]::new()
     $undeclared = [System.Collections.Generic.List[string]]::new()
     foreach ($one in $Node) { $one.found = $null }
-    $above = Get-FolderAbove -Root $Root
-    foreach ($path in $above) {
-        if (-not (Assert-Folder -Path $path)) {
-            if ($path -eq [System.IO.Path]::GetPathRoot($Root)) { throw "there is no drive $path on this host: $Root needs it" }
-            return , $undeclared
-        }
+    $drive = [System.IO.Path]::GetPathRoot($Root)
+    foreach ($path in $Node[0].above) {
+        if (-not (Assert-Folder -Path $path) -and $path -eq $drive) { throw "there is no drive $drive on this host: $Root needs it" }
     }
     $waiting = [System.Collections.Generic.Stack[object]]::new()
     $waiting.Push($Node[0])
@@ -385,10 +385,10 @@ function Read-Tree {
 
 function Set-Folder {
     # Make or repair one folder, and look at the result
-    param ([hashtable] $Node, [string[]] $Above)
+    param ([hashtable] $Node)
 
     # As close before the change as it gets. Nobody but the administration may exchange one of these folders.
-    foreach ($path in $Above) {
+    foreach ($path in $Node.above) {
         if (-not (Assert-Folder -Path $path)) { throw "$path disappeared meanwhile" }
     }
     if (-not (Assert-Folder -Path $Node.full)) { New-FolderWithDescriptor -Path $Node.full -Sddl $Node.sddl }
@@ -408,7 +408,6 @@ function Invoke-FolderTree {
     param ([System.Collections.IDictionary] $Result, [string] $Root, [object[]] $Folder, [bool] $CheckMode)
 
     $separator = [System.IO.Path]::DirectorySeparatorChar
-    $Result.changed = $false
     $Result.created = [System.Collections.Generic.List[string]]::new()
     $Result.repaired = [System.Collections.Generic.List[string]]::new()
     $Result.undeclared = @()
@@ -422,25 +421,16 @@ function Invoke-FolderTree {
         if (-not $node.found -or -not (Test-FolderAsDeclared -Node $node -Found $node.found)) { $wanting.Add($node) }
     }
     $Result.changed = $wanting.Count -gt 0
-    $above = Get-FolderAbove -Root $Root
     $current = $Root
     try {
         if ($wanting.Count -and -not $CheckMode) {
-            foreach ($path in $above) {
+            foreach ($path in $nodes[0].above) {
                 if (-not (Assert-Folder -Path $path)) { $null = [System.IO.Directory]::CreateDirectory($path) }
             }
         }
         foreach ($node in $wanting) {
             $current = $node.full
-            if (-not $CheckMode) {
-                $cut = $node.path.LastIndexOf('/')
-                $chain = [System.Collections.Generic.List[string]]::new($above)
-                if ($node.path) { $chain.Add($Root) }
-                for ($at = $node.path.IndexOf('/'); $at -ge 0 -and $at -le $cut; $at = $node.path.IndexOf('/', $at + 1)) {
-                    $chain.Add("$Root$separator$($node.path.Substring(0, $at).Replace([char] '/', $separator))")
-                }
-                Set-Folder -Node $node -Above $chain.ToArray()
-            }
+            if (-not $CheckMode) { Set-Folder -Node $node }
             if ($node.found) { $Result.repaired.Add($node.path) } else { $Result.created.Add($node.path) }
         }
     }

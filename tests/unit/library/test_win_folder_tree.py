@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +30,7 @@ SIDS = json.loads((PROJECT / "tests/unit/golden/desired_state/sids.json").read_t
 READERS = "S-1-5-21-1-2-3-1104"
 OWN = "(A;OICI;0x1f01ff;;;S-1-5-18)(A;OICI;0x1f01ff;;;S-1-5-32-544)"
 
-HABITS = ("_FAIL_AT", "_FORGET", "_DENY", "_SWAP", "_STRANGER")
-# The module's own functions, for a script: all but its last part, which runs
+HABITS = ("_FAIL_AT", "_FORGET", "_DENY", "_SWAP", "_VANISH", "_STRANGER")
 FUNCTIONS = """
 $tree = [Management.Automation.Language.Parser]::ParseInput($text, [ref]$null, [ref]$null)
 foreach ($part in $tree.EndBlock.Statements) {
@@ -62,7 +62,7 @@ class Tree:
         self,
         folders: Any,
         *,
-        root: Path | None = None,
+        root: Path | str | None = None,
         sids: object = SIDS,
         check: bool = False,
         text: str | None = None,
@@ -119,6 +119,13 @@ def made(tree: Tree) -> Tree:
     return tree
 
 
+def inside(powershell: PowerShell, script: str, **values: Any) -> list[Any]:
+    """Run a script that has the module's own functions, and these values as variables."""
+    text = powershell.instead.get(MODULE) or MODULE.read_text(encoding="utf-8")
+    variables = ", ".join(f"${name}" for name in ("text", *values))
+    return powershell.script(f"param({variables}) {FUNCTIONS}; {script}", text, *values.values())
+
+
 def folder(path: str, *entries: str) -> dict[str, str]:
     return {"path": path, "sddl": f"D:PAI{OWN}{''.join(entries)}"}
 
@@ -152,6 +159,13 @@ def test_check_mode_before_the_first_run_tells_the_same_and_does_nothing(tree: T
         assert predicted[key] == done[key], key
 
 
+def test_a_separator_at_the_end_of_the_root_means_nothing(made: Tree) -> None:
+    result = made.run(GOLDEN, root=f"{made.root}/")
+    assert (result["changed"], result["undeclared"]) == (False, [])
+    made.put("homes", "D:AI")
+    assert f"{made.root}/homes: takes" in made.run(GOLDEN, root=f"{made.root}/")["diff"]["before"]
+
+
 def test_the_order_of_the_list_does_not_matter(made: Tree) -> None:
     shuffled = list(GOLDEN)
     random.Random(4).shuffle(shuffled)  # noqa: S311
@@ -179,6 +193,11 @@ MASK = re.compile(r"0x1301bf")
             "a stray entry",
             HOME + "(A;OICI;0x1200a9;;;S-1-5-11)",
             "allow 0x1200a9 OICI NT AUTHORITY\\Authenticated Users",
+        ),
+        (
+            "a stray entry that is passed on once",
+            HOME + "(A;OICINPIO;0x1200a9;;;S-1-5-11)",
+            "allow 0x1200a9 OICINPIO NT AUTHORITY\\Authenticated Users",
         ),
         ("a stray entry that denies", HOME + "(D;;0x10000;;;S-1-1-0)", "deny 0x10000 this folder Everyone"),
         ("a stray entry of another kind", HOME + "(XA;;0x1200a9;;;S-1-1-0)", "entry of type 9 this folder 09-00-"),
@@ -267,6 +286,20 @@ def test_a_name_that_cannot_be_asked_for_is_no_failure(made: Tree) -> None:
     assert lines[1:] == [f"allow 0x1 this folder {who}" for who in ("Everyone", "S-1-5-11", "S-1-5-32-545")]
 
 
+@pytest.mark.parametrize("name", ["root", "folders"])
+def test_an_option_without_which_nothing_can_be_done(powershell: PowerShell, tmp_path: Path, name: str) -> None:
+    arguments = {"root": str(tmp_path / "root"), "folders": json.dumps(GOLDEN)}
+    del arguments[name]
+    result = powershell.module(MODULE, arguments, utils={UTIL: STAND_INS / f"{UTIL}.psm1"})
+    assert result["msg"] == f"missing required arguments: {name}"
+
+
+def test_a_bad_root_is_refused_before_anything_is_touched(tree: Tree, tmp_path: Path) -> None:
+    message = tree.run(GOLDEN, root=f"{tmp_path}/x/../y")["msg"]
+    assert message == f"root '{tmp_path}/x/../y' has an empty part, '.' or '..'"
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("sids", [[], "{", "gzip:AAAA", "1"])
 def test_names_that_cannot_be_read_are_told_before_anything_is_touched(tree: Tree, sids: object) -> None:
     result = tree.run(GOLDEN, sids=sids)
@@ -276,11 +309,11 @@ def test_names_that_cannot_be_read_are_told_before_anything_is_touched(tree: Tre
 
 
 def test_the_warning_names_ten_and_counts_the_rest(made: Tree) -> None:
-    long = ["l" * 200, "m" * 201]
+    long = ["l" * 200, "m" + "n" * 200]
     for name in [*long, *(f"n{number:02}" for number in range(10))]:
         (made.root / name).mkdir()
     result = made.run(GOLDEN)
-    shown = ["l" * 200, "m" * 200 + "...", *(f"n{number:02}" for number in range(10))]
+    shown = ["l" * 200, "m" + "n" * 199 + "...", *(f"n{number:02}" for number in range(10))]
     assert result["undeclared"] == shown
     told = f"Left alone below {made.root}, declared by nobody: {', '.join(shown[:10])}"
     assert result["warnings"] == [f"{told} and 2 more"]
@@ -322,14 +355,38 @@ def test_a_link_is_never_followed(made: Tree, tmp_path: Path, where: str) -> Non
     assert sorted(str(path) for path in elsewhere.rglob("*")) == before
 
 
-def test_a_link_that_appears_meanwhile_is_not_followed(tree: Tree, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("where", "at"), [("a/b", 4), ("a", 3), ("", 2), ("..", 1)])
+def test_a_link_that_appears_meanwhile_is_not_followed(tree: Tree, tmp_path: Path, where: str, at: int) -> None:
+    folders = [folder(path) for path in ("", "a", "a/b", "a/b/c", "a/b/d")]
+    link = tree.root.parent if where == ".." else tree.root / where
+    link.parent.mkdir(parents=True, exist_ok=True)
+    # It comes with the change of a folder in it, which can be found there; the next folder in it could be made
     elsewhere = tmp_path / "elsewhere"
-    (elsewhere / "acme").mkdir(parents=True)
-    # The fourth change makes homes/acme/shared; at the third, homes is exchanged
-    result = tree.run(GOLDEN, swap=f"3|{tree.root}/homes|{elsewhere}")
+    first = (tree.root / folders[at - 1]["path"]).relative_to(link)
+    (elsewhere / first).mkdir(parents=True)
+    result = tree.run(folders, swap=f"{at}|{link}|{elsewhere}")
     assert result["failed"]
-    assert f"{tree.root}/homes is a junction or symbolic link and is not followed" in result["msg"]
-    assert list((elsewhere / "acme").iterdir()) == []
+    assert f"{link} is a junction or symbolic link and is not followed" in result["msg"]
+    assert list((elsewhere / first).iterdir()) == []
+
+
+def test_a_folder_above_that_disappears_meanwhile_is_told(tree: Tree) -> None:
+    result = tree.run(GOLDEN, vanish=str(tree.root / "homes"))
+    assert f"{tree.root}/homes disappeared meanwhile" in result["msg"]
+    assert not (tree.root / "homes").exists()
+    assert tree.run(GOLDEN)["changed"]
+    assert tree.is_as(GOLDEN)
+
+
+def test_what_lies_behind_a_link_is_not_looked_at(made: Tree, tmp_path: Path) -> None:
+    (made.root / "homes/acme").rename(tmp_path / "elsewhere")
+    (made.root / "homes/acme").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/shared").rmdir()
+    (tmp_path / "elsewhere/shared").touch()
+    assert made.run(GOLDEN)["msg"] == (
+        f"{made.root}/homes/acme is a junction or symbolic link and is not followed: it must be a folder of its own."
+        " Move it away and run again"
+    )
 
 
 def test_a_link_that_leads_nowhere_is_one_too(made: Tree) -> None:
@@ -348,6 +405,7 @@ def test_all_obstacles_are_told_at_once_and_nothing_is_changed(made: Tree) -> No
     result = made.run(GOLDEN, deny=str(made.root / "shares/maps"))
     assert result["failed"]
     assert not result["changed"]
+    assert result["created"] == result["repaired"] == result["undeclared"] == []
     for path, told in (
         ("homes/acme/shared", "is a file"),
         ("homes/globex/shared", "is a file"),
@@ -355,6 +413,45 @@ def test_all_obstacles_are_told_at_once_and_nothing_is_changed(made: Tree) -> No
     ):
         assert re.search(rf"{made.root}/{path}\b[^;]*{told}", result["msg"]), result["msg"]
     assert made.lists.read_bytes() == lists
+
+
+def test_what_cannot_be_looked_at_is_told_with_the_reason(tree: Tree) -> None:
+    name = "€" * 90  # longer than a name may be here, and not there
+    tree.root.mkdir(parents=True)
+    message = tree.run([folder(""), folder(name)])["msg"]
+    assert re.match(rf"[^;]*{tree.root}/{name}[^;]* is too long", message), message
+
+
+def test_what_is_at_a_path(powershell: PowerShell, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    (tmp_path / "file-link").symlink_to(tmp_path / "file")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    names = ("folder", "file", "link", "file-link", "dangling", "missing", "file/in-it")
+    script = "foreach ($path in $paths) { @(Get-PathKind -Path $path) -join ' ' }"
+    assert inside(powershell, script, paths=[str(tmp_path / name) for name in names]) == [
+        "folder",
+        "file",
+        "link",
+        "link",
+        "link",
+        "missing",
+        "missing",
+    ]
+
+
+def test_a_drive_that_is_not_there_is_told(powershell: PowerShell) -> None:
+    # Here / is always there
+    script = """
+        function Assert-Folder { param($Path) $Path -notin $missing }
+        $top = @{ full = '/data/exchange'; above = @('/', '/data') }
+        try { (Read-Tree -Node @($top) -Root $top.full).Count } catch { "$_" }
+    """
+    missing = ["/data/exchange", "/data"]
+    assert inside(powershell, script, missing=missing) == [0]
+    told = "there is no drive / on this host: /data/exchange needs it"
+    assert inside(powershell, script, missing=[*missing, "/"]) == [told]
 
 
 @pytest.mark.parametrize("at", range(1, len(GOLDEN) + 1))
@@ -400,8 +497,10 @@ def test_a_failure_between_repairs(made: Tree) -> None:
 def test_a_volume_that_keeps_no_lists_is_told(tree: Tree) -> None:
     result = tree.run(GOLDEN, forget="1")
     assert result["failed"]
-    assert f"{tree.root}: Windows stored something else than was asked for" in result["msg"]
-    assert "takes the parent's entries" in result["msg"]
+    assert result["msg"].startswith(
+        f"{tree.root}: Windows stored something else than was asked for ({GOLDEN[0]['sddl']}). Found:"
+        " takes the parent's entries; allow 0x1200a9 OICIID S-1-5-32-545. Before that 0 folders were made"
+    )
 
 
 @pytest.mark.parametrize(
@@ -433,10 +532,13 @@ def test_a_volume_that_keeps_no_lists_is_told(tree: Tree) -> None:
         ([{"path": "", "sddl": "D:P(A;OICIID;0x1;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
         ([{"path": "", "sddl": "D:P(A;oici;0x1;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
         ([{"path": "", "sddl": "D:P(A;IO;0x1;;;S-1-5-18)"}], "says how to pass itself on"),
+        ([{"path": "", "sddl": "D:P(A;NP;0x1;;;S-1-5-18)"}], "says how to pass itself on"),
         ([{"path": "", "sddl": "D:P(A;;0x0;;;S-1-5-18)"}], "has no right"),
         ([{"path": "", "sddl": "D:P(A;;0x10000000;;;S-1-5-18)"}], "has no right, or one that folders do not have"),
         ([{"path": "", "sddl": "D:P(A;;0x1;;;BA)"}], "'BA' is no full SID"),
         ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-5-4294967296)"}], "is no full SID"),
+        ([{"path": "", "sddl": f"D:P(A;;0x1;;;S-1-5{'-7' * 16})"}], "is no full SID"),
+        ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-5)"}], "is no full SID"),
         ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-281474976710656-1)"}], "is no full SID"),
         ([{"path": "", "sddl": "D:P(A;;0x1;;;s-1-5-18)(A;;0x1;;;S-1-5-18)"}], "is no full SID"),
         ([{"path": ""}], "a dictionary with the texts path and sddl"),
@@ -452,10 +554,41 @@ def test_a_bad_list_is_refused_before_anything_is_touched(tree: Tree, folders: A
     assert not tree.root.exists()
 
 
-def test_every_problem_of_a_list_is_told(tree: Tree) -> None:
-    message = tree.run([folder(""), folder("a?"), folder("b/c"), {"path": "d", "sddl": "x"}])["msg"]
-    for part in ("folder 'a?'", "folder 'b/c'", "folder 'd'"):
-        assert part in message
+def test_every_problem_of_a_list_is_told_once(tree: Tree) -> None:
+    bad = "(A;;0x0;;;S-1-5-18)"
+    folders: list[Any] = [
+        folder(""),
+        folder("a?"),
+        folder("good"),
+        folder("b/c"),
+        {"path": "d", "sddl": f"D:AI{OWN}"},
+        folder("d/e"),
+        {"path": "f", "sddl": f"D:P{OWN}{bad}(A;;0x1;;;BA){OWN}"},
+        "x",
+        folder("good"),
+    ]
+    message = tree.run(folders)["msg"]
+    assert message.split("; ") == [
+        "folder 'a?': has a character that no Windows name may have (in 'a?')",
+        f"folder 'd': 'D:AI{OWN}' is no protected access list 'D:P(…)' alone, with at least one entry",
+        f"folder 'f': '{bad}' has no right, or one that folders do not have (beyond 0x1f01ff)",
+        "every folder is a dictionary with the texts path and sddl",
+        "folder 'good': is declared twice (Windows does not tell case apart)",
+        "folder 'b/c' is declared, but its parent 'b' is not",
+    ]
+    # That there is no top folder is told once, not for every folder in it
+    assert tree.run([folder("a"), folder("b"), folder("c/d")])["msg"].split("; ") == [
+        "the top folder itself (path '') is not declared",
+        "folder 'c/d' is declared, but its parent 'c' is not",
+    ]
+
+
+def test_a_path_is_as_long_as_windows_takes(tree: Tree) -> None:
+    left = 247 - len(f"{tree.root}/a/")
+    assert "failed" not in tree.run([folder(""), folder("a"), folder("a/" + left * "x")], check=True)
+    assert tree.run([folder(""), folder("a"), folder("a/" + (left + 1) * "x")], check=True)["msg"] == (
+        f"folder 'a/{(left + 1) * 'x'}': is 248 characters long together with root, Windows takes 247"
+    )
 
 
 @pytest.mark.parametrize(
@@ -486,10 +619,91 @@ def test_every_problem_of_a_list_is_told(tree: Tree) -> None:
 )
 def test_a_root(powershell: PowerShell, root: str, told: str | None) -> None:
     # The part of the module that this machine's own paths never reach
-    script = f'param($text, $root, $separator) {FUNCTIONS} "$(Get-RootProblem -Root $root -Separator $separator)"'
-    text = powershell.instead.get(MODULE) or MODULE.read_text(encoding="utf-8")
-    (problem,) = powershell.script(script, text, root, "/" if "below /" in (told or "") or root[:1] == "/" else "\\")
+    separator = "/" if "below /" in (told or "") or root[:1] == "/" else "\\"
+    script = '"$(Get-RootProblem -Root $root -Separator $separator)"'
+    (problem,) = inside(powershell, script, root=root, separator=separator)
     assert problem == "" if told is None else told in problem
+
+
+def binary(flags: str, mask: int, sid: str) -> bytes:
+    """An entry that allows, as MS-DTYP 2.4.4.2 lays it out."""
+    bits = sum({"OI": 1, "CI": 2, "NP": 4, "IO": 8}[flag] for flag in re.findall("..", flags))
+    authority, *parts = (int(part) for part in sid.split("-")[2:])
+    body = struct.pack(f"<BB6s{len(parts)}I", 1, len(parts), authority.to_bytes(6, "big"), *parts)
+    return struct.pack("<BBHI", 0, bits, 8 + len(body), mask) + body
+
+
+def test_an_entry_is_the_bytes_that_windows_keeps(powershell: PowerShell) -> None:
+    # What is stored literally is found out by these bytes; else one that says the same would do
+    sids = ("S-1-0-0", "S-1-5-18", READERS, "S-1-281474976710655-4294967295", "S-1-258" + "-7" * 15)
+    flags = ("", "OI", "CI", "OICI", "OINP", "CINP", "OICINP", "OIIO", "CIIO", "OICIIO", "OINPIO", "CINPIO", "OICINPIO")
+    entries = [(flag, mask, sid) for sid in sids for flag in flags for mask in (0x1, 0x1200A9, 0x1F01FF)]
+    script = """
+        foreach ($one in $sddl) {
+            $entry = ConvertFrom-SddlEntry -Text $one
+            $again = ConvertFrom-EntryHex -Hex $entry.hex
+            $entry.hex
+            foreach ($part in 'type', 'flags', 'mask', 'sid') { "$($entry[$part])"; "$($again[$part])" }
+        }
+    """
+    texts = [f"(A;{flag};0x{mask:x};;;{sid})" for flag, mask, sid in entries]
+    told = iter(inside(powershell, script, sddl=texts))
+    for flag, mask, sid in entries:
+        expected = binary(flag, mask, sid)
+        assert next(told) == expected.hex("-").upper()
+        for part in (0, expected[1], mask, sid):
+            assert (next(told), next(told)) == (str(part), str(part))
+
+
+def descriptor(control: int, entries: list[bytes], start: int = 20) -> list[int]:
+    """A descriptor (MS-DTYP 2.4.6) with its list at ``start``, or the offset 0 and a list that is not meant."""
+    acl = struct.pack("<BBHHH", 2, 0, 8 + sum(map(len, entries)), len(entries), 0) + b"".join(entries)
+    head = struct.pack("<BBHIIII", 1, 0, control, 0, 0, 0, start)
+    return [*head, *([0xFF] * (start - 20)), *acl]
+
+
+def test_a_descriptor_is_read_as_windows_lays_it_out(powershell: PowerShell) -> None:
+    first, second = binary("OICI", 0x1F01FF, "S-1-5-18"), binary("", 0x1200A9, READERS)
+    texts = [entry.hex("-").upper() for entry in (second, first)]
+    cases: list[tuple[list[int], list[Any]]] = [
+        (descriptor(0x9004, [first, second]), [True, *texts]),
+        (descriptor(0x9004, [second, first], start=48), [True, *texts]),
+        (descriptor(0x8005, [first]), [False, texts[1]]),  # 1: the owner is by default
+        (descriptor(0xEFFF, [first]), [False, texts[1]]),
+        (descriptor(0x1004, []), [True]),
+        (descriptor(0x9004, [first], start=0), [True, "none"]),  # present, and null
+        (descriptor(0x8000, [first]), [False, "none"]),  # not present, whatever the offset is
+        (descriptor(0x8001, [first]), [False, "none"]),
+    ]
+    script = """
+        foreach ($one in $all) {
+            $found = ConvertFrom-Descriptor -Bytes ([byte[]] $one)
+            , @(@($found.protected) + @($found.hexes))
+        }
+    """
+    assert inside(powershell, script, all=[case[0] for case in cases]) == [case[1] for case in cases]
+
+
+def test_of_an_entry_of_another_kind_only_the_flags_are_read(powershell: PowerShell) -> None:
+    # Behind the mask of an entry for an object there are flags and GUIDs, and no SID
+    for kind in (2, 5):
+        entry = f"{kind:02}-02-2C-00-FF-01-1F-00-01-00-00-00" + "-AA" * 32
+        told = inside(powershell, "ConvertFrom-EntryHex -Hex $hex", hex=entry)
+        assert told == [{"type": kind, "flags": 2, "hex": entry}]
+
+
+def test_a_list_that_is_kept_literally_costs_no_look_at_its_entries(powershell: PowerShell) -> None:
+    entries = [("OICI", 0x1F01FF, "S-1-5-18"), ("", 0x1200A9, READERS), ("OICIIO", 0x1301BF, READERS)]
+    declared = "D:P" + "".join(f"(A;{flags};0x{mask:x};;;{sid})" for flags, mask, sid in entries)
+    script = """
+        $script:LongestPath, $script:OwnSids = 247, @()
+        function Get-Meaning { throw 'looked' }
+        $nodes = Get-DeclaredTree -Folder @(@{ path = ''; sddl = $sddl }) -Root '/x' -Separator '/'
+        Test-FolderAsDeclared -Node $nodes[0] -Found (ConvertFrom-Descriptor -Bytes ([byte[]] $bytes))
+    """
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        kept = descriptor(0x9004, [binary(*entries[at]) for at in order])
+        assert inside(powershell, script, sddl=declared, bytes=kept) == [True]
 
 
 def generated(seed: int) -> Folders:

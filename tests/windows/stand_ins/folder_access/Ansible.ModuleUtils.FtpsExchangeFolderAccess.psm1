@@ -8,6 +8,7 @@
 #
 # FTPS_EXCHANGE_FOLDERS_FAIL_AT=n  the nth change fails, as when the right to it was taken away meanwhile
 # FTPS_EXCHANGE_FOLDERS_SWAP=n|path|target  at the nth change somebody puts a link in the place of this folder
+# FTPS_EXCHANGE_FOLDERS_VANISH=path  somebody moves this folder away when its list was read
 # FTPS_EXCHANGE_FOLDERS_FORGET=1   changes are taken and not kept, as by a file system without access lists
 # FTPS_EXCHANGE_FOLDERS_DENY=path  the list of this folder may not be read
 # FTPS_EXCHANGE_FOLDERS_STRANGER=sid  the domain of this SID cannot be asked
@@ -118,6 +119,7 @@ function Get-FolderDescriptor([string] $Path) {
         $writer.Write([uint16] 0)
         foreach ($body in $bodies) { $writer.Write([byte[]] $body) }
     }
+    if ($env:FTPS_EXCHANGE_FOLDERS_VANISH -eq $Path) { [IO.Directory]::Move($Path, "$Path-away") }
     , $stream.ToArray()
 }
 
