@@ -486,7 +486,8 @@ class Podman:
             time.sleep(0.3)
         raise LabError(
             f"container {name} did not finish booting (systemd says {state or 'nothing'!r}). "
-            f"Remedy: look at `podman exec {name} systemctl list-jobs` and `podman logs {name}`"
+            f"Remedy: look at `podman exec {name} systemctl list-jobs` and `podman logs {name}`, "
+            "or begin anew with `make lab-down` and `make lab`"
         )
 
 

@@ -108,6 +108,8 @@ def test_the_same_input_gives_the_same_bytes_elsewhere(place: Place, tmp_path: P
     }
 
 
+# The module that forks has one thread; a test run on several processors has one more, which touches nothing of this
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_many_are_made_by_several_processes_and_are_the_same(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.run(processes=1)
     before = place.files()

@@ -43,6 +43,7 @@ def test_the_list_says_what_was_given_in_any_order(networks: list[IPv4Network], 
     found = exchange_firewall_addresses(texts)
     shuffled.shuffle(texts)  # type: ignore[attr-defined]
     assert exchange_firewall_addresses(texts) == found
+    assert exchange_firewall_addresses(", ".join(texts)) == found
     assert [ip_network(text) for text in found.split(",")] == list(collapse_addresses(networks))
 
 
@@ -55,7 +56,11 @@ def test_the_list_says_what_was_given_in_any_order(networks: list[IPv4Network], 
         (["0.0.0.0/1", "128.0.0.0/1"], "is everybody"),
         (["any"], "is no network"),
         (["192.0.2.1/24"], "has host bits set"),
-        ("192.0.2.0/24", "is no list of networks"),
+        ("", "would let everybody in"),
+        (" ", "would let everybody in"),
+        ("192.0.2.1,", "is no network"),
+        ("192.0.2.1,0.0.0.0/0", "is everybody"),
+        (24, "is no list of networks"),
         (None, "is no list of networks"),
     ],
 )
