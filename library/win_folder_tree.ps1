@@ -150,8 +150,7 @@ function Get-DeclaredTree {
     if ($problems.Count -eq 0 -and -not $declared.ContainsKey('')) { $problems.Add("the top folder itself (path '') is not declared") }
     foreach ($node in $declared.Values) {
         if (-not $node.path) { continue }
-        $cut = $node.path.LastIndexOf('/')
-        $above = if ($cut -lt 0) { '' } else { $node.path.Substring(0, $cut) }
+        $above = $node.path -replace '(^|/)[^/]*$'
         if ($declared.ContainsKey($above)) { $declared[$above].inside.Add($node) }
         elseif ($above -or $problems.Count -eq 0) { $problems.Add("folder '$($node.path)' is declared, but its parent '$above' is not") }
     }

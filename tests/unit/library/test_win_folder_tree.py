@@ -625,6 +625,26 @@ def test_a_root(powershell: PowerShell, root: str, told: str | None) -> None:
     assert problem == "" if told is None else told in problem
 
 
+def test_every_folder_knows_those_above_it(powershell: PowerShell) -> None:
+    script = """
+        $script:LongestPath, $script:OwnSids = 247, @()
+        $list = foreach ($path in 'a/b', '', 'a', 'c', 'a/b/d') { @{ path = $path; sddl = 'D:P(A;;0x1;;;S-1-5-18)' } }
+        $nodes = Get-DeclaredTree -Folder $list -Root $root -Separator $separator
+        foreach ($node in $nodes) { , @($node.full, $node.above) }
+    """
+    assert inside(powershell, script, root="/x", separator="/") == [
+        ["/x", ["/"]],
+        ["/x/a", ["/", "/x"]],
+        ["/x/a/b", ["/", "/x", "/x/a"]],
+        ["/x/a/b/d", ["/", "/x", "/x/a", "/x/a/b"]],
+        ["/x/c", ["/", "/x"]],
+    ]
+    # What is above the root itself only Windows can tell
+    windows = inside(powershell, script, root="D:\\F", separator="\\")
+    assert [node[0] for node in windows] == ["D:\\F", "D:\\F\\a", "D:\\F\\a\\b", "D:\\F\\a\\b\\d", "D:\\F\\c"]
+    assert windows[3][1] == ["D:\\F", "D:\\F\\a", "D:\\F\\a\\b"]
+
+
 def binary(flags: str, mask: int, sid: str) -> bytes:
     """An entry that allows, as MS-DTYP 2.4.4.2 lays it out."""
     bits = sum({"OI": 1, "CI": 2, "NP": 4, "IO": 8}[flag] for flag in re.findall("..", flags))
