@@ -154,6 +154,18 @@ edited:
   type: list
   elements: str
   sample: [acme/guide.md]
+edited_and_removed:
+  description: Files changed by hand in packs that were taken away. In the archive they lie as they were.
+  returned: always
+  type: list
+  elements: str
+  sample: []
+unreadable:
+  description: Folders of no customer of the inventory with a C(pack.json) that cannot be read. They stay.
+  returned: always
+  type: list
+  elements: str
+  sample: []
 foreign:
   description: Files in packs that are not ours. They stay.
   returned: always
@@ -179,6 +191,7 @@ try:
     from ftps_exchange.model import ModelError, check_model
     from ftps_exchange.packs import PackContact
     from ftps_exchange.packs.run import PacksError, Settings, Summary, make_packs
+    from ftps_exchange.packs.store import Result
 except ImportError as error:
     IMPORT_ERROR: str | None = str(error)
 else:
@@ -188,6 +201,10 @@ else:
 def answer(summary: Summary) -> dict[str, Any]:
     """What the module returns about a run."""
     results = summary.results
+
+    def gone(result: Result) -> bool:
+        return result.action in ("removed", "archived")
+
     return {
         "changed": summary.changed,
         "created": summary.names("created"),
@@ -196,7 +213,11 @@ def answer(summary: Summary) -> dict[str, Any]:
         "kept": summary.kept,
         "unchanged": len(summary.names("unchanged")),
         "new_changes": [result.customer for result in results if result.new_change],
-        "edited": [f"{result.customer}/{path}" for result in results for path in result.edited],
+        "edited": [f"{result.customer}/{path}" for result in results if not gone(result) for path in result.edited],
+        "edited_and_removed": [
+            f"{result.customer}/{path}" for result in results if gone(result) for path in result.edited
+        ],
+        "unreadable": summary.unreadable,
         "foreign": [f"{result.customer}/{path}" for result in results for path in result.foreign],
         "diff": [diff for result in results for diff in result.diffs],
     }
@@ -207,6 +228,16 @@ def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
     found = []
     if told["edited"]:
         found.append(f"Changed by hand, and written anew: {_some(told['edited'])}. Change the inventory instead.")
+    if told["edited_and_removed"]:
+        found.append(
+            "Changed by hand, and taken away with the pack of a customer who is gone: "
+            f"{_some(told['edited_and_removed'])}."
+        )
+    if told["unreadable"]:
+        found.append(
+            f"Of no customer, with a pack.json that cannot be read: {_some(told['unreadable'])}. Left where it is: "
+            "look into it, and take it away by hand."
+        )
     if told["foreign"]:
         found.append(f"Not ours, and left where it is: {_some(told['foreign'])}.")
     if told["new_changes"] and not deadline:

@@ -15,7 +15,16 @@ from ftps_exchange.errors import ExchangeError
 from .build import Choice, build_pack, digest, program
 from .model import PackContact, PackCustomer, PackService, read_packs
 from .rules import FORMATS, TABLE
-from .store import Result, folders, inspect, read_marker, remove_pack, write_pack
+from .store import (
+    OtherPackError,
+    Result,
+    folders,
+    inspect,
+    read_marker,
+    remove_pack,
+    remove_unfinished,
+    write_pack,
+)
 from .subject import Authorities, Offer, Subject, offer_of, read_authorities
 
 RULE_FORMATS: Final[tuple[str, ...]] = tuple(name for name in FORMATS if name != TABLE)
@@ -54,6 +63,8 @@ class Summary:
     results: list[Result]
     kept: list[str]
     """Packs of customers who may not log in at present: left as they are."""
+    unreadable: list[str] = dataclasses.field(default_factory=list)
+    """Folders of customers who are gone, whose ``pack.json`` cannot be read: left as they are."""
 
     def names(self, action: str) -> list[str]:
         """The customers with whose packs this was done."""
@@ -87,11 +98,13 @@ def make_packs(model: Mapping[str, Any], settings: Settings) -> Summary:
     present = {name for name, state in states.items() if state != "absent"}
     on_disk = folders(settings.directory)
     leaving = [name for name in on_disk if name not in present and settings.customer in (None, name)]
-    markers = _markers_of_leaving(settings.directory, packs.service.name, leaving)
+    markers, unreadable = _markers_of_leaving(settings.directory, packs.service.name, leaving)
     if settings.customer is None:
         _check_removal(model, len(markers), len(on_disk), settings)
     if not settings.check_mode:
         os.makedirs(settings.directory, exist_ok=True)
+        if settings.customer is None:
+            remove_unfinished(settings.directory)
 
     job = _Job(packs.service, offer, choice, settings)
     problems, results = [], []
@@ -103,18 +116,21 @@ def make_packs(model: Mapping[str, Any], settings: Settings) -> Summary:
     admitted = {one.name for one in packs.customers}
     kept = [name for name in on_disk if name in present - admitted and settings.customer in (None, name)]
     for name, marker in markers.items():
-        results.append(
-            remove_pack(
-                settings.directory,
-                name,
-                marker,
-                archive=settings.when_removed == "archive",
-                check_mode=settings.check_mode,
-                want_diff=settings.want_diff,
+        try:
+            results.append(
+                remove_pack(
+                    settings.directory,
+                    name,
+                    marker,
+                    archive=settings.when_removed == "archive",
+                    check_mode=settings.check_mode,
+                    want_diff=settings.want_diff,
+                )
             )
-        )
+        except OSError as error:
+            problems.append(f"customer {name}: pack: {error}. Look at the folder {settings.directory}.")
     _limit_diffs(results)
-    summary = Summary(sorted(results, key=lambda result: result.customer), kept)
+    summary = Summary(sorted(results, key=lambda result: result.customer), kept, unreadable)
     if problems:
         raise PacksError(problems, summary)
     return summary
@@ -172,17 +188,25 @@ def _authorities(ca_file: str | None) -> Authorities:
     return read_authorities(pem, ca_file)
 
 
-def _markers_of_leaving(directory: str, exchange: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Packs of this exchange whose customer is gone. Other folders are none of our business."""
-    found = {}
+def _markers_of_leaving(
+    directory: str, exchange: str, names: Iterable[str]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Packs of this exchange whose customer is gone, and folders of which that cannot be told.
+
+    Other folders are none of our business.
+    """
+    found, unreadable = {}, []
     for name in names:
         try:
             marker = read_marker(os.path.join(directory, name), exchange, name)
+        except OtherPackError:
+            continue
         except ExchangeError:
+            unreadable.append(name)
             continue
         if marker is not None:
             found[name] = marker
-    return found
+    return found, unreadable
 
 
 def _check_removal(model: Mapping[str, Any], leaving: int, there: int, settings: Settings) -> None:

@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -54,23 +54,22 @@ def read_marker(folder: str, exchange: str, customer: str) -> dict[str, Any] | N
     except FileNotFoundError:
         return None
     if not stat.S_ISDIR(status.st_mode):
-        raise _not_ours(folder, customer, "is no folder (or a link to one)")
+        raise _not_ours(folder, customer, "is no folder (or a link to one)", OtherPackError)
     path = os.path.join(folder, MARKER)
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", opener=_open_itself) as file:
             marker = json.load(file)
     except FileNotFoundError:
         if not os.listdir(folder):
             return None
-        raise _not_ours(folder, customer, f"has no {MARKER}, so it was not made here") from None
+        raise _not_ours(folder, customer, f"has no {MARKER}, so it was not made here", OtherPackError) from None
     except (OSError, ValueError) as error:
         raise _not_ours(path, customer, f"cannot be read ({error})") from None
     if not _sound(marker):
         raise _not_ours(path, customer, "is not what this program wrote")
-    if marker["exchange"] != exchange:
-        raise _not_ours(folder, customer, f"is a pack of another exchange, {str(marker['exchange'])!r}")
-    if marker["customer"] != customer:
-        raise _not_ours(folder, customer, f"is the pack of another customer, {str(marker['customer'])!r}")
+    for key in ("exchange", "customer"):
+        if marker[key] != {"exchange": exchange, "customer": customer}[key]:
+            raise _not_ours(folder, customer, f"is a pack of another {key}, {marker[key]!r}", OtherPackError)
     return dict(marker)
 
 
@@ -95,8 +94,12 @@ def _inside(path: str) -> bool:
     return bool(path) and not path.startswith("/") and not {"", ".", ".."} & set(path.split("/"))
 
 
-def _not_ours(path: str, customer: str, what: str) -> ExchangeError:
-    return ExchangeError(
+class OtherPackError(ExchangeError):
+    """A folder that is somebody else's, or the pack of another exchange or customer: none of our business."""
+
+
+def _not_ours(path: str, customer: str, what: str, kind: type[ExchangeError] = ExchangeError) -> ExchangeError:
+    return kind(
         what,
         customer=customer,
         field="pack",
@@ -105,10 +108,15 @@ def _not_ours(path: str, customer: str, what: str) -> ExchangeError:
     )
 
 
+def _open_itself(path: str, flags: int = os.O_RDONLY) -> int:
+    """Opens what stands there and not what it links to; a pipe without a writer holds nobody up."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 def _digest(path: str) -> str | None:
     """SHA-256 of a regular file; None for anything else."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = _open_itself(path)
     except OSError:
         return None
     with os.fdopen(handle, "rb") as file:
@@ -131,11 +139,15 @@ def inspect(folder: str, marker: Mapping[str, Any]) -> tuple[list[str], list[str
     """(edited, foreign): files of ours that are no longer as they were written, and files that are not ours.
 
     ``pack.json`` is written last, so a file whose status did not change since is as it was: its content need not be
-    read. Any edit, move or copy moves that time, which no program can set.
+    read. Any edit, move or copy moves that time, which no program can set; and where the status of ``pack.json`` itself
+    was changed later, the time of the edit still tells.
     """
     files: Mapping[str, str] = marker["files"]
-    written = os.lstat(os.path.join(folder, MARKER)).st_ctime_ns
+    own = os.lstat(os.path.join(folder, MARKER))
+    written, content_written, modes = own.st_ctime_ns, own.st_mtime_ns, _keeps_modes(own)
     edited, foreign, seen = [], [], 0
+    if modes and own.st_mode != _PLAIN:
+        edited.append(MARKER)
     for path, entry in _entries(folder):
         if path == MARKER:
             continue
@@ -145,11 +157,28 @@ def inspect(folder: str, marker: Mapping[str, Any]) -> tuple[list[str], list[str
             continue
         seen += 1
         status = entry.stat(follow_symlinks=False)
-        if (status.st_ctime_ns > written or not stat.S_ISREG(status.st_mode)) and _digest(entry.path) != wanted:
+        mode = status.st_mode
+        odd = mode != (_PROGRAM if path in EXECUTABLE else _PLAIN) and (modes or not stat.S_ISREG(mode))
+        later = status.st_ctime_ns > written or status.st_mtime_ns > content_written
+        if odd or (later and _digest(entry.path) != wanted):
             edited.append(path)
     if seen < len(files):
-        edited += [path for path in files if not os.path.lexists(os.path.join(folder, path))]
+        there = {path for path, _entry in _entries(folder)}
+        edited += [path for path in files if path not in there]
     return sorted(edited), sorted(foreign)
+
+
+_PLAIN: Final = stat.S_IFREG | 0o644
+_PROGRAM: Final = stat.S_IFREG | 0o755
+_A_MOMENT: Final = 2_000_000_000
+
+
+def _keeps_modes(own: os.stat_result) -> bool:
+    """Whether modes say anything, by the status of ``pack.json``: some file systems give every file the same.
+
+    One that nobody changed since it was written, and that has another mode than it was given, lies on such a one.
+    """
+    return own.st_mode == _PLAIN or own.st_ctime_ns - own.st_mtime_ns > _A_MOMENT
 
 
 def write_pack(
@@ -165,38 +194,71 @@ def write_pack(
             result.diffs.append(_diff(folder, "", "".join(f"{path}\n" for path in pack.files)))
         return result
     edited, foreign = inspect(folder, marker)
-    gone = sorted(marker["files"].keys() - pack.files.keys())
+    modes = _keeps_modes(os.lstat(os.path.join(folder, MARKER)))
+    links = _links(folder, [*pack.files, *marker["files"]])
+    gone = sorted(path for path in marker["files"].keys() - pack.files.keys() if not _beneath(path, links))
     # What stands there is compared, not what pack.json says: an interrupted run may have come half way.
-    different = [path for path, data in pack.files.items() if _differs(folder, path, data)]
+    different = [
+        path for path, data in pack.files.items() if _beneath(path, links) or _differs(folder, path, data, modes)
+    ]
+    links = {link for link in links if any(path.startswith(f"{link}/") for path in pack.files)}
     result = Result(customer, "changed" if different or gone else "unchanged", pack.version, pack.new_change)
     # An edit that says just what the new pack says is none.
     result.edited = [path for path in edited if path in different or path in gone]
-    result.foreign = foreign
+    result.foreign = [path for path in foreign if path not in links]
     if want_diff:
         result.diffs += [
-            _diff(os.path.join(folder, path), _text(os.path.join(folder, path)), pack.files[path].decode())
+            _diff(
+                os.path.join(folder, path),
+                "" if _beneath(path, links) else _text(os.path.join(folder, path)),
+                pack.files[path].decode(),
+            )
             for path in different
         ]
         result.diffs += [_diff(os.path.join(folder, path), _text(os.path.join(folder, path)), "") for path in gone]
-    if not check_mode:
+    if not check_mode and (different or gone):
+        for link in links:
+            os.unlink(os.path.join(folder, link))
         for path in different:
             if path != MARKER:
                 _write(os.path.join(folder, path), pack.files[path])
         for path in gone:
             _unlink(folder, path)
-        if MARKER in different:
-            _write(os.path.join(folder, MARKER), pack.files[MARKER])
+        # Last, and always: by its time the next run knows that nothing was changed since
+        _write(os.path.join(folder, MARKER), pack.files[MARKER])
     return result
 
 
-def _differs(folder: str, path: str, data: bytes) -> bool:
+def _links(folder: str, paths: Iterable[str]) -> set[str]:
+    """Links in place of the folders that these files lie in: they may lead anywhere, so nothing goes through them."""
+    found = set()
+    for inner in {os.path.dirname(path) for path in paths}:
+        place = ""
+        for name in inner.split("/") if inner else ():
+            place = f"{place}/{name}" if place else name
+            if os.path.islink(os.path.join(folder, place)):
+                found.add(place)
+                break
+    return found
+
+
+def _beneath(path: str, links: Iterable[str]) -> bool:
+    return any(path.startswith(f"{link}/") for link in links)
+
+
+def _differs(folder: str, path: str, data: bytes, modes: bool) -> bool:
     try:
-        handle = os.open(os.path.join(folder, path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = _open_itself(os.path.join(folder, path))
     except OSError:
         return True
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
-        return not stat.S_ISREG(status.st_mode) or status.st_size != len(data) or file.read() != data
+        return (
+            not stat.S_ISREG(status.st_mode)
+            or (modes and stat.S_IMODE(status.st_mode) != _mode(path))
+            or status.st_size != len(data)
+            or file.read() != data
+        )
 
 
 def _create(root: str, customer: str, pack: Pack) -> None:
@@ -211,9 +273,7 @@ def _create(root: str, customer: str, pack: Pack) -> None:
         if parent not in made:
             os.makedirs(parent, exist_ok=True)
             made.add(parent)
-        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _mode(path))
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        _write_new(target, data, _mode(path))
     os.rename(unfinished, os.path.join(root, customer))
 
 
@@ -231,10 +291,16 @@ def _write(path: str, data: bytes) -> None:
     temporary = os.path.join(parent, f".{os.path.basename(path)}.new")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _mode(path))
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
+    _write_new(temporary, data, _mode(path))
     os.rename(temporary, path)
+
+
+def _write_new(path: str, data: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(handle, "wb") as file:
+        # Packs are handed out: everybody may read them, whatever the umask
+        os.fchmod(handle, mode)
+        file.write(data)
 
 
 def _unlink(folder: str, path: str) -> None:
@@ -264,11 +330,23 @@ def remove_pack(
             os.rename(folder, target)
             return result
         # The same version lies there already.
+    links = _links(folder, marker["files"])
     for path in [*marker["files"], MARKER]:
-        _unlink(folder, path)
+        if not _beneath(path, links):
+            _unlink(folder, path)
     with contextlib.suppress(OSError):
         os.rmdir(folder)
     return result
+
+
+def remove_unfinished(root: str) -> None:
+    """What a run left that was stopped while it made a customer's first pack."""
+    with os.scandir(root) as found:
+        left = [
+            entry.path for entry in found if entry.name.startswith(_UNFINISHED) and entry.is_dir(follow_symlinks=False)
+        ]
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def folders(root: str) -> list[str]:
@@ -282,7 +360,7 @@ def folders(root: str) -> list[str]:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace", opener=_open_itself) as file:
             return file.read(_LONGEST_DIFF)
     except OSError:
         return ""

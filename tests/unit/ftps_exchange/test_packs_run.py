@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,145 @@ def test_a_file_changed_by_hand_is_told_and_written_anew(place: Place) -> None:
     assert summary.names("unchanged") == ["globex"]
     assert {path: data for path, (data, _) in place.files().items()} == {p: data for p, (data, _) in before.items()}
     assert not place.run().changed
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_mode_changed_by_hand_is_told_and_mended(place: Place) -> None:
+    place.run()
+    before = modes(place.packs / "acme")
+    wrong = {"guide.md": 0o666, "pack.json": 0o600, "rules/firewall.md": 0o600, "selftest.sh": 0o644}
+    for path, mode in wrong.items():
+        (place.packs / "acme" / path).chmod(mode)
+    # Written some time ago
+    os.utime(place.packs / "acme/pack.json", (1_780_000_000, 1_780_000_000))
+    assert place.run(check_mode=True).results[0].edited == sorted(wrong)
+    assert place.run().names("changed") == ["acme"]
+    assert modes(place.packs / "acme") == before
+    assert not place.run().changed
+
+
+def test_packs_are_readable_whatever_the_umask(place: Place) -> None:
+    umask = os.umask(0o077)
+    try:
+        place.run()
+        place.inventory.exchange["passive_ports"] = [50000, 50199]
+        place.run()
+    finally:
+        os.umask(umask)
+    assert set(modes(place.packs).values()) == {0o644, 0o755}
+    assert not place.run().changed
+
+
+def test_where_files_have_no_modes_none_is_judged(place: Place) -> None:
+    """Some file systems give every file the same mode, and know no other."""
+    place.run()
+    for path in place.packs.rglob("*"):
+        path.chmod(0o777)
+    for name in ("acme", "globex"):
+        os.utime(place.packs / name / "pack.json")
+    assert not place.run().changed
+
+
+def test_an_edit_is_found_when_the_status_of_everything_was_changed_after_it(place: Place) -> None:
+    place.run()
+    (place.packs / "acme/guide.md").write_text("Open everything, in both directions.")
+    for path in place.packs.rglob("*"):
+        if path.name != "pack.json":
+            path.chmod(path.stat().st_mode & 0o777)
+    (place.packs / "acme/pack.json").chmod(0o644)
+    assert place.run().results[0].edited == ["guide.md"]
+
+
+@pytest.mark.parametrize("change", [False, True])
+def test_nothing_is_written_through_a_link_in_place_of_a_folder(place: Place, tmp_path: Path, change: bool) -> None:
+    place.run()
+    elsewhere = tmp_path / "elsewhere"
+    (place.packs / "acme/rules").rename(elsewhere)
+    (place.packs / "acme/rules").symlink_to(elsewhere)
+    (elsewhere / "firewall.md").write_text("theirs")
+    before = {path.name: path.read_bytes() for path in elsewhere.iterdir()}
+    if change:
+        place.inventory.exchange["passive_ports"] = [50000, 50199]
+    told = place.run(want_diff=True, check_mode=True).results[0]
+    assert (place.packs / "acme/rules").is_symlink()
+    assert "rules/firewall.md" in told.edited
+    assert told.foreign == []
+    assert not any("theirs" in diff["before"] for diff in told.diffs)
+    place.run()
+    assert not (place.packs / "acme/rules").is_symlink()
+    assert {path.name for path in (place.packs / "acme/rules").iterdir()} == set(before)
+    assert {path.name: path.read_bytes() for path in elsewhere.iterdir()} == before
+    assert not place.run().changed
+
+
+def test_nothing_is_removed_through_a_link_in_place_of_a_folder(place: Place, tmp_path: Path) -> None:
+    place.run()
+    elsewhere = tmp_path / "elsewhere"
+    (place.packs / "acme/rules").rename(elsewhere)
+    (place.packs / "acme/rules").symlink_to(elsewhere)
+    before = sorted(path.name for path in elsewhere.iterdir())
+    place.inventory.acme = {"state": "absent"}
+    assert place.run().results[0].foreign == ["rules"]
+    assert sorted(path.name for path in elsewhere.iterdir()) == before
+    assert [path.name for path in (place.packs / "acme").iterdir()] == ["rules"]
+
+
+@pytest.mark.parametrize("name", ["guide.md", "pack.json"])
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(place: Place, name: str) -> None:
+    place.run()
+    (place.packs / "acme" / name).unlink()
+    os.mkfifo(place.packs / "acme" / name)
+
+    def stop(*_: object) -> None:
+        raise AssertionError("waits for somebody to write into the pipe")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(20)
+    try:
+        if name == "pack.json":
+            with pytest.raises(PacksError, match=r"is not what this program wrote|cannot be read"):
+                place.run()
+        else:
+            assert place.run().results[0].edited == [name]
+            assert (place.packs / "acme" / name).is_file()
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_what_a_stopped_run_left_of_a_customer_is_taken_away(place: Place) -> None:
+    (place.packs / ".unfinished-gone/rules").mkdir(parents=True)
+    (place.packs / ".unfinished-gone/rules/firewall.md").write_text("half")
+    place.run(check_mode=True)
+    assert (place.packs / ".unfinished-gone").exists()
+    place.run()
+    assert sorted(path.name for path in place.packs.iterdir()) == ["acme", "globex"]
+
+
+def test_a_pack_that_cannot_be_taken_away_is_told_and_everything_else_is_done(place: Place) -> None:
+    place.run()
+    (place.packs / "acme/guide.md").unlink()
+    (place.packs / "acme/guide.md").mkdir()
+    place.inventory.acme = {"state": "absent"}
+    place.inventory.exchange["passive_ports"] = [50000, 50199]
+    with pytest.raises(PacksError, match=r"customer acme: pack: .*guide\.md") as raised:
+        place.run()
+    assert raised.value.summary.names("changed") == ["globex"]
+
+
+def test_a_left_folder_with_a_broken_file_is_told_and_stays(place: Place) -> None:
+    place.run()
+    (place.packs / "acme/pack.json").write_text("{")
+    (place.packs / "notes").mkdir()
+    (place.packs / "latest").symlink_to("globex")
+    place.inventory.acme = {"state": "absent"}
+    summary = place.run()
+    assert summary.unreadable == ["acme"]
+    assert (place.packs / "acme/guide.md").exists()
+    assert place.run(customer="globex").unreadable == []
 
 
 def test_files_that_are_not_ours_stay_and_are_told(place: Place) -> None:

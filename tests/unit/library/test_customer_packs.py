@@ -79,6 +79,22 @@ def test_what_somebody_changed_by_hand_is_warned_of(run: Runner) -> None:
     assert "Changed by hand, and written anew: acme/selftest.sh." in str(run.warnings)
 
 
+def test_what_was_changed_by_hand_and_is_gone_is_not_called_written_anew(run: Runner) -> None:
+    run()
+    (run.packs / "acme/guide.md").write_text("mine")
+    (run.packs / "old").mkdir()
+    (run.packs / "old/pack.json").write_text("{")
+    run.inventory.acme = {"state": "absent"}
+    run.inventory.check()
+    told = run()
+    assert (told["edited"], told["edited_and_removed"]) == ([], ["acme/guide.md"])
+    assert told["unreadable"] == ["old"]
+    warnings = " ".join(run.warnings)
+    assert "written anew" not in warnings
+    assert "taken away with the pack of a customer who is gone: acme/guide.md." in warnings
+    assert "with a pack.json that cannot be read: old." in warnings
+
+
 def test_every_pack_that_cannot_be_made_is_told_and_the_others_are_made(run: Runner) -> None:
     (run.packs / "acme").mkdir(parents=True)
     (run.packs / "acme/theirs").touch()
