@@ -40,7 +40,7 @@ def sound_facts(facts: object, *, whole: bool) -> bool:
     return (
         isinstance(facts, dict)
         and facts.keys() <= _SOUND.keys()
-        and (len(facts) == len(_SOUND) or not whole)
+        and (not whole or facts.keys() >= _SOUND.keys() - _LATER)
         and all(_SOUND[key](value) for key, value in facts.items())
     )
 
@@ -76,6 +76,8 @@ _SOUND: Final[dict[str, Callable[[Any], bool]]] = {
     "tls_minimum_version": _is_text,
     "authority_sha256": lambda value: isinstance(value, list) and all(map(_is_text, value)),
 }
+_LATER: Final[frozenset[str]] = frozenset()
+"""Facts that came after the first version: a ``pack.json`` may be older, and what it does not say has not changed."""
 
 
 def next_changes(previous: Mapping[str, Any] | None, facts: Facts, deadline: str | None) -> tuple[list[Change], bool]:
@@ -84,10 +86,10 @@ def next_changes(previous: Mapping[str, Any] | None, facts: Facts, deadline: str
         return [], False
     before: Facts = previous["facts"]
     changes = [dict(change) for change in previous["changes"]]
-    keys = [key for key in facts if before.get(key) != facts[key]]
+    keys = [key for key in facts if key in before and before[key] != facts[key]]
     if keys:
         new = {
-            "before": {key: before.get(key) for key in keys},
+            "before": {key: before[key] for key in keys},
             "after": {key: facts[key] for key in keys},
             "deadline": deadline,
         }

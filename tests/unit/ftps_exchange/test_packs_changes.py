@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ftps_exchange.packs import changes
 from ftps_exchange.packs.changes import _without
 from ftps_exchange.packs.subject import Authorities, Authority, Offer
 from tests.unit.ftps_exchange.packs_folder import OFFER, pack, subject
@@ -168,6 +169,19 @@ def test_a_family_that_the_customer_does_not_use_is_no_change_for_it() -> None:
     before = pack(subject(sources6=()))
     after = pack(subject(service={"public6": "2001:db8:100::11"}, sources6=()), previous=before)
     assert "CHANGES.md" not in after.files
+
+
+def test_a_pack_from_before_a_fact_was_known_is_read_and_tells_no_change_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = pack(subject())
+    facts = changes.facts_of(subject())
+    monkeypatch.setitem(changes._SOUND, "new_fact", lambda value: value == "x")
+    assert not changes.sound_facts(facts, whole=True), "a new fact is missing, unless it is said to be one"
+    monkeypatch.setattr(changes, "_LATER", frozenset({"new_fact"}))
+    assert changes.sound_facts(facts, whole=True)
+    assert changes.sound_facts({**facts, "new_fact": "x"}, whole=True)
+    assert not changes.sound_facts({**facts, "new_fact": "y"}, whole=True)
+    assert not changes.sound_facts({"new_fact": "x"}, whole=True)
+    assert changes.next_changes(json.loads(old.files["pack.json"]), {**facts, "new_fact": "x"}, None) == ([], False)
 
 
 def test_the_history_is_kept_short() -> None:
