@@ -109,6 +109,12 @@ class PowerShell:
             )
         return self._process
 
+    def processor_seconds(self) -> float:
+        """What the process has used of a processor: other than the clock, it does not tell who else was busy."""
+        # The name, in parentheses, may have blanks; see proc_pid_stat(5)
+        fields = Path(f"/proc/{self._running().pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def _ask(self, request: dict[str, Any], timeout: float) -> Any:
         self._request.write_text(json.dumps(request), encoding="utf-8")
         process = self._running()
