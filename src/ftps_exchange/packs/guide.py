@@ -230,12 +230,18 @@ def _why_it_is_safe(subject: Subject) -> Iterator[Block]:
             ),
             (
                 "Files in clear",
-                "Data channels are encrypted too (PROT P), or refused. Each belongs to the TLS session of its login.",
+                "Data channels are encrypted too (PROT P), or refused. "
+                + (
+                    "Each has to come from the address of its login."
+                    if subject.offer.iis
+                    else "Each belongs to the TLS session of its login."
+                ),
                 "A capture on your firewall shows TLS only.",
             ),
             (
                 "Anybody may come",
-                "Only known addresses get an answer, and each account works from its own addresses only.",
+                "Only known addresses get an answer"
+                + ("." if subject.offer.iis else ", and each account works from its own addresses only."),
                 "From your phone's network the name answers nothing.",
             ),
             (

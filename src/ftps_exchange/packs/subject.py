@@ -39,6 +39,8 @@ class Offer:
     sessions_per_account: int = 8
     idle_ports_answer: bool = True
     """Whether a data port that nobody waits on refuses: a Windows server says nothing instead."""
+    iis: bool = False
+    """Whether the server is IIS: what that cannot do is not promised (docs/iis.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,13 @@ class Subject:
 
 def offer_of(exchange: Mapping[str, Any], authorities: Authorities, contact: PackContact) -> Offer:
     """Out of the checked model's ``exchange``."""
+    iis = not str(exchange["root"]).startswith("/")
     return Offer(
         authorities=authorities,
         contact=contact,
         sessions_per_account=int(exchange["max_sessions_per_account"]),
-        idle_ports_answer=str(exchange["root"]).startswith("/"),
+        idle_ports_answer=not iis,
+        iis=iis,
     )
 
 

@@ -29,7 +29,7 @@ from ftps_exchange.packs.escape import (
 )
 from ftps_exchange.packs.guide import FIREWALLS, INSPECTION
 from ftps_exchange.packs.run import RULE_FORMATS
-from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject
+from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject, offer_of
 from tests.unit.ftps_exchange.packs_folder import OFFER, pack, subject, texts
 from tests.unit.ftps_exchange.packs_inputs import HOSTILE
 from tests.windows.powershell import PowerShell
@@ -242,6 +242,17 @@ def test_with_an_authority_of_ours_every_file_says_so() -> None:
     said = json.loads(own["pack.json"])
     assert said["certificate"] == {"name": "ftps.exchange.example", "trusted_by": "ca.pem"}
     assert [one["fingerprint"] for one in said["authorities"]] == ["AA:BB:CC"]
+
+
+def test_a_windows_server_is_not_said_to_demand_what_iis_cannot() -> None:
+    exchange = {"max_sessions_per_account": 8}
+    linux = offer_of({**exchange, "root": "/srv/ftps"}, OFFER.authorities, OFFER.contact)
+    windows = offer_of({**exchange, "root": "D:\\ftps"}, OFFER.authorities, OFFER.contact)
+    for promise in ("Each belongs to the TLS session of its login.", "each account works from its own addresses only"):
+        assert promise in texts(subject(linux))["guide.md"]
+        assert promise not in texts(subject(windows))["guide.md"]
+    guide = texts(subject(windows))["guide.md"]
+    assert "Each has to come from the address of its login." in guide
 
 
 def test_a_service_without_implicit_tls_names_no_990() -> None:
