@@ -7,7 +7,8 @@
 #
 # Windows PowerShell 5.1 is the language. Two of its habits shape the code: what a property of .NET throws becomes
 # $null, so properties of IIS are read by their methods, get_X(); and what a function puts out is enumerated, so a
-# collection is never the output of a function.
+# collection is never the output of a function. And a call of a function costs a hundred times what a statement does: what
+# is done for each item, attribute or location calls none where it can be helped.
 
 Set-StrictMode -Version 3.0
 
@@ -36,7 +37,7 @@ $run = @{
     Removed = 0
     Restart = $false
     SitesAdded = [Collections.Generic.List[string]]::new()
-    # What is known of the attributes of a kind of element, by its place in the schema and their names
+    # What the schema says, asked once: of an attribute, by the place of its element and its name; and all names, by the place
     Kinds = @{}
     Names = @{}
     # What a collection of the list shall hold, worked out once (Get-Plan)
@@ -72,7 +73,7 @@ function Assert-Dictionary($value, $where) {
 }
 
 function Assert-Keys($value, $required, $optional, $where) {
-    Assert-Dictionary $value $where
+    if ($value -isnot [Collections.IDictionary]) { Stop-Run "$where is not a dictionary" 'Give one.' }
     foreach ($name in $value.Keys) {
         if ($required -notcontains $name -and $optional -notcontains $name) {
             Stop-Run "$where has the unknown key '$name'" "Known are: $(@($required) + @($optional) -join ', ')."
@@ -108,7 +109,7 @@ function Assert-Collection($collection, $where) {
         if ($collection.ContainsKey('rows')) { Stop-Run "$where has items and rows" 'Give one of them.' }
         Assert-List $collection['items'] "$where.items"
         foreach ($item in $collection['items']) {
-            Assert-Node $item @('attributes', 'elements', 'collection') "$where.items"
+            Assert-Node $item "$where.items"
             $values = foreach ($key in $keys) {
                 if (-not $item.ContainsKey('attributes') -or -not $item['attributes'].ContainsKey($key)) {
                     Stop-Run "$where has an item without '$key'" 'An item is known by it: give it.'
@@ -148,13 +149,17 @@ function Assert-Collection($collection, $where) {
     }
 }
 
-function Assert-Node($node, $known, $where) {
-    Assert-Keys $node @() $known $where
+function Assert-Node($node, $where) {
+    Assert-Keys $node @() @('attributes', 'elements', 'collection') $where
+    Assert-Parts $node $where
+}
+
+function Assert-Parts($node, $where) {
     if ($node.ContainsKey('attributes')) { Assert-Attributes $node['attributes'] "$where.attributes" }
     if ($node.ContainsKey('elements')) {
         Assert-Dictionary $node['elements'] "$where.elements"
         foreach ($name in $node['elements'].Keys) {
-            Assert-Node $node['elements'][$name] @('attributes', 'elements', 'collection') "$where.elements.$name"
+            Assert-Node $node['elements'][$name] "$where.elements.$name"
         }
     }
     if ($node.ContainsKey('collection')) { Assert-Collection $node['collection'] "$where.collection" }
@@ -196,17 +201,18 @@ function Read-List($text) {
         $number += 1
         $where = "sections[$($number - 1)]"
         Assert-Keys $section @('section', 'location') @('attributes', 'elements', 'collection') $where
-        $where = "$where ($($section['section']))"
-        Assert-Node $section @('section', 'location', 'attributes', 'elements', 'collection') $where
-        if ($section.ContainsKey('collection')) { $null = $run.Collections.Add($section['section']) }
+        $name = $section['section']
+        $where = "$where ($name)"
+        Assert-Parts $section $where
+        if ($section.ContainsKey('collection')) { $null = $run.Collections.Add($name) }
         foreach ($location in Expand-Location $section['location'] $list['sites'] $where) {
-            if (-not $run.Listed.Add("$($section['section'])`n$location")) {
+            if (-not $run.Listed.Add("$name`n$location")) {
                 Stop-Run "$where comes up twice for the location '$location'" 'Keep one.'
             }
             $depth = 0
             if ($location -ne '') { $depth = $location.Split('/').Count }
             if (-not $jobs.ContainsKey($depth)) { $jobs[$depth] = [Collections.Generic.List[object]]::new() }
-            $jobs[$depth].Add(@{ Section = $section['section']; Location = $location; Node = $section })
+            $jobs[$depth].Add(@{ Section = $name; Location = $location; Node = $section })
         }
     }
     $run.Jobs = $jobs
@@ -235,9 +241,8 @@ function Expand-Location($location, $sites, $where) {
 
 # What the schema says of an attribute. It is asked once for a kind of element.
 function Get-Kind($element, $path, $name) {
-    if (-not $run.Kinds.ContainsKey($path)) { $run.Kinds[$path] = @{} }
-    $known = $run.Kinds[$path]
-    if (-not $known.ContainsKey($name)) {
+    $place = "$path $name"
+    if (-not $run.Kinds.ContainsKey($place)) {
         $run.Attribute = $name
         $run.Value = $null
         $schema = $element.GetAttribute($name).get_Schema()
@@ -255,9 +260,9 @@ function Get-Kind($element, $path, $name) {
             foreach ($value in $schema.GetEnumValues()) { $kind.Values[$value.get_Name()] = $value.get_Value() }
         }
         $kind.Default = ConvertTo-Text $schema.get_DefaultValue() $kind
-        $known[$name] = $kind
+        $run.Kinds[$place] = $kind
     }
-    $known[$name]
+    $run.Kinds[$place]
 }
 
 # A value as text that is equal where IIS means the same: an enumeration as its number, a time span in one form
@@ -312,17 +317,17 @@ function Format-Value($text, $kind) {
 }
 
 function Set-Value($element, $path, $name, $value) {
-    $value = ConvertTo-Given $value (Get-Kind $element $path $name)
+    $kind = $run.Kinds["$path $name"]
+    if ($null -eq $kind) { $kind = Get-Kind $element $path $name }
+    if ($kind.Type -eq 'timeSpan') { $value = ConvertTo-Given $value }
     $run.Attribute = $name
     $run.Value = $value
     $element.SetAttributeValue($name, $value)
 }
 
-# What the API takes for a value of the list
-function ConvertTo-Given($value, $kind) {
-    if ($value -is [string] -and $kind.Type -eq 'timeSpan') {
-        return [TimeSpan]::Parse($value, [Globalization.CultureInfo]::InvariantCulture)
-    }
+# What the API takes for a time span of the list
+function ConvertTo-Given($value) {
+    if ($value -is [string]) { return [TimeSpan]::Parse($value, [Globalization.CultureInfo]::InvariantCulture) }
     $value
 }
 
@@ -338,15 +343,6 @@ function Get-WantedText($element, $path, $name, $value) {
     $run.Attribute = $name
     $run.Value = $value
     ConvertTo-Text $value $kind
-}
-
-# The names of all attributes that a kind of element has. They are asked once, like what the schema says of them.
-function Get-Name($element, $path) {
-    if (-not $run.Names.ContainsKey($path)) {
-        $run.Attribute = ''
-        $run.Names[$path] = @(foreach ($attribute in $element.get_Attributes()) { $attribute.get_Name() })
-    }
-    $run.Names[$path]
 }
 
 # Telling
@@ -392,9 +388,7 @@ function Add-Change($element, $path, $where, $name, $old, $new) {
 # Attributes, child elements and the collection of one element. $null for the element: there is no IIS yet. $fresh: it
 # is part of an item that is made now, which says all that is wanted, whatever the defaults are.
 function Sync-Node($element, $node, $path, $where, $fresh) {
-    $run.Where = $where
-    $run.Item = $null
-    $run.Attribute = ''
+    $run.Where, $run.Item, $run.Attribute = $where, $null, ''
     $attributes = @{}
     if ($node.ContainsKey('attributes')) { $attributes = $node['attributes'] }
     $differing = @()
@@ -411,11 +405,16 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
     else {
         $stored = $element.get_IsLocallyStored()
         $differing = @(foreach ($name in $attributes.Keys) {
-                $kind = Get-Kind $element $path $name
+                $kind = $run.Kinds["$path $name"]
+                if ($null -eq $kind) { $kind = Get-Kind $element $path $name }
+                $value = $attributes[$name]
                 $run.Attribute = $name
-                $run.Value = $attributes[$name]
-                $new = ConvertTo-Text $attributes[$name] $kind
-                $old = ConvertTo-Text $element.GetAttributeValue($name) $kind
+                $run.Value = $value
+                $present = $element.GetAttributeValue($name)
+                # Nearly always, and then there is nothing to convert
+                if ([object]::Equals($present, $value)) { continue }
+                $new = ConvertTo-Text $value $kind
+                $old = ConvertTo-Text $present $kind
                 if (-not [string]::Equals($old, $new)) {
                     Add-Change $element $path $where $name $old $new
                     $name
@@ -424,7 +423,7 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
     }
     $refilled = $false
     if ($node.ContainsKey('collection')) { $refilled = Sync-Collection $element $node['collection'] $path $where $stored }
-    Set-Place $where $null
+    $run.Where, $run.Item, $run.Attribute = $where, $null, ''
     if ($null -ne $element) {
         # So does an element that appears only now
         if (-not $stored -and ($differing.Count -gt 0 -or $refilled)) { $differing = @($attributes.Keys) }
@@ -480,13 +479,22 @@ function Get-Plan($sample, $collection, $form, $path) {
     $keys = @($form['keys'])
     $wanted = @(Get-Wanted $collection $form)
     $names = $keys
-    if ($form['purge']) { $names = @(Get-Name $sample $path) }
+    if ($form['purge']) {
+        if (-not $run.Names.ContainsKey($path)) {
+            $run.Names[$path] = @(foreach ($attribute in $sample.get_Attributes()) { $attribute.get_Name() })
+        }
+        $names = $run.Names[$path]
+    }
     else {
         foreach ($item in $wanted) {
             foreach ($name in $item.Attributes.Keys) { if ($names -notcontains $name) { $names += $name } }
         }
     }
-    $kinds = @(foreach ($name in $names) { Get-Kind $sample $path $name })
+    $kinds = @(foreach ($name in $names) {
+            $kind = $run.Kinds["$path $name"]
+            if ($null -eq $kind) { $kind = Get-Kind $sample $path $name }
+            $kind
+        })
     $keyAt = @(foreach ($key in $keys) { for ($i = 0; $i -lt $names.Count; $i += 1) { if ($names[$i] -eq $key) { $i } } })
     $at = @{}
     $unnamed = [object[]]::new($names.Count)
@@ -502,12 +510,18 @@ function Get-Plan($sample, $collection, $form, $path) {
         $item.Values = [Collections.Generic.List[object]]::new()
         $texts = $unnamed.Clone()
         foreach ($name in $attributes.Keys) {
-            $kind = Get-Kind $sample $path $name
+            $kind = $run.Kinds["$path $name"]
+            if ($null -eq $kind) { $kind = Get-Kind $sample $path $name }
+            $value = $attributes[$name]
             $run.Attribute = $name
-            $run.Value = $attributes[$name]
-            $texts[$at[$name]] = ConvertTo-Text $attributes[$name] $kind
+            $run.Value = $value
+            # As ConvertTo-Text does, without a call
+            if ($value -is [string] -and $kind.Plain) { $texts[$at[$name]] = $value }
+            elseif ($kind.Texts.ContainsKey($value)) { $texts[$at[$name]] = $kind.Texts[$value] }
+            else { $texts[$at[$name]] = ConvertTo-Text $value $kind }
+            if ($kind.Type -eq 'timeSpan') { $value = ConvertTo-Given $value }
             $item.Names.Add($name)
-            $item.Values.Add((ConvertTo-Given $attributes[$name] $kind))
+            $item.Values.Add($value)
         }
         $item.Key = $texts[$keyAt] -join "`n"
         # That an item is found by it is enough: its case is no difference
@@ -534,10 +548,10 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
 
     if ($null -eq $element) {
         $wanted = @(Get-Wanted $collection $form)
-        Add-Item $null $wanted $path $where $tag $keys $true
+        Add-Item $null $wanted $path $where $tag $keys $true $false
         return $wanted.Count -gt 0
     }
-    Set-Place $where $null
+    $run.Where, $run.Item, $run.Attribute = $where, $null, ''
     $items = $element.GetCollection()
     if ($null -eq $items) { Stop-Run 'there is no collection here' 'Is the name of the element right?' }
     if (-not $run.Plans.ContainsKey($collection)) {
@@ -549,7 +563,7 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
     # What only the levels above hold is not looked through where it is another number of items: a site may have ten
     # thousand of them, and tens of thousands of locations
     if ($clear -and -not $stored -and $items.get_Count() -ne $wanted.Count) {
-        Add-Alone $items $wanted $path $where $tag $keys
+        Add-Item $items $wanted $path $where $tag $keys $true $true
         return $true
     }
 
@@ -568,9 +582,11 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
         for ($i = 0; $i -lt $width; $i += 1) {
             $run.Attribute = $names[$i]
             $value = $item.GetAttributeValue($names[$i])
-            # Most are strings, and a call of a function is dear
-            if ($value -is [string] -and $kinds[$i].Plain) { $texts[$i] = $value }
-            else { $texts[$i] = ConvertTo-Text $value $kinds[$i] }
+            $kind = $kinds[$i]
+            # As ConvertTo-Text does, without a call
+            if ($value -is [string] -and $kind.Plain) { $texts[$i] = $value }
+            elseif ($null -ne $value -and $kind.Texts.ContainsKey($value)) { $texts[$i] = $kind.Texts[$value] }
+            else { $texts[$i] = ConvertTo-Text $value $kind }
         }
         $key = $texts[$keyAt] -join "`n"
         # IIS knows an item by more than the list does, perhaps: what is there beside the first one is nobody's
@@ -618,7 +634,7 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
     if ($clear -and $new.Count + $gone.Count + $differing.Count + $misplaced.Count -eq 0) { return $false }
     if ($clear -and ($order.Count -eq 0 -or -not $stored)) {
         # Nothing of ours goes: there was none, or it was that of the levels above
-        Add-Alone $items $wanted $path $where $tag $keys
+        Add-Item $items $wanted $path $where $tag $keys $true $true
         return $true
     }
 
@@ -656,7 +672,7 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
     Set-Place $where $null
     if ($clear) {
         $items.Clear()
-        Add-Item $items $wanted $path $where $tag $keys $false
+        Add-Item $items $wanted $path $where $tag $keys $false $false
     }
     else {
         foreach ($item in $gone) { $items.Remove($item) }
@@ -666,7 +682,7 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
                 Set-Value $present[$change.Item.Key] $path $name $change.Item.Attributes[$name]
             }
         }
-        Add-Item $items $new $path $where $tag $keys $true
+        Add-Item $items $new $path $where $tag $keys $true $false
         foreach ($item in $wanted) {
             if ($null -ne $item.Node -and $present.ContainsKey($item.Key)) {
                 Sync-Inside $present[$item.Key] $item $path $where $keys $false
@@ -674,17 +690,6 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
         }
     }
     $run.Added + $run.Changed + $run.Removed -ne $counted
-}
-
-# What is declared here stands alone, whatever the levels above hold, now or later. What they hold is not ours: it is not
-# removed, it only stops to reach this place.
-function Add-Alone($items, $wanted, $path, $where, $tag, $keys) {
-    if ($wanted.Count -eq 0) {
-        $run.Changed += 1
-        Add-Line $run.After $where 'nothing of the levels above'
-    }
-    $items.Clear()
-    Add-Item $items $wanted $path $where $tag $keys $true
 }
 
 # What to show of an item that goes: its keys and whatever else is set
@@ -711,8 +716,17 @@ function Get-FreeId($sites, $path) {
     $highest + 1
 }
 
-# New items at the end of a collection. $null for the collection: there is no IIS yet.
-function Add-Item($items, $wanted, $path, $where, $tag, $keys, $counts) {
+# New items at the end of a collection. $null for the collection: there is no IIS yet. $alone: what is declared here stands
+# alone, whatever the levels above hold, now or later. What they hold is not ours: it is not removed, it only stops to reach
+# this place.
+function Add-Item($items, $wanted, $path, $where, $tag, $keys, $counts, $alone) {
+    if ($alone) {
+        if ($wanted.Count -eq 0) {
+            $run.Changed += 1
+            Add-Line $run.After $where 'nothing of the levels above'
+        }
+        $items.Clear()
+    }
     $isSite = $run.Section -eq $SITES -and $tag -eq 'site'
     foreach ($item in $wanted) {
         $new = $null
@@ -753,16 +767,9 @@ function Sync-Inside($element, $item, $path, $where, $keys, $fresh) {
 # Locations
 
 
-function Get-Section($configuration, $section, $location) {
-    $run.Section = $section
-    $run.Location = $location
-    $run.Where = $section
-    $run.Item = $null
-    $run.Attribute = ''
-    if ($location -eq '') { $found = $configuration.GetSection($section) }
-    else { $found = $configuration.GetSection($section, $location) }
-    if ($null -eq $found) { Stop-Run 'there is no such section' 'Is the FTP service of IIS installed (feature Web-Ftp-Server)?' }
-    $found
+# An API may give nothing, where another one throws
+function Stop-NoSection() {
+    Stop-Run 'there is no such section' 'Is the FTP service of IIS installed (feature Web-Ftp-Server)?'
 }
 
 # All sections that may stand in a location
@@ -795,27 +802,32 @@ function Test-Empty($configuration, $known, $location) {
 function Clear-Strays($configuration, $paths) {
     $emptied = [Collections.Generic.HashSet[string]]::new()
     foreach ($purge in $run.Purges) {
+        $name = $purge.Section
         $below = "$($purge.Below)/"
         foreach ($path in $paths) {
+            if ($run.Listed.Contains("$name`n$path")) { continue }
             if (-not "$path/".StartsWith($below, [StringComparison]::OrdinalIgnoreCase)) { continue }
-            if ($run.Listed.Contains("$($purge.Section)`n$path")) { continue }
-            $section = Get-Section $configuration $purge.Section $path
+            $run.Section = $name
+            $run.Location = $path
+            Set-Place $name $null
+            $section = $configuration.GetSection($name, $path)
+            if ($null -eq $section) { Stop-NoSection }
             if (-not $section.get_IsLocallyStored()) { continue }
             $run.Removed += 1
             if ($run.Diff) {
-                $text = Format-Present $section $purge.Section @(Get-Shown $section @())
-                Add-Line $run.Before $purge.Section "stored here $text".TrimEnd()
-                if ($run.Collections.Contains($purge.Section)) {
-                    Set-Place $purge.Section $null
+                $text = Format-Present $section $name @(Get-Shown $section @())
+                Add-Line $run.Before $name "stored here $text".TrimEnd()
+                if ($run.Collections.Contains($name)) {
+                    Set-Place $name $null
                     foreach ($item in $section.GetCollection()) {
-                        Set-Place $purge.Section $null
+                        Set-Place $name $null
                         if (-not $item.get_IsLocallyStored()) { continue }
-                        $text = Format-Present $item "$($purge.Section)/" @(Get-Shown $item @())
-                        Add-Line $run.Before "$($purge.Section)/" $text
+                        $text = Format-Present $item "$name/" @(Get-Shown $item @())
+                        Add-Line $run.Before "$name/" $text
                     }
                 }
             }
-            Set-Place $purge.Section $null
+            Set-Place $name $null
             $section.RevertToParent()
             $null = $emptied.Add($path)
         }
@@ -847,11 +859,18 @@ function Invoke-Run($manager) {
     }
     foreach ($level in $run.Jobs.Values) {
         foreach ($job in $level) {
-            $run.Section = $job.Section
-            $run.Location = $job.Location
+            $name = $job.Section
+            $location = $job.Location
+            $run.Section = $name
+            $run.Location = $location
+            $run.Where, $run.Item, $run.Attribute = $name, $null, ''
             $section = $null
-            if ($null -ne $configuration) { $section = Get-Section $configuration $job.Section $job.Location }
-            Sync-Node $section $job.Node $job.Section $job.Section $false
+            if ($null -ne $configuration) {
+                if ($location -eq '') { $section = $configuration.GetSection($name) }
+                else { $section = $configuration.GetSection($name, $location) }
+                if ($null -eq $section) { Stop-NoSection }
+            }
+            Sync-Node $section $job.Node $name $name $false
         }
     }
     if ($null -ne $configuration) { Clear-Strays $configuration $paths }
