@@ -58,7 +58,8 @@ def sound_change(change: object) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+    # A half of a surrogate pair, which JSON may hold, could not be written again
+    return isinstance(value, str) and value.isprintable()
 
 
 def _is_port(value: object) -> bool:

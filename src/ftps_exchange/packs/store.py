@@ -63,7 +63,7 @@ def read_marker(folder: str, exchange: str, customer: str) -> dict[str, Any] | N
         if not os.listdir(folder):
             return None
         raise _not_ours(folder, customer, f"has no {MARKER}, so it was not made here", OtherPackError) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _not_ours(path, customer, f"cannot be read ({error})") from None
     if not _sound(marker):
         raise _not_ours(path, customer, "is not what this program wrote")
@@ -91,7 +91,7 @@ def _sound(marker: object) -> bool:
 
 
 def _inside(path: str) -> bool:
-    return bool(path) and not path.startswith("/") and not {"", ".", ".."} & set(path.split("/"))
+    return path.isprintable() and path.isascii() and not {"", ".", ".."} & set(path.split("/"))
 
 
 class OtherPackError(ExchangeError):

@@ -400,6 +400,10 @@ def test_a_day_that_is_past_is_refused_for_a_new_change_only(place: Place) -> No
         "another exchange",
         "no json",
         "a path that leads out",
+        "a path that is none",
+        "a path that nobody can write",
+        "json without an end to it",
+        "a text that nobody can write",
         "a version that leads out",
         "a fact that is missing",
         "a port that is none",
@@ -425,6 +429,12 @@ def test_what_is_not_ours_is_never_touched(place: Place, tmp_path: Path, what: s
         elif what == "a path that leads out":
             marker["files"]["../../outside"] = "0" * 64
             (tmp_path / "outside").write_text("theirs")
+        elif what == "a path that is none":
+            marker["files"]["a\0b"] = "0" * 64
+        elif what == "a path that nobody can write":
+            marker["files"]["\ud800"] = "0" * 64
+        elif what == "a text that nobody can write":
+            marker["facts"]["fqdn"] = "\ud800"
         elif what == "a version that leads out":
             marker["version"] = "/../../out"
         elif what == "a fact that is missing":
@@ -435,7 +445,8 @@ def test_what_is_not_ours_is_never_touched(place: Place, tmp_path: Path, what: s
             marker["changes"] = [{"before": {"x": 1}, "after": {"x": 2}, "deadline": None}]
         elif what == "a day that is none":
             marker["changes"] = [{"before": {"fqdn": "a"}, "after": {"fqdn": "b"}, "deadline": "<b>"}]
-        (folder / "pack.json").write_text("{" if what == "no json" else json.dumps(marker))
+        broken = {"no json": "{", "json without an end to it": "[" * 100_000}
+        (folder / "pack.json").write_text(broken.get(what) or json.dumps(marker))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and "globex" not in str(path)}
     with pytest.raises(PacksError, match=r"customer acme: pack = .*Move it away, or give another folder"):
         place.run()
