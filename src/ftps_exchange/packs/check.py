@@ -392,6 +392,7 @@ def _fortigate_entries(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
             "next",
             "end",
             rf'append member ("{_NAME}")',
+            "unset (protocol)",
         )
         if number == 0 and section is None:
             section = found[1]
@@ -406,6 +407,8 @@ def _fortigate_entries(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
             section = None
         elif number == 5 and name is not None and "member" in settings:
             settings["member"] += found[1]
+        elif number == 6 and section == "service custom" and name is not None and "protocol" not in settings:
+            settings["protocol"] = ""
         else:
             raise UnsoundError(f"a line out of its place: {line!r}")
 
@@ -429,7 +432,7 @@ def _fortigate(text: str) -> Iterator[Fact]:
             objects.add(name, settings["extip"])
             yield ("translate", "", _net(settings["extip"]), "", _net(settings["mappedip"]))
         elif section == "service custom":
-            if settings["protocol"] != "TCP/UDP/SCTP" or settings["helper"] != "disable":
+            if settings["protocol"] != "" or settings["helper"] != "disable":
                 raise UnsoundError(f"service {name}: {settings}")
             services.add(name, *settings["tcp-portrange"].split())
         else:

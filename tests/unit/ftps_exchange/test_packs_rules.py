@@ -306,7 +306,10 @@ def test_a_setting_outside_of_its_entry_is_refused() -> None:
         ("fortigate", "fortigate-customer.txt", "set action accept", "set action deny"),
         ("fortigate", "fortigate-customer.txt", 'set schedule "always"', 'set schedule "none"'),
         ("fortigate", "fortigate-customer.txt", "    set helper disable", "    set helper auto"),
-        ("fortigate", "fortigate-customer.txt", "set protocol TCP/UDP/SCTP", "set protocol IP"),
+        # Its name differs between versions: nothing but the default can be meant
+        ("fortigate", "fortigate-customer.txt", "unset protocol", "set protocol IP"),
+        ("fortigate", "fortigate-customer.txt", "unset protocol", "set protocol TCP/UDP/SCTP"),
+        ("fortigate", "fortigate-customer.txt", "        unset protocol\n", ""),
         ("windows", "windows-customer.ps1", "Protocol = 'TCP'", "Protocol = 'Any'"),
         ("windows", "windows-customer.ps1", "Action = 'Allow'", "Action = 'Block'"),
         ("windows", "windows-customer.ps1", "Direction = 'Outbound'", "Direction = 'Inbound'"),

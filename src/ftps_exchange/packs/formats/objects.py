@@ -162,7 +162,8 @@ def fortigate(job: Job) -> dict[str, str]:
     blocks += _forti(
         "firewall service custom",
         name,
-        ["set protocol TCP/UDP/SCTP", f"set tcp-portrange {ports}", "set helper disable"],
+        # The default is TCP and its like; its name is another one since FortiOS 7.6.
+        ["unset protocol", f"set tcp-portrange {ports}", "set helper disable"],
     )
     undo += ["config firewall service custom", f'    delete "{name}"', "end"]
     for flow in job.translated:
