@@ -77,6 +77,13 @@ def test_where_a_firewall_is_open_by_default_its_file_says_so() -> None:
         assert all(words in text for text in texts), name
 
 
+def test_routeros_says_from_which_version_on_it_translates_ipv6_like_this() -> None:
+    service = dataclasses.replace(HAND_CHECKED, inside6="fd00:77::11")
+    for side, told in (("provider", True), ("customer", False)):
+        text = render_rules("routeros", service, ACME)[f"routeros-{side}.rsc"]
+        assert ("RouterOS 7.15" in text) == ("to-address=fd00:77::11/128" in text) == told
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_random_customers_are_rendered_as_the_model_says(name: str) -> None:
     """The checker compares each with the model; this only hands it enough of them."""

@@ -115,6 +115,10 @@ def routeros(job: Job) -> dict[str, str]:
         OPENS_ONLY,
         "FTP helper: /ip firewall service-port disable ftp  (the control channel is encrypted, so it reads no port in",
         "it). It is one switch for the whole router, so this script leaves it alone.",
+        *lines_if(
+            any(flow.family == 6 for flow in job.translated),
+            "Translation of IPv6 is written for RouterOS 7.15 and later. Before, write to-addresses for to-address.",
+        ),
         UNTRIED,
     )
     lines: list[str] = []
