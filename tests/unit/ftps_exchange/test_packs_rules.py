@@ -64,6 +64,10 @@ OPEN_BY_DEFAULT = {
     "pf": "passes this firewall anyway",
     "routeros": "passes this firewall anyway",
     "windows-customer": "Windows lets out everything by default",
+    "aws-customer.json": "what another of its groups lets through stays open",
+    "aws-provider.json": "what another of its groups lets through stays open",
+    "aws-customer-network-firewall": "aws:forward_to_sfe",
+    "aws-provider-network-firewall": "action aws:drop_strict",
     "azure-customer": "A group lets everything out to the Internet by default",
     "azure-provider": "By default a group lets in what comes from the virtual network",
 }

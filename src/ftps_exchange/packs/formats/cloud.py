@@ -53,6 +53,7 @@ def _security_group(job: Job) -> str:
         "Undo:  take the group off, then: aws cloudformation delete-stack --stack-name NAME",
         "A security group names one end of a connection: the other is the instance that it is attached to.",
         "Where both ends have to be named, use the rule group of Network Firewall in the other file.",
+        "Groups of an instance add up: what another of its groups lets through stays open.",
         *lines_if(
             not out,
             "The group itself lets nothing out: its one outgoing rule is the loopback address, which keeps AWS from",
@@ -106,9 +107,10 @@ def _security_group(job: Job) -> str:
 def _network_firewall(job: Job) -> str:
     how = (
         "Load:  aws cloudformation deploy --template-file FILE --stack-name NAME",
-        "       then add the rule group to the policy of your firewall. It must be in strict order with the default",
-        "       action aws:drop_strict: otherwise what no rule passes is let through. A policy in action order refuses",
-        "       this group: write DEFAULT_ACTION_ORDER here, and drop the rest by a rule of your own.",
+        "       then add the rule group to the policy of your firewall. The policy needs: stateless default action",
+        "       aws:forward_to_sfe, strict order, stateful default action aws:drop_strict. Otherwise it lets through",
+        "       what no rule passes. A policy in action order refuses this group: write DEFAULT_ACTION_ORDER here,",
+        "       and drop the rest by a rule of your own.",
         "Undo:  take it out of the policy, then: aws cloudformation delete-stack --stack-name NAME",
         "AWS inspects no FTP unless a rule names the protocol: these name tcp. Answers pass, the group is stateful.",
         UNTRIED,
