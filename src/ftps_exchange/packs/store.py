@@ -8,6 +8,7 @@ somebody else put beside our files stays.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -109,8 +110,12 @@ def _not_ours(path: str, customer: str, what: str, kind: type[ExchangeError] = E
 
 
 def _open_itself(path: str, flags: int = os.O_RDONLY) -> int:
-    """Opens what stands there and not what it links to; a pipe without a writer holds nobody up."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    """Opens a regular file, not what a link leads to; a pipe without a writer holds nobody up."""
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "no regular file", path)
+    return handle
 
 
 def _digest(path: str) -> str | None:
@@ -120,8 +125,6 @@ def _digest(path: str) -> str | None:
     except OSError:
         return None
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
         return hashlib.sha256(file.read()).hexdigest()
 
 
@@ -254,8 +257,7 @@ def _differs(folder: str, path: str, data: bytes, modes: bool) -> bool:
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         return (
-            not stat.S_ISREG(status.st_mode)
-            or (modes and stat.S_IMODE(status.st_mode) != _mode(path))
+            (modes and stat.S_IMODE(status.st_mode) != _mode(path))
             or status.st_size != len(data)
             or file.read() != data
         )
@@ -298,8 +300,9 @@ def _write(path: str, data: bytes) -> None:
 def _write_new(path: str, data: bytes, mode: int) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(handle, "wb") as file:
-        # Packs are handed out: everybody may read them, whatever the umask
-        os.fchmod(handle, mode)
+        # Packs are handed out: everybody may read them, whatever the umask. Some file systems know no modes.
+        with contextlib.suppress(OSError):
+            os.fchmod(handle, mode)
         file.write(data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import errno
 import json
 import os
 import signal
@@ -196,8 +197,13 @@ def test_packs_are_readable_whatever_the_umask(place: Place) -> None:
     assert not place.run().changed
 
 
-def test_where_files_have_no_modes_none_is_judged(place: Place) -> None:
+def test_where_files_have_no_modes_none_is_judged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some file systems give every file the same mode, and know no other."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refused)
     place.run()
     for path in place.packs.rglob("*"):
         path.chmod(0o777)
