@@ -31,8 +31,11 @@ def html_text(text: str) -> str:
 
 
 def markdown_foreign(text: str) -> str:
-    """Somebody else's text as Markdown: every punctuation mark that could mean something is escaped."""
-    return _MARKDOWN_SPECIAL.sub(lambda match: "\\" + match.group(), one_line(text))
+    """Somebody else's text as Markdown: every punctuation mark that could mean something is escaped.
+
+    Spaces before it would make a block of code where it begins a paragraph.
+    """
+    return _MARKDOWN_SPECIAL.sub(lambda match: "\\" + match.group(), one_line(text).strip())
 
 
 @lru_cache(maxsize=4096)

@@ -115,6 +115,11 @@ def test_markdown_keeps_its_structure_whatever_somebody_wrote(text: str) -> None
             assert start.endswith("\\") or "`" in mark.group(), line
 
 
+def test_spaces_before_a_text_make_no_code_of_a_paragraph() -> None:
+    guide = texts(hostile_subject("\r\n\t  Jo"))["guide.md"]
+    assert not re.search(r"^ ", guide.split("### Whom to ask")[1], re.M)
+
+
 @pytest.mark.parametrize("text", HOSTILE_TOO)
 def test_scripts_and_profiles_hold_nobodys_text(text: str) -> None:
     """Names and addresses of the model only: what cannot get in need not be escaped."""
