@@ -230,6 +230,17 @@ def test_drift_is_told_and_repaired(made: Tree, what: str, drift: object, told: 
     assert not made.run(GOLDEN)["changed"]
 
 
+def test_protection_alone_is_drift(tree: Tree) -> None:
+    # Where the parent passes nothing on, the entries are the same with and without it
+    folders = [{"path": path, "sddl": "D:P(A;;0x1f01ff;;;S-1-5-18)"} for path in ("", "a")]
+    tree.run(folders)
+    tree.put("a", "D:AI(A;;0x1f01ff;;;S-1-5-18)")
+    result = tree.run(folders)
+    assert result["repaired"] == ["a"]
+    assert f"{tree.root}/a: takes the parent's entries\n" in result["diff"]["before"]
+    assert tree.is_as(folders)
+
+
 def test_entries_that_mean_the_same_are_no_drift(made: Tree) -> None:
     split = folder("", "(A;OICI;0x1200a9;;;S-1-5-21-1-2-3-1)", "(A;OICI;0x2;;;S-1-5-21-1-2-3-1)")
     joined = folder("", "(A;OICI;0x1200ab;;;S-1-5-21-1-2-3-1)")
@@ -316,9 +327,9 @@ def test_the_warning_names_ten_and_counts_the_rest(made: Tree) -> None:
     assert result["undeclared"] == shown
     told = f"Left alone below {made.root}, declared by nobody: {', '.join(shown[:10])}"
     assert result["warnings"] == [f"{told} and 2 more"]
-    for name in ("n08", "n09"):
+    for name, more in (("n09", " and 1 more"), ("n08", "")):
         (made.root / name).rmdir()
-    assert made.run(GOLDEN)["warnings"] == [told]
+        assert made.run(GOLDEN)["warnings"] == [told + more]
 
 
 def test_a_folder_that_is_gone_from_the_list_stays(made: Tree) -> None:
@@ -709,6 +720,8 @@ def test_of_an_entry_of_another_kind_only_the_flags_are_read(powershell: PowerSh
         entry = f"{kind:02}-02-2C-00-FF-01-1F-00-01-00-00-00" + "-AA" * 32
         told = inside(powershell, "ConvertFrom-EntryHex -Hex $hex", hex=entry)
         assert told == [{"type": kind, "flags": 2, "hex": entry}]
+        script = "Get-DescriptorLine -Protected $true -Entry @(ConvertFrom-EntryHex -Hex $hex) -Name @{}"
+        assert inside(powershell, script, hex=entry)[1] == f"entry of type {kind} CI {entry}"
 
 
 def test_a_list_that_is_kept_literally_costs_no_look_at_its_entries(powershell: PowerShell) -> None:
