@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.windows.iis import Iis
+from tests.windows.iis import MODULE, Iis
 from tests.windows.iis_settings import (
     AUTHORIZATION,
     FIREWALL,
@@ -577,6 +577,16 @@ def test_two_entries_that_the_list_takes_for_one_do_not_stay_side_by_side(iis: I
     assert meaning(iis.text) == meaning(clean)
 
 
+def test_two_entries_that_differ_in_one_key_are_two(iis: Iis) -> None:
+    bindings = node(collection={"form": "binding", "rows": [["ftp", "*:21:"], ["ftp", "*:990:"]]})
+    item = node({"name": "Somebody's FTP"}, bindings=bindings)
+    wanted = only(section(SITES, "", collection={"form": "site", "items": [item]}))
+    done(iis.apply(wanted))
+    found = element(iis.text, './/site[@name="Somebody\'s FTP"]/bindings')
+    assert {entry.get("bindingInformation") for entry in found} == {"*:21:", "*:990:"}
+    assert unchanged(iis.apply(wanted))
+
+
 def test_the_case_of_what_an_item_is_known_by_does_not_matter(iis: Iis) -> None:
     done(iis.apply(generated(1)))
     iis.text = iis.text.replace("CORP\\gen00000-read", "corp\\GEN00000-Read").replace('"/CORP/gen', '"/corp/Gen')
@@ -720,6 +730,18 @@ def test_a_failure_while_reading_names_no_item_of_the_list(iis: Iis) -> None:
         assert "roles='" not in refused(iis.apply(wanted, fail_at=call))
 
 
+def test_a_failure_to_remove_an_item_does_not_name_another_one(iis: Iis) -> None:
+    done(iis.apply(generated(1)))
+    wanted = generated(1)
+    wanted["rows"]["directories"][1][1] = "D:\\elsewhere"
+    wanted["rows"]["directories"].pop()
+    done(iis.apply(wanted, check=True))
+    messages = [refused(iis.apply(wanted, fail_at=call)) for call in range(1, iis.calls() + 1)]
+    written = next(number for number, told in enumerate(messages) if "attribute physicalPath = 'D:\\elsewhere'" in told)
+    assert "/virtualDirectory at the server level: The stand-in was told" in messages[written - 1]
+    assert "/virtualDirectory (path='/CORP/gen00000-0' " in messages[written - 2]
+
+
 def test_a_failure_before_anything_is_read_says_what_to_look_at(iis: Iis) -> None:
     message = refused(iis.apply(generated(1), fail_at=1))
     assert message.startswith("The stand-in was told to fail at call 1. Can the configuration of IIS be read")
@@ -745,6 +767,22 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
         "unknown element",
         site_settings(nonsense=node({"x": 1})),
         ["Unrecognized element 'nonsense'", "site[name='Somebody's FTP']/ftpServer"],
+    ),
+    (
+        "unknown element beside a known one",
+        only(
+            section(
+                "system.ftpServer/caching",
+                "",
+                elements={"credentialsCache": node({"enabled": False}), "nonsense": node({"x": 1})},
+            )
+        ),
+        ["system.ftpServer/caching at the server level: Unrecognized element 'nonsense'"],
+    ),
+    (
+        "unknown attribute of an item",
+        rules(["a", "Read"]) | {"forms": FORMS | {"rule": FORMS["rule"] | {"constants": {"accesType": "Allow"}}}},
+        [f"{AUTHORIZATION}/add (roles='a' ", ", attribute accesType: Unrecognized attribute 'accesType'"],
     ),
     (
         "a value that is none of the enumeration",
@@ -875,7 +913,10 @@ def test_two_items_that_are_the_same_to_iis_are_told(iis: Iis) -> None:
     done(iis.apply(generated(1)))
     wanted = generated(1)
     wanted["sections"][-1]["collection"]["rows"] = [["a", "Read, Write"], ["a", "Write,Read"]]
-    assert "are the same to IIS" in refused(iis.apply(wanted))
+    message = refused(iis.apply(wanted))
+    assert "are the same to IIS" in message
+    assert f"{AUTHORIZATION}/add (roles='a' permissions='Write,Read' " in message
+    assert ", attribute" not in message
 
 
 LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
@@ -883,7 +924,11 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
     ("an unknown part", lambda s: s.update(more=1), ["settings has the unknown key 'more'", "Known are: sites"]),
     ("a missing part", lambda s: s.pop("purge"), ["settings lacks 'purge'"]),
     ("a section without a place", lambda s: s["sections"][0].pop("location"), ["sections[0] lacks 'location'"]),
-    ("a misspelt key", lambda s: s["sections"][0].update(atributes={}), ["unknown key 'atributes'"]),
+    (
+        "a misspelt key",
+        lambda s: s["sections"][0].update(atributes={}),
+        ["unknown key 'atributes'", "Known are: section, location, attributes, elements, collection."],
+    ),
     ("forms in a list", lambda s: s.update(forms=[]), ["settings.forms is not a dictionary"]),
     ("rows in a list", lambda s: s.update(rows=[]), ["settings.rows is not a dictionary"]),
     ("elements in a list", lambda s: s["sections"][5].update(elements=[]), ["elements is not a dictionary"]),
@@ -980,6 +1025,12 @@ def test_a_wrong_list_is_refused_before_iis_is_asked(
 
 def test_text_that_is_no_json_is_refused(iis: Iis) -> None:
     assert "JSON" in refused(iis.apply("{'sites': []}"))
+
+
+def test_without_a_list_nothing_is_done(iis: Iis) -> None:
+    answer = iis.powershell.module(MODULE, {}, environment=iis.environment)
+    assert answer["failed"] is True
+    assert "missing required arguments: settings" in answer["msg"]
 
 
 @pytest.mark.parametrize(
