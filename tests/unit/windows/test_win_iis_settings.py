@@ -456,6 +456,20 @@ def test_a_list_that_stands_alone_says_all_of_its_section(iis: Iis, others: int)
     assert unchanged(iis.apply(wanted))
 
 
+def test_another_number_of_inherited_entries_is_not_looked_through(make_iis: Callable[..., Iis]) -> None:
+    """A site may have ten thousand of them, and tens of thousands of locations."""
+
+    def calls(inherited: int) -> int:
+        iis = make_iis()
+        rows = [[f"10.0.0.{number}", "255.255.255.255"] for number in range(inherited)]
+        done(iis.apply(only(section(IP_SECURITY, SITE, collection={"form": "network", "rows": rows}))))
+        collection = {"form": "network", "rows": rows[:1]}
+        done(iis.apply(only(section(IP_SECURITY, f"{SITE}/home", collection=collection))))
+        return iis.calls()
+
+    assert calls(5) == calls(9)
+
+
 def test_what_is_inherited_and_wanted_is_not_stored_again(iis: Iis) -> None:
     wanted = rules(["CORP\\a", "Read"])
     wanted["sections"][0]["location"] = [SITE, f"{SITE}/home"]
@@ -656,6 +670,17 @@ def test_where_there_is_an_order_it_is_restored(iis: Iis) -> None:
     assert unchanged(iis.apply(extensions(".c", ".x", ".b")))
 
 
+def test_an_entry_known_by_two_keys_goes_when_it_is_to_be_absent(iis: Iis) -> None:
+    done(iis.apply(rules(["CORP\\a", "Read"], ["CORP\\a", "Write"])))
+    gone = only(section(AUTHORIZATION, SITE, collection={"form": "rule", "absent": [["CORP\\A", "read"]]}))
+    gone["forms"] = FORMS | {"rule": FORMS["rule"] | {"purge": False, "clear": False}}
+    assert done(iis.apply(gone))["counts"] == {"added": 0, "changed": 0, "removed": 1}
+    place = location(iis.text, SITE)
+    assert place is not None
+    assert [entry.get("permissions") for entry in place.iter("add")] == ["Write"]
+    assert unchanged(iis.apply(gone))
+
+
 # Failures
 
 
@@ -727,7 +752,9 @@ def test_a_failure_while_reading_names_no_item_of_the_list(iis: Iis) -> None:
     calls = iis.calls()
     assert calls > 20
     for call in range(2, calls + 1):
-        assert "roles='" not in refused(iis.apply(wanted, fail_at=call))
+        message = refused(iis.apply(wanted, fail_at=call))
+        assert "roles='" not in message
+        assert " = '" not in message, "nor a value of it"
 
 
 def test_a_failure_to_remove_an_item_does_not_name_another_one(iis: Iis) -> None:
@@ -807,6 +834,15 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
         "a constant that is none of the enumeration",
         rules(["a", "Read"]) | {"forms": FORMS | {"rule": FORMS["rule"] | {"constants": {"accessType": "Maybe"}}}},
         [f"(roles='a' permissions='Read' accessType='Maybe') at location '{SITE}', attribute accessType = 'Maybe': "],
+    ),
+    (
+        "an absent rule that is none of the enumeration",
+        only(
+            section(
+                AUTHORIZATION, SITE, collection={"form": "rule", "rows": [["a", "Read"]], "absent": [["b", "Bogus"]]}
+            )
+        ),
+        [f"{AUTHORIZATION}/add at location '{SITE}': 'Bogus' is not one of its values"],
     ),
     (
         "a wrong value beside a list",
@@ -953,6 +989,12 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
     ("twice by the star", lambda s: s["sections"].append(section(AUTHORIZATION, SITE)), ["comes up twice", SITE]),
     ("a place that is no string", lambda s: s["sections"][0].update(location=[1]), ["a location that is no string"]),
     ("an unknown form", lambda s: s["sections"][3]["collection"].update(form="x"), ["names the form 'x'"]),
+    ("a collection without a form", lambda s: s["sections"][3]["collection"].pop("form"), ["collection lacks 'form'"]),
+    (
+        "a collection with a misspelt key",
+        lambda s: s["sections"][3]["collection"].update(row=[]),
+        ["collection has the unknown key 'row'", "Known are: form, items, rows, absent."],
+    ),
     ("unknown rows", lambda s: s["sections"][3]["collection"].update(rows="x"), ["names the rows 'x'"]),
     (
         "a short row",
@@ -999,6 +1041,11 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
     ),
     ("cleared and not owned", lambda s: s["forms"]["rule"].update(purge=False), ["is cleared, and not purged"]),
     ("listed and absent", lambda s: s["sections"][2]["collection"].update(absent=[[SITE]]), ["both listed and absent"]),
+    (
+        "absent that is no list",
+        lambda s: s["sections"][2]["collection"].update(absent={}),
+        ["collection.absent is not a list"],
+    ),
     ("absent without a key", lambda s: s["sections"][2]["collection"].update(absent=[[]]), ["no list of 1 values"]),
     ("purged everywhere", lambda s: s["purge"].append({"section": IP_SECURITY, "below": ""}), ["names no site"]),
     ("a misspelt purge", lambda s: s["purge"].append({"section": IP_SECURITY, "at": SITE}), ["unknown key 'at'"]),
