@@ -199,6 +199,16 @@ def test_without_diff_mode_there_is_none(iis: Iis) -> None:
     assert "diff" not in iis.apply(generated(1), diff=False)
 
 
+def test_without_diff_mode_the_same_is_done(iis: Iis) -> None:
+    state(iis, "strays")
+    before = iis.text
+    shown = done(iis.apply(generated(2)))
+    after, iis.text = iis.text, before
+    silent = done(iis.apply(generated(2), diff=False))
+    assert silent == {name: value for name, value in shown.items() if name != "diff"}
+    assert iis.text == after
+
+
 def test_an_encrypted_value_is_not_shown(iis: Iis) -> None:
     secret = only(
         section(
@@ -479,6 +489,18 @@ def test_what_is_inherited_and_wanted_is_not_stored_again(iis: Iis) -> None:
     assert unchanged(iis.apply(wanted))
 
 
+def test_a_list_that_is_inherited_does_not_store_what_stands_beside_it(iis: Iis) -> None:
+    attributes = {"allowUnlisted": False, "enableReverseDns": False}
+    rows = [["10.0.0.1", "255.255.255.255"]]
+    networks = section(IP_SECURITY, [SITE, f"{SITE}/home"], attributes=attributes)
+    networks["collection"] = {"form": "network", "rows": rows}
+    done(iis.apply(only(networks)))
+    assert location(iis.text, f"{SITE}/home") is None
+    # Something else is written
+    done(iis.apply(only(networks, section(FIREWALL, "", attributes={"lowDataChannelPort": 50000}))))
+    assert location(iis.text, f"{SITE}/home") is None
+
+
 def test_an_element_that_appears_for_its_list_says_everything(iis: Iis) -> None:
     commands = {"form": "command", "rows": [["SITE"]]}
     filtering = node({"maxCommandLine": 4096, "allowUnlisted": True}, commands)
@@ -500,6 +522,24 @@ def test_nothing_wanted_is_stored_as_soon_as_something_is_inherited(iis: Iis) ->
     assert [entry.tag for entry in place.iter("authorization")][:1] == ["authorization"]
     assert [entry.tag for entry in element(ElementTree.tostring(place, "unicode"), ".//authorization")] == ["clear"]
     assert unchanged(iis.apply(rules()))
+
+
+def test_nothing_wanted_any_more_is_no_change_beside_what_goes(iis: Iis) -> None:
+    done(iis.apply(rules(["CORP\\a", "Read"])))
+    answer = done(iis.apply(rules()))
+    assert answer["counts"] == {"added": 0, "changed": 0, "removed": 1}
+    assert answer["diff"]["after"] == ""
+    assert unchanged(iis.apply(rules()))
+
+
+def test_several_values_of_an_item_are_set_at_once(iis: Iis) -> None:
+    done(iis.apply(generated(1)))
+    clean = iis.text
+    path = 'path="/CORP/gen00000-0" physicalPath="D:\\ftps-exchange\\homes\\gen00000" allowSubDirConfig='
+    iis.text = clean.replace(f'{path}"false"', path.replace("homes", "others") + '"true"')
+    answer = done(iis.apply(generated(1)))
+    assert answer["counts"] == {"added": 0, "changed": 2, "removed": 0}
+    assert meaning(iis.text) == meaning(clean)
 
 
 def test_a_stray_value_in_a_list_of_ours_goes(iis: Iis) -> None:
