@@ -262,6 +262,12 @@ def test_a_new_site_has_a_number_above_all_others(iis: Iis) -> None:
     assert unchanged(iis.apply(gone))
 
 
+def test_the_first_site_has_the_first_number(iis: Iis) -> None:
+    iis.text = re.sub(r"(?s)<site .*?</site>", "", iis.text)
+    done(iis.apply(generated(1)))
+    assert element(iis.text, f".//site[@name='{SITE}']").get("id") == "1"
+
+
 def test_a_site_that_names_its_number_gets_it(iis: Iis) -> None:
     wanted = generated(1)
     wanted["sections"][2]["collection"]["items"][0]["attributes"]["id"] = 4242
@@ -738,13 +744,13 @@ def scalars(part: Any) -> Iterator[Any]:
 ITEMS = {form["element"] for form in FORMS.values()}
 
 
-def check_failures(iis: Iis, wanted: Settings, step: int) -> None:
+def check_failures(iis: Iis, wanted: Settings, step: int, least: int = 200) -> None:
     """Let calls of the API fail, one in so many: each time the file stays, and the message says where it was."""
     before = iis.text
     done(iis.apply(wanted, check=True))
     # The commit is one more
     calls = iis.calls() + 1
-    assert calls > 200
+    assert calls > least
     # The number of a new site is the module's own
     values = {str(value).casefold() for value in (*scalars(wanted), 18)}
     for call in range(calls, 0, -step):
@@ -783,6 +789,23 @@ def test_a_failure_at_some_calls_leaves_the_file_as_it_was(iis: Iis, start: str)
     """The same as above, short enough to be run for every mutant."""
     state(iis, start)
     check_failures(iis, generated(2, accounts=1, shares=1), 9)
+
+
+def test_a_failure_at_any_call_for_new_sites_names_the_place(iis: Iis) -> None:
+    items = [node({"name": name}, ftpServer=node({"allowUTF8": False})) for name in ("One", "Two")]
+    values = ["19"]
+    wanted = only(section(SITES, "", collection={"form": "site", "items": items}), rows={"numbers": values})
+    check_failures(iis, wanted, 1, 20)
+
+
+def test_a_failure_to_look_into_a_location_names_what_was_looked_at(iis: Iis) -> None:
+    iis.text = iis.text.replace("</configuration>", f'<location path="{SITE}/one">{STRAY}</location>\n</configuration>')
+    wanted = only(purge=[{"section": AUTHORIZATION, "below": SITE}])
+    done(iis.apply(wanted, check=True))
+    messages = [refused(iis.apply(wanted, fail_at=call)) for call in range(1, iis.calls() + 1)]
+    places = {message.split(": The stand-in")[0] for message in messages}
+    for path in (AUTHORIZATION, IP_SECURITY, REQUEST_FILTERING):
+        assert f"{path} at location '{SITE}/one'" in places
 
 
 def test_a_failure_while_reading_names_no_item_of_the_list(iis: Iis) -> None:
@@ -927,6 +950,13 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
         "no time span",
         site_settings(userIsolation=node(activeDirectory=node({"adCacheRefresh": "soon"}))),
         ["attribute adCacheRefresh = 'soon'"],
+    ),
+    (
+        "a wrong type in a new item",
+        only(
+            section(SITES, "", collection={"form": "site", "items": [node({"serverAutoStart": "maybe", "name": "x"})]})
+        ),
+        ["site (serverAutoStart='maybe' name='x') at the server level, attribute serverAutoStart = 'maybe': "],
     ),
     (
         "read only",
