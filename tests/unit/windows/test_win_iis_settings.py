@@ -322,10 +322,12 @@ def test_what_holds_already_is_no_change(iis: Iis, stored: Any, same: Any) -> No
         ("ftpServer/userIsolation", "mode", "Custom", "custom", "IsolateAllDirectories"),
         ("ftpServer/userIsolation/activeDirectory", "adCacheRefresh", "00:02:00", "0.00:02:00", "1.00:00:00"),
         ("ftpServer/directoryBrowse", "showFlags", "StyleUnix", "styleunix", "LongDate, StyleUnix"),
+        ("ftpServer/directoryBrowse", "showFlags", "LongDate", "LongDate", ""),
         ("ftpServer/connections", "maxConnections", 4294967294, 4294967294, 1),
         ("ftpServer/messages", "bannerMessage", "Hi <&\"'> é", "Hi <&\"'> é", "hi <&\"'> é"),
         ("ftpServer/messages", "bannerMessage", "Hi", "Hi", "Hi\u200b"),
         ("ftpServer", "allowUTF8", True, True, False),
+        ("ftpServer", "allowUTF8", True, "True", False),
     ],
 )
 def test_a_value_is_compared_by_what_it_means(
@@ -343,6 +345,23 @@ def test_a_value_is_compared_by_what_it_means(
     answer = done(iis.apply(wanted(other)))
     assert answer["counts"] == {"added": 0, "changed": 1, "removed": 0}
     assert unchanged(iis.apply(wanted(other)))
+
+
+def test_a_time_span_is_one_whatever_stands_beside_it(iis: Iis) -> None:
+    limits = {"entryExpiration": "00:05:01", "maxFailure": 11}
+    wanted = only(
+        section("system.ftpServer/security/authentication", "", elements={"denyByFailure": node(limits)}),
+    )
+    assert done(iis.apply(wanted))["counts"]["changed"] == 2
+    assert element(iis.text, ".//denyByFailure").attrib == {"entryExpiration": "00:05:01", "maxFailure": "11"}
+    assert unchanged(iis.apply(wanted))
+
+
+def test_flags_without_a_name_are_told_as_their_number(iis: Iis) -> None:
+    done(iis.apply(site_settings(directoryBrowse=node({"showFlags": "LongDate"}))))
+    answer = done(iis.apply(site_settings(directoryBrowse=node({"showFlags": ""}))))
+    assert "showFlags='LongDate'\n" in answer["diff"]["before"]
+    assert "showFlags='0'\n" in answer["diff"]["after"]
 
 
 # Strays
@@ -413,7 +432,7 @@ def test_strays_go_and_are_told(iis: Iis) -> None:
         "users='*'",
         f"[{HOME}/below] {AUTHORIZATION} stored here",
         f"[{HOME}/below] {AUTHORIZATION}/ accessType='Allow' users='*' permissions='Read, Write'",
-        f"[{HOME}/below] {REQUEST_FILTERING} stored here",
+        f"[{HOME}/below] {REQUEST_FILTERING} stored here allowHighBitCharacters='false'\n",
     ):
         assert stray in gone, stray
 
@@ -693,6 +712,17 @@ def test_the_order_of_the_list_does_not_matter(make_iis: Callable[..., Iis]) -> 
         assert meaning(other.text) == meaning(straight.text)
 
 
+def test_what_holds_further_up_is_written_first(iis: Iis) -> None:
+    """Whatever the order of the list: below, the same holds then without being stored again."""
+    places = [HOME, SITE, ""]
+    wanted = only(section(REQUEST_FILTERING, places, attributes={"allowHighBitCharacters": False}))
+    assert done(iis.apply(wanted))["counts"] == {"added": 0, "changed": 1, "removed": 0}
+    assert location(iis.text, SITE) is None
+    wanted = only(section(REQUEST_FILTERING, places[:2], attributes={"allowHighBitCharacters": True}))
+    assert done(iis.apply(wanted))["counts"] == {"added": 0, "changed": 1, "removed": 0}
+    assert location(iis.text, HOME) is None
+
+
 def test_where_there_is_an_order_it_is_restored(iis: Iis) -> None:
     def extensions(*names: str) -> Settings:
         rows = [[name, True] for name in names]
@@ -744,7 +774,7 @@ def scalars(part: Any) -> Iterator[Any]:
 ITEMS = {form["element"] for form in FORMS.values()}
 
 
-def check_failures(iis: Iis, wanted: Settings, step: int, least: int = 200) -> None:
+def check_failures(iis: Iis, wanted: Settings, step: int, least: int = 200, said: Any = ()) -> None:
     """Let calls of the API fail, one in so many: each time the file stays, and the message says where it was."""
     before = iis.text
     done(iis.apply(wanted, check=True))
@@ -752,7 +782,7 @@ def check_failures(iis: Iis, wanted: Settings, step: int, least: int = 200) -> N
     calls = iis.calls() + 1
     assert calls > least
     # The number of a new site is the module's own
-    values = {str(value).casefold() for value in (*scalars(wanted), 18)}
+    values = {str(value).casefold() for value in (*scalars(wanted), 18, *said)}
     for call in range(calls, 0, -step):
         message = refused(iis.apply(wanted, fail_at=call))
         assert iis.text == before, f"after a failure at call {call}"
@@ -793,19 +823,28 @@ def test_a_failure_at_some_calls_leaves_the_file_as_it_was(iis: Iis, start: str)
 
 def test_a_failure_at_any_call_for_new_sites_names_the_place(iis: Iis) -> None:
     items = [node({"name": name}, ftpServer=node({"allowUTF8": False})) for name in ("One", "Two")]
-    values = ["19"]
-    wanted = only(section(SITES, "", collection={"form": "site", "items": items}), rows={"numbers": values})
-    check_failures(iis, wanted, 1, 20)
+    wanted = only(section(SITES, "", collection={"form": "site", "items": items}))
+    check_failures(iis, wanted, 1, 20, said=[19])
 
 
 def test_a_failure_to_look_into_a_location_names_what_was_looked_at(iis: Iis) -> None:
     iis.text = iis.text.replace("</configuration>", f'<location path="{SITE}/one">{STRAY}</location>\n</configuration>')
     wanted = only(purge=[{"section": AUTHORIZATION, "below": SITE}])
-    done(iis.apply(wanted, check=True))
+    assert done(iis.apply(wanted, check=True))["counts"] == {"added": 0, "changed": 0, "removed": 1}
     messages = [refused(iis.apply(wanted, fail_at=call)) for call in range(1, iis.calls() + 1)]
     places = {message.split(": The stand-in")[0] for message in messages}
     for path in (AUTHORIZATION, IP_SECURITY, REQUEST_FILTERING):
         assert f"{path} at location '{SITE}/one'" in places
+
+
+def test_a_failure_at_any_call_for_a_stray_names_the_place(iis: Iis) -> None:
+    iis.text = iis.text.replace("</configuration>", f'<location path="{SITE}/one">{STRAY}</location>\n</configuration>')
+    wanted = rules(["CORP\\a", "Read"]) | {"purge": [{"section": AUTHORIZATION, "below": SITE}]}
+    assert iis.apply(wanted, check=True)["diff"]["before"] == (
+        f"[{SITE}/one] {AUTHORIZATION} stored here\n"
+        f"[{SITE}/one] {AUTHORIZATION}/ accessType='Allow' users='*' permissions='Read, Write'\n"
+    )
+    check_failures(iis, wanted, 1, 20)
 
 
 def test_a_failure_while_reading_names_no_item_of_the_list(iis: Iis) -> None:
@@ -852,6 +891,11 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
         "unknown attribute",
         only(section(FIREWALL, "", attributes={"lowDataPort": 1})),
         [f"{FIREWALL} at the server level, attribute lowDataPort: ", "Unrecognized attribute"],
+    ),
+    (
+        "unknown attribute behind a known one",
+        only(section(FIREWALL, "", attributes={"lowDataChannelPort": 50000, "lowDataPort": 1})),
+        [f"{FIREWALL} at the server level, attribute lowDataPort: "],
     ),
     (
         "unknown element",
@@ -1036,6 +1080,21 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
         ["unknown key 'atributes'", "Known are: section, location, attributes, elements, collection."],
     ),
     ("forms in a list", lambda s: s.update(forms=[]), ["settings.forms is not a dictionary"]),
+    (
+        "a form with a misspelt key",
+        lambda s: s["forms"]["rule"].update(colums=[]),
+        [
+            "forms.rule has the unknown key 'colums'",
+            "Known are: element, keys, purge, clear, ordered, columns, constants.",
+        ],
+    ),
+    ("a form without a key", lambda s: s["forms"]["rule"].pop("clear"), ["forms.rule lacks 'clear'"]),
+    ("keys that are no list", lambda s: s["forms"]["site"].update(keys="name"), ["forms.site.keys is not a list"]),
+    (
+        "columns that are no list",
+        lambda s: s["forms"]["segment"].update(columns="segment"),
+        ["forms.segment.columns is not a list"],
+    ),
     ("rows in a list", lambda s: s.update(rows=[]), ["settings.rows is not a dictionary"]),
     ("elements in a list", lambda s: s["sections"][5].update(elements=[]), ["elements is not a dictionary"]),
     (
@@ -1043,7 +1102,11 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
         lambda s: s["sections"][2]["collection"].update(items={}),
         ["collection.items is not a list"],
     ),
-    ("no value", lambda s: s["sections"][0]["attributes"].update(lowDataChannelPort=None), ["is no single value"]),
+    (
+        "no value",
+        lambda s: s["sections"][0]["attributes"].update(lowDataChannelPort=None),
+        [f"sections[0] ({FIREWALL}).attributes.lowDataChannelPort is no single value"],
+    ),
     (
         "a list as a value",
         lambda s: s["sections"][0]["attributes"].update(lowDataChannelPort=[1]),
@@ -1110,14 +1173,26 @@ LIST: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
         ["is ordered, and not cleared"],
     ),
     ("cleared and not owned", lambda s: s["forms"]["rule"].update(purge=False), ["is cleared, and not purged"]),
-    ("listed and absent", lambda s: s["sections"][2]["collection"].update(absent=[[SITE]]), ["both listed and absent"]),
+    (
+        "listed and absent",
+        lambda s: s["sections"][2]["collection"].update(absent=[[SITE]]),
+        [f"'{SITE}' both listed and absent"],
+    ),
     (
         "absent that is no list",
         lambda s: s["sections"][2]["collection"].update(absent={}),
         ["collection.absent is not a list"],
     ),
-    ("absent without a key", lambda s: s["sections"][2]["collection"].update(absent=[[]]), ["no list of 1 values"]),
-    ("purged everywhere", lambda s: s["purge"].append({"section": IP_SECURITY, "below": ""}), ["names no site"]),
+    (
+        "absent without a key",
+        lambda s: s["sections"][2]["collection"].update(absent=[[]]),
+        ["no list of 1 values", "each of: name."],
+    ),
+    (
+        "purged everywhere",
+        lambda s: s["purge"].append({"section": IP_SECURITY, "below": ""}),
+        [f"{IP_SECURITY} names no site"],
+    ),
     ("a misspelt purge", lambda s: s["purge"].append({"section": IP_SECURITY, "at": SITE}), ["unknown key 'at'"]),
     (
         "an element that is none",
@@ -1141,7 +1216,9 @@ def test_a_wrong_list_is_refused_before_iis_is_asked(
 
 
 def test_text_that_is_no_json_is_refused(iis: Iis) -> None:
-    assert "JSON" in refused(iis.apply("{'sites': []}"))
+    message = refused(iis.apply("{'sites': []}"))
+    assert re.match(r"settings is no JSON: [^.]+\.", message), message
+    assert "to_json" in message
 
 
 def test_without_a_list_nothing_is_done(iis: Iis) -> None:
