@@ -233,6 +233,24 @@ def test_an_encrypted_value_is_not_shown(iis: Iis) -> None:
     assert "adPassword='(hidden)'" in answer["diff"]["after"]
 
 
+def test_an_encrypted_value_of_a_new_item_is_not_shown(iis: Iis) -> None:
+    secret = {"form": "secret", "rows": [["/x", "E:\\x", "hunter2"]]}
+    items = [node({"path": "/"}, secret)]
+    site = node({"name": "Somebody's FTP"}, {"form": "application", "items": items})
+    wanted = only(section(SITES, "", collection={"form": "site", "items": [site]}))
+    columns = ["path", "physicalPath", "password"]
+    wanted["forms"] = FORMS | {"secret": form("virtualDirectory", "path", columns=columns, purge=False)}
+    answer = done(iis.apply(wanted))
+    assert "hunter2" in iis.text
+    assert "hunter2" not in json.dumps(answer)
+    assert "path='/x' physicalPath='E:\\x' password='(hidden)'" in answer["diff"]["after"]
+
+
+def test_a_new_item_is_told_as_iis_will_say_it(iis: Iis) -> None:
+    answer = done(iis.apply(rules(["CORP\\a", "write,READ"])))
+    assert "roles='CORP\\a' permissions='Read, Write' accessType='Allow'" in answer["diff"]["after"]
+
+
 def test_only_the_range_of_ports_wants_a_restart(iis: Iis) -> None:
     done(iis.apply(generated(1)))
     assert done(iis.apply(generated(2)))["restart_required"] is False
@@ -798,6 +816,7 @@ def check_failures(iis: Iis, wanted: Settings, step: int, least: int = 200, said
         item = re.match(r"(\S+?)(\[.*\])?(/\w+)* \(\w+='", place)
         assert item is None or item[0].split(" (")[0].rsplit("/")[-1] in ITEMS, message
         if call == calls:
+            assert place == "", message
             assert "Does another program hold or change applicationHost.config? Run again." in message, message
     done(iis.apply(wanted, fail_at=calls + 1))
 
@@ -828,13 +847,15 @@ def test_a_failure_at_any_call_for_new_sites_names_the_place(iis: Iis) -> None:
 
 
 def test_a_failure_to_look_into_a_location_names_what_was_looked_at(iis: Iis) -> None:
-    iis.text = iis.text.replace("</configuration>", f'<location path="{SITE}/one">{STRAY}</location>\n</configuration>')
+    strays = "".join(f'<location path="{SITE}/{name}">{STRAY}</location>\n' for name in ("one", "two"))
+    iis.text = iis.text.replace("</configuration>", f"{strays}</configuration>")
     wanted = only(purge=[{"section": AUTHORIZATION, "below": SITE}])
-    assert done(iis.apply(wanted, check=True))["counts"] == {"added": 0, "changed": 0, "removed": 1}
+    assert done(iis.apply(wanted, check=True))["counts"] == {"added": 0, "changed": 0, "removed": 2}
     messages = [refused(iis.apply(wanted, fail_at=call)) for call in range(1, iis.calls() + 1)]
     places = {message.split(": The stand-in")[0] for message in messages}
     for path in (AUTHORIZATION, IP_SECURITY, REQUEST_FILTERING):
-        assert f"{path} at location '{SITE}/one'" in places
+        for name in ("one", "two"):
+            assert f"{path} at location '{SITE}/{name}'" in places
 
 
 def test_a_failure_at_any_call_for_a_stray_names_the_place(iis: Iis) -> None:
@@ -844,6 +865,8 @@ def test_a_failure_at_any_call_for_a_stray_names_the_place(iis: Iis) -> None:
         f"[{SITE}/one] {AUTHORIZATION} stored here\n"
         f"[{SITE}/one] {AUTHORIZATION}/ accessType='Allow' users='*' permissions='Read, Write'\n"
     )
+    messages = [refused(iis.apply(wanted, fail_at=call)) for call in range(1, iis.calls() + 1)]
+    assert [message for message in messages if f"'{SITE}/one', attribute" in message and " = '" in message] == []
     check_failures(iis, wanted, 1, 20)
 
 
@@ -981,6 +1004,23 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
         ["site[name='Somebody's FTP']/ftpServer/userIsolation at the server level, attribute mode = 'Isolated': "],
     ),
     (
+        "a wrong value in a new site",
+        only(
+            section(
+                SITES,
+                "",
+                collection={
+                    "form": "site",
+                    "items": [
+                        node({"name": name}, ftpServer=node({"allowUTF8": True}, userIsolation=node({"mode": mode})))
+                        for name, mode in (("Somebody's FTP", "None"), ("x", "Isolated"))
+                    ],
+                },
+            )
+        ),
+        ["site[name='x']/ftpServer/userIsolation at the server level, attribute mode = 'Isolated': "],
+    ),
+    (
         "a wrong type",
         site_settings(directoryBrowse=node({"virtualDirectoryTimeout": "five"})),
         ["attribute virtualDirectoryTimeout = 'five'", "wants int"],
@@ -994,6 +1034,11 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
         "no time span",
         site_settings(userIsolation=node(activeDirectory=node({"adCacheRefresh": "soon"}))),
         ["attribute adCacheRefresh = 'soon'"],
+    ),
+    (
+        "a number for a time span",
+        site_settings(userIsolation=node(activeDirectory=node({"adCacheRefresh": 5}))),
+        ["attribute adCacheRefresh = '5'", "wants timeSpan, not Int"],
     ),
     (
         "a wrong type in a new item",
