@@ -333,6 +333,15 @@ def test_what_holds_already_is_no_change(iis: Iis, stored: Any, same: Any) -> No
     assert unchanged(iis.apply(cache(same)))
 
 
+def test_what_holds_already_is_not_stored_beside_something_else(iis: Iis) -> None:
+    cache = section("system.ftpServer/caching", "", elements={"credentialsCache": node({"enabled": True})})
+    before = iis.text
+    assert unchanged(iis.apply(only(cache)))
+    done(iis.apply(only(cache, section(FIREWALL, "", attributes={"lowDataChannelPort": 50000}))))
+    assert lines_lost(before, iis.text) == ["<firewallSupport />"]
+    assert iis.text.count("credentialsCache") == before.count("credentialsCache")
+
+
 @pytest.mark.parametrize(
     ("path", "name", "first", "same", "other"),
     [
