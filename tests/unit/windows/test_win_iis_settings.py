@@ -609,6 +609,9 @@ def test_a_stray_value_in_a_list_of_ours_goes(iis: Iis) -> None:
     assert answer["counts"] == {"added": 0, "changed": 1, "removed": 0}
     assert "accessType='Deny'" in answer["diff"]["before"]
     assert iis.text == clean
+    iis.text = clean.replace('permissions="Write" accessType="Allow"', 'permissions="Write" accessType="Deny"')
+    assert done(iis.apply(wanted, diff=False))["counts"] == answer["counts"]
+    assert iis.text == clean
 
 
 def test_a_location_goes_only_when_it_holds_nothing_else(iis: Iis) -> None:
@@ -849,7 +852,7 @@ def test_a_failure_at_some_calls_leaves_the_file_as_it_was(iis: Iis, start: str)
     check_failures(iis, generated(2, accounts=1, shares=1), 9)
 
 
-def test_a_failure_at_any_call_for_new_sites_names_the_place(iis: Iis) -> None:
+def test_a_failure_to_make_new_sites_names_the_place(iis: Iis) -> None:
     items = [node({"name": name}, ftpServer=node({"allowUTF8": False})) for name in ("One", "Two")]
     wanted = only(section(SITES, "", collection={"form": "site", "items": items}))
     check_failures(iis, wanted, 1, 20, said=[19])
@@ -867,7 +870,7 @@ def test_a_failure_to_look_into_a_location_names_what_was_looked_at(iis: Iis) ->
             assert f"{path} at location '{SITE}/{name}'" in places
 
 
-def test_a_failure_at_any_call_for_a_stray_names_the_place(iis: Iis) -> None:
+def test_a_failure_to_remove_a_stray_names_the_place(iis: Iis) -> None:
     iis.text = iis.text.replace("</configuration>", f'<location path="{SITE}/one">{STRAY}</location>\n</configuration>')
     wanted = rules(["CORP\\a", "Read"]) | {"purge": [{"section": AUTHORIZATION, "below": SITE}]}
     assert iis.apply(wanted, check=True)["diff"]["before"] == (
@@ -1022,12 +1025,12 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
                     "form": "site",
                     "items": [
                         node({"name": name}, ftpServer=node({"allowUTF8": True}, userIsolation=node({"mode": mode})))
-                        for name, mode in (("Somebody's FTP", "None"), ("x", "Isolated"))
+                        for name, mode in (("x", "None"), ("y", "Isolated"))
                     ],
                 },
             )
         ),
-        ["site[name='x']/ftpServer/userIsolation at the server level, attribute mode = 'Isolated': "],
+        ["site[name='y']/ftpServer/userIsolation at the server level, attribute mode = 'Isolated': "],
     ),
     (
         "a wrong type",
