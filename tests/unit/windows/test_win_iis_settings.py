@@ -865,6 +865,7 @@ def test_a_failure_to_look_into_a_location_names_what_was_looked_at(iis: Iis) ->
     assert done(iis.apply(wanted, check=True))["counts"] == {"added": 0, "changed": 0, "removed": 2}
     messages = [refused(iis.apply(wanted, fail_at=call)) for call in range(1, iis.calls() + 1)]
     places = {message.split(": The stand-in")[0] for message in messages}
+    assert [place for place in places if not place.startswith(("system.", "The stand-in"))] == []
     for path in (AUTHORIZATION, IP_SECURITY, REQUEST_FILTERING):
         for name in ("one", "two"):
             assert f"{path} at location '{SITE}/{name}'" in places
@@ -880,6 +881,15 @@ def test_a_failure_to_remove_a_stray_names_the_place(iis: Iis) -> None:
     messages = [refused(iis.apply(wanted, fail_at=call)) for call in range(1, iis.calls() + 1)]
     assert [message for message in messages if f"'{SITE}/one', attribute" in message and " = '" in message] == []
     check_failures(iis, wanted, 1, 20)
+
+
+def test_a_failure_to_remove_a_stray_list_names_no_attribute_that_was_read_before(iis: Iis) -> None:
+    networks = "".join(f'<add ipAddress="10.0.0.{number}" subnetMask="255.255.255.255" />' for number in (1, 2))
+    stray = f'<security><ipSecurity allowUnlisted="false">{networks}</ipSecurity></security>'
+    stray = f'<location path="{SITE}/one"><system.ftpServer>{stray}</system.ftpServer></location>'
+    iis.text = iis.text.replace("</configuration>", f"{stray}\n</configuration>")
+    listed_too = section(IP_SECURITY, SITE, collection={"form": "network", "rows": []})
+    check_failures(iis, only(listed_too, purge=[{"section": IP_SECURITY, "below": SITE}]), 1, 20)
 
 
 def test_a_failure_while_reading_names_no_item_of_the_list(iis: Iis) -> None:
