@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from ftps_exchange.generate import write_customers
+
 PROJECT = Path(__file__).resolve().parents[2]
 SCENARIO = PROJECT / "molecule" / "windows"
 VARIABLE = re.compile(r"FTPS_EXCHANGE_WINDOWS_[A-Z]+")
@@ -27,20 +29,38 @@ def workflow() -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("name", ["create", "prepare", "converge", "verify", "destroy"])
-def test_syntax(name: str, tmp_path: Path) -> None:
-    command: list[str | Path] = [
-        Path(sys.executable).with_name("ansible-playbook"),
-        *("--inventory", SCENARIO / "inventory", "--syntax-check", SCENARIO / f"{name}.yml"),
-    ]
+def playbook(where: Path, *arguments: str | Path) -> None:
+    """Run ansible-playbook with the scenario's inventory; it has to succeed."""
+    command = [Path(sys.executable).with_name("ansible-playbook"), "--inventory", SCENARIO / "inventory", *arguments]
     environment = os.environ | {
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-        "ANSIBLE_LOCAL_TEMP": str(tmp_path),
-        "MOLECULE_EPHEMERAL_DIRECTORY": str(tmp_path),
-        **dict.fromkeys(variables_in(SCENARIO), "server"),
+        "ANSIBLE_LOCAL_TEMP": str(where),
+        "MOLECULE_EPHEMERAL_DIRECTORY": str(where),
+        **dict.fromkeys(variables_in(SCENARIO), "ftps1"),
     }
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["create", "prepare", "converge", "verify", "destroy"])
+def test_syntax(name: str, tmp_path: Path) -> None:
+    playbook(tmp_path, "--syntax-check", SCENARIO / f"{name}.yml")
+
+
+def test_accounts_and_groups_are_handed_over_as_one_json_text(tmp_path: Path) -> None:
+    """The script reads it with ConvertFrom-Json, once."""
+    check_model, local = yaml.safe_load((SCENARIO / "directory.yml").read_text())
+    expression = local["tasks"][0]["ansible.windows.win_powershell"]["parameters"]["Directory"].strip("{} ")
+    play = {
+        "hosts": "iis_servers",
+        "gather_facts": False,
+        "tasks": [{"ansible.builtin.assert": {"that": f"({expression} | from_json).users | length > 0"}}],
+    }
+    write_customers(1, tmp_path / "customers", [])
+    file = tmp_path / "look.yml"
+    model = PROJECT / "playbooks" / Path(check_model["ansible.builtin.import_playbook"]).name
+    file.write_text(yaml.safe_dump([{"import_playbook": str(model)}, play]))
+    playbook(tmp_path, file)
 
 
 def test_every_variable_of_the_environment_is_told_checked_and_set() -> None:
