@@ -926,6 +926,15 @@ def site_settings(**ftp_server: Any) -> Settings:
     return only(section(SITES, "", collection={"form": "site", "items": [item]}))
 
 
+def isolating(modes: dict[str, str]) -> Settings:
+    """Sites and how each keeps its users apart."""
+    items = [
+        node({"name": name}, ftpServer=node({"allowUTF8": True}, userIsolation=node({"mode": mode})))
+        for name, mode in modes.items()
+    ]
+    return only(section(SITES, "", collection={"form": "site", "items": items}))
+
+
 WRONG: list[tuple[str, Settings, list[str]]] = [
     (
         "unknown section",
@@ -1010,36 +1019,12 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
     ),
     (
         "a wrong value in the second of two sites",
-        only(
-            section(
-                SITES,
-                "",
-                collection={
-                    "form": "site",
-                    "items": [
-                        node({"name": name}, ftpServer=node({"allowUTF8": True}, userIsolation=node({"mode": mode})))
-                        for name, mode in (("Default Web Site", "None"), ("Somebody's FTP", "Isolated"))
-                    ],
-                },
-            )
-        ),
+        isolating({"Default Web Site": "None", "Somebody's FTP": "Isolated"}),
         ["site[name='Somebody's FTP']/ftpServer/userIsolation at the server level, attribute mode = 'Isolated': "],
     ),
     (
         "a wrong value in a new site",
-        only(
-            section(
-                SITES,
-                "",
-                collection={
-                    "form": "site",
-                    "items": [
-                        node({"name": name}, ftpServer=node({"allowUTF8": True}, userIsolation=node({"mode": mode})))
-                        for name, mode in (("x", "None"), ("y", "Isolated"))
-                    ],
-                },
-            )
-        ),
+        isolating({"x": "None", "y": "Isolated"}),
         ["site[name='y']/ftpServer/userIsolation at the server level, attribute mode = 'Isolated': "],
     ),
     (
