@@ -120,6 +120,10 @@ def port_open_at_the_edge_is_over(lab: Lab) -> None:
     lab.edge.sh("systemctl stop ftpsx-sabotage 2>/dev/null || true")
 
 
+def no_smaller_packets(lab: Lab) -> None:
+    lab.server.sh("sysctl -qw net.ipv4.tcp_mtu_probing=0")
+
+
 def logging_off(lab: Lab) -> None:
     lab.server.sh("systemctl stop ftps-exchange-transfer-log")
 
@@ -273,6 +277,18 @@ FAULTS: tuple[Fault, ...] = (
             f"insert rule {EDGE} forward tcp dport {(lab.first_port + lab.last_port) // 2}-{lab.last_port} drop"
         )(lab),
         "the_whole_range_passes",
+    ),
+    Fault(
+        "segments-of-any-size",
+        "The edge lets both sides send packets that vanish in a customer's VPN",
+        on_edge(f"flush chain {EDGE} segment_size"),
+        "a_path_that_loses_icmp_loses_no_file",
+    ),
+    Fault(
+        "no-smaller-packets",
+        "The server goes on sending packets that vanish",
+        no_smaller_packets,
+        "a_download_finds_its_way_through_a_narrower_path",
     ),
     Fault(
         "port-open-at-the-edge",
