@@ -83,10 +83,12 @@ def test_a_full_disk_is_told(
         expect(client.command(f"DELE {part}"), DONE, "DELE")
 
         desk.random_file(DISK)
+        url = f"ftp://{target.fqdn}:{target.explicit_port}/{part}"
         with pytest.raises(AssertionError) as told:
-            desk.curl("-T", "sent", f"ftp://{target.fqdn}:{target.explicit_port}/{part}")
+            desk.curl("-T", "sent", url, "-Q", f"-RNFR {part}", "-Q", f"-RNTO {path}")
         said = str(told.value).splitlines()
-        evidence(f"curl: {said[0].rpartition('ended ')[2]} {said[-1]}")
+        evidence(f"curl ended {said[0].rpartition('ended ')[2]} {said[-1]}")
+        assert client.retrieve(path)[1] == old, "the old file is another one after curl"
         client.command(f"DELE {part}")
         client.control.close()
 
@@ -100,3 +102,4 @@ def test_a_full_disk_is_told(
     outcomes = [record["outcome"] for record in records]
     assert outcomes == ["aborted", "ok", "aborted"], f"the log tells of these uploads: {outcomes}"
     assert records[0]["reply"] == reply.code
+    assert "disk full" in records[0]["reason"], f"the log does not say that the disk was full: {records[0]}"

@@ -66,7 +66,9 @@ def cut(client: FtpsClient, path: str, content: bytes, *, reset: bool) -> None:
 
 def follow_up(client: FtpsClient, path: str, content: bytes, by: str) -> None:
     """Send what is missing."""
-    there = int(client.expect(f"SIZE {path}", 213).text)
+    size = client.command(f"SIZE {path}")
+    assert size.code == 213, f"of an upload that was cut nothing is left: {size}"
+    there = int(size.text)
     assert 0 < there < len(content), f"of {len(content)} bytes, cut after a part, {there} are there"
     if by == "REST":
         expect(client.command(f"REST {there}"), (350,), f"REST {there}")
@@ -167,6 +169,7 @@ def test_whoever_uploads_under_the_final_name_learns_of_a_failure(
     measure("Replies", f"What is left of a file of {len(old)} bytes: STOR, {how}", left.text)
     if reply:
         expect(reply, (*NO_DATA, 150), f"STOR, {how}")
+    assert left.text in ("0", str(len(old))), f"of an upload that never began there are {left.text} bytes"
     if how == BLOCKED:
         give_up(broken)
     expect(client.store(path, new), STORED, "the next try")
@@ -218,7 +221,7 @@ def test_a_rename_replaces_a_file_in_one_step(
 ) -> None:
     """Whoever looks meanwhile finds the old file or the new one, never none and never half of one.
 
-    Source: POSIX, rename(); RFC 959 section 4.1.3 says nothing of files that are there.
+    Source: POSIX, rename(); IIS fileHandling/allowReplaceOnRename; RFC 959 says nothing of files that are there.
     """
     client, reader = session(customer), session(customer)
     path = scratch(client) if where == "home" else f"{target.share('write', customer.name)}/{fresh}"

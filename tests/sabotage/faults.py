@@ -409,6 +409,18 @@ FAULTS: tuple[Fault, ...] = (
         "every_transfer_is_one_line_of_the_log",
     ),
     Fault(
+        "uploads-under-a-hidden-name",
+        "The server replaces a file by whatever came of a new one, and an upload cannot go on by REST",
+        configured(("HiddenStores              off", "HiddenStores              on .in.%P.")),
+        "the_rest_follows_under_the_final_name_too",
+    ),
+    Fault(
+        "broken-uploads-removed",
+        "Of an upload that broke off nothing is left",
+        configured(("DeleteAbortedStores       off", "DeleteAbortedStores       on")),
+        "an_upload_that_breaks_off_leaves_the_old_file_and_resumes",
+    ),
+    Fault(
         "uploads-cannot-be-resumed",
         "An upload that broke off has to begin again",
         configured(("AllowStoreRestart         on", "AllowStoreRestart         off")),
