@@ -17,7 +17,8 @@ def undone(host: Host, unit: str, undo: str) -> Iterator[None]:
     """Run the shell script `undo` at the end, and before the beginning: a check that was killed may have left it."""
     stop = f"systemctl stop {unit}.timer 2> /dev/null"
     host.run("sh", "-c", f"{stop}; {undo}")
-    host.sh(f"systemd-run --quiet --on-active={MOST_SECONDS} --unit={unit} sh -c {shlex.quote(undo)}")
+    when = f"--on-active={MOST_SECONDS} --timer-property=AccuracySec=1s"
+    host.sh(f"systemd-run --quiet {when} --unit={unit} sh -c {shlex.quote(undo)}")
     try:
         yield
     finally:
