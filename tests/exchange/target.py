@@ -36,6 +36,8 @@ class Customer:
     vantage: Host | None
     accounts: tuple[Account, ...]
     shares: dict[str, str]
+    firewall: Host | None = None
+    """The customer's own firewall, where that may be entered and changed: in a lab."""
 
     @property
     def host(self) -> Host:
@@ -91,6 +93,7 @@ class Target:
                     if account.get("password")
                 ),
                 shares={share["path"]: share["access"] for share in entry["shares"]},
+                firewall=host_of(entry["firewall"]) if entry.get("firewall") else None,
             )
             for entry in description["customers"]
         }

@@ -120,6 +120,10 @@ def port_open_at_the_edge_is_over(lab: Lab) -> None:
     lab.edge.sh("systemctl stop ftpsx-sabotage 2>/dev/null || true")
 
 
+def no_smaller_packets(lab: Lab) -> None:
+    lab.server.sh("sysctl -qw net.ipv4.tcp_mtu_probing=0")
+
+
 def logging_off(lab: Lab) -> None:
     lab.server.sh("systemctl stop ftps-exchange-transfer-log")
 
@@ -275,6 +279,18 @@ FAULTS: tuple[Fault, ...] = (
         "the_whole_range_passes",
     ),
     Fault(
+        "segments-of-any-size",
+        "The edge lets both sides send packets that vanish in a customer's VPN",
+        on_edge(f"flush chain {EDGE} segment_size"),
+        "a_path_that_loses_icmp_loses_no_file",
+    ),
+    Fault(
+        "no-smaller-packets",
+        "The server goes on sending packets that vanish",
+        no_smaller_packets,
+        "a_download_finds_its_way_through_a_narrower_path",
+    ),
+    Fault(
         "port-open-at-the-edge",
         "The edge serves something else to the world",
         port_open_at_the_edge,
@@ -391,6 +407,18 @@ FAULTS: tuple[Fault, ...] = (
         "Transfers leave no trace",
         logging_off,
         "every_transfer_is_one_line_of_the_log",
+    ),
+    Fault(
+        "uploads-under-a-hidden-name",
+        "The server replaces a file by whatever came of a new one, and an upload cannot go on by REST",
+        configured(("HiddenStores              off", "HiddenStores              on .in.%P.")),
+        "the_rest_follows_under_the_final_name_too",
+    ),
+    Fault(
+        "broken-uploads-removed",
+        "Of an upload that broke off nothing is left",
+        configured(("DeleteAbortedStores       off", "DeleteAbortedStores       on")),
+        "an_upload_that_breaks_off_leaves_the_old_file_and_resumes",
     ),
     Fault(
         "uploads-cannot-be-resumed",

@@ -2,7 +2,7 @@
 
     {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports", "ca_file",
      "warn_days", "folder", "complete", "harmless",
-     "customers": [{"name", "host": HOST | null, "accounts": [{"name", "password", "access"}],
+     "customers": [{"name", "host": HOST | null, "firewall": HOST | null, "accounts": [{"name", "password", "access"}],
                     "shares": [{"path", "access"}]}],
      "stranger": HOST | null, "server": HOST | null, "edge": HOST | null, "directory": HOST | null}
 
@@ -56,6 +56,7 @@ def from_lab(lab: Mapping[str, Any]) -> Description:
             {
                 "name": customer["name"],
                 "host": container(customer["container"]),
+                "firewall": container(lab.get("customer_firewalls", {}).get(customer["name"])),
                 "accounts": customer["accounts"],
                 "shares": customer["shares"],
             }

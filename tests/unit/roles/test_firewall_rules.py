@@ -66,6 +66,18 @@ def test_exactly_the_services_ports_are_translated() -> None:
     ]
 
 
+def test_both_sides_of_a_connection_are_told_how_large_a_segment_may_be() -> None:
+    assert chain(edge(), "segment_size") == [
+        "type filter hook forward priority mangle; policy accept;",
+        f"ip daddr {{ 10.77.10.11 }} tcp dport {PORTS} tcp flags syn tcp option maxseg size set 1240",
+        f"ip saddr {{ 10.77.10.11 }} tcp sport {PORTS} tcp flags syn tcp option maxseg size set 1240",
+        f"ip6 daddr {{ fd77:10::11 }} tcp dport {PORTS} tcp flags syn tcp option maxseg size set 1220",
+        f"ip6 saddr {{ fd77:10::11 }} tcp sport {PORTS} tcp flags syn tcp option maxseg size set 1220",
+    ]
+    assert "size set 1360" in edge(edge_max_packet_size="1400")
+    assert "segment_size" not in edge(edge_max_packet_size=0)
+
+
 def test_only_customers_are_forwarded_and_only_replies_come_back() -> None:
     translated = "ct status dnat ct direction original"
     assert chain(edge(), "forward") == [

@@ -137,12 +137,18 @@ def test_a_lab_is_complete_and_has_no_real_customers() -> None:
         "explicit_port": 21,
         "passive_ports": [1, 2],
         "ca_file": "c",
-        "customers": [{"name": "acme", "container": "x-acme", "accounts": [], "shares": []}],
+        "customers": [
+            {"name": "acme", "container": "x-acme", "accounts": [], "shares": []},
+            {"name": "globex", "container": "x-globex", "accounts": [], "shares": []},
+        ],
+        "customer_firewalls": {"acme": "x-acme-fw"},
         "server_container": "x-ftps1",
     }
     found = describe.from_lab(lab)
     assert (found["complete"], found["harmless"]) == (True, False)
     assert found["customers"][0]["host"] == {"name": "x-acme", "connection": "podman"}
+    assert found["customers"][0]["firewall"] == {"name": "x-acme-fw", "connection": "podman"}
+    assert found["customers"][1]["firewall"] is None
     assert found["server"] == {"name": "x-ftps1", "connection": "podman"}
     assert found["edge"] is None
 
