@@ -86,6 +86,28 @@ def desk(
     customer.host.sh(f"rm -rf {folder}")
 
 
+@pytest.mark.quick
+@pytest.mark.risk("transfers", decides=True)
+@pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+def test_uploads_in_a_row_resume_the_newest_session(
+    customer: Customer, session: Session, scratch: Scratch, implicit: bool
+) -> None:
+    """A client that resumes the TLS session of its last data connection stores one file after the other.
+
+    So do curl, PHP, Ruby and Java: they use a ticket once. Under TLS 1.3 an upload brings no new one, and the next is
+    refused, which several of them do not tell.
+
+    Source: RFC 8446 appendix C.4 (tickets should be used once); docs/adr/0016.
+    """
+    client = session(customer, implicit=implicit)
+    newest = None
+    for number in range(4):
+        content = secrets.token_bytes(2000 + number)
+        reply, _ = client.transfer(f"STOR {scratch(client, f'-{number}')}", content, resume=newest)
+        expect(reply, STORED, f"upload {number + 1} of 4 under {client.secured.version()}")
+        newest = client.data_session
+
+
 CUSTOMERS = pytest.mark.parametrize("desk", [0, 1], indirect=True, ids=["first customer", "second customer"])
 
 
