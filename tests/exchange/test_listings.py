@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import string
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from .codes import expect
-from .conftest import Commands, Session
+from .conftest import Commands, Scratch, Session
 from .ftps_client import FtpsClient, Reply
 from .target import Customer
 
@@ -76,6 +77,34 @@ def test_listings_of_every_kind(customer: Customer, session: Session, kind: str)
         del client.transcript[20:]
     expect(client.command("NOOP"), (200,), "NOOP at the end")
     expect(client.transfer("NLST")[0], (226, 250, 450, 550), "a listing at the end")
+
+
+@pytest.mark.risk("transfers")
+def test_files_whose_names_are_options(customer: Customer, session: Session, scratch: Scratch) -> None:
+    """A file that is called like an option or a home is listed or not, and ends no session.
+
+    Source: RFC 959 section 4.1.3 (an argument of LIST is a pathname).
+    """
+    client = session(customer)
+    folder = scratch(client)
+    expect(client.command(f"MKD {folder}"), (257, 250), "MKD")
+    client.expect(f"CWD {folder}", 250, 200)
+    names = ("-d", "-l -d", "-lad", "*", "~", "~root")
+    try:
+        made = [name for name in names if client.store(name, b"x").code in (226, 250)]
+        for kind in ("LIST", "NLST", "STAT", "MLSD", "MLST"):
+            for argument in (*names, *(f"-l {name}" for name in names), "-l -d -d", " -d"):
+                try:
+                    expect(ask(client, f"{kind} {argument}".encode())[0], ANSWERS, f"{kind} {argument}")
+                except (EOFError, ConnectionError) as error:
+                    pytest.fail(f"'{kind} {argument}' ended the session: {error}")
+        for name in made:
+            expect(client.command(f"DELE {name}"), (250, 200), f"DELE {name}")
+    finally:
+        with contextlib.suppress(OSError, EOFError), client.again() as another:
+            for name in names:
+                another.command(f"DELE {folder}/{name}")
+            another.command(f"RMD {folder}")
 
 
 @pytest.mark.risk("guessing")
