@@ -183,7 +183,9 @@ def test_logins_are_in_the_journal(
 
     Source: docs/ftps-server.md (the transfer log); ISO/IEC 27002 8.15 (logging).
     """
-    cursor = server.check_output("journalctl --unit=proftpd --lines=0 --show-cursor").rpartition("-- cursor: ")[2].strip()
+    cursor = (
+        server.check_output("journalctl --unit=proftpd --lines=0 --show-cursor").rpartition("-- cursor: ")[2].strip()
+    )
     session(customer, implicit=implicit)
     wanted = f"USER {customer.writer.name}: Login successful"
     lines: list[str] = []

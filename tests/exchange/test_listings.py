@@ -21,15 +21,87 @@ INNER = re.compile(rb"(?<![\w/.-])/(?:srv|var|home|mnt|data|usr|etc|root|opt|run
 """An absolute path as a server's own system has it. None of these is typed below."""
 
 OPTIONS = [f"-{letter}" for letter in string.ascii_letters + string.digits]
-COMBINED = ["-la", "-ld", "-lad", "-dl", "-ad", "-dR", "-Rd", "-ltr", "-lR", "-laR", "-alF", "-lS", "-lc", "-lu", "-lAhn"]
+COMBINED = [
+    "-la",
+    "-ld",
+    "-lad",
+    "-dl",
+    "-ad",
+    "-dR",
+    "-Rd",
+    "-ltr",
+    "-lR",
+    "-laR",
+    "-alF",
+    "-lS",
+    "-lc",
+    "-lu",
+    "-lAhn",
+]
 ODD_OPTIONS = [
-    *("-", "--", "---", "-l -d", "-d -l", "-l -a -d", "-ldt -R", "-d-", "-dd", "-l-d", "+d", "-d .", "-d /", "-ld ..", "-d *"),
-    *("-ld *", "-lad nothing-here", "- d", "--help", "--all", "-la -- ", "-é", f"-{string.ascii_letters}", f"-{'d' * 300}"),
+    *(
+        "-",
+        "--",
+        "---",
+        "-l -d",
+        "-d -l",
+        "-l -a -d",
+        "-ldt -R",
+        "-d-",
+        "-dd",
+        "-l-d",
+        "+d",
+        "-d .",
+        "-d /",
+        "-ld ..",
+        "-d *",
+    ),
+    *(
+        "-ld *",
+        "-lad nothing-here",
+        "- d",
+        "--help",
+        "--all",
+        "-la -- ",
+        "-é",
+        f"-{string.ascii_letters}",
+        f"-{'d' * 300}",
+    ),
 ]
 PATHS = [
     *(".", "..", "/", "//", "///", "./", "../..", "/../../..", "/.", "nothing-here", "/nothing-here", "nothing/here"),
-    *("~", "~/", "~/.", "~/..", "~/nothing-here", "~/*", "~*", "~~", "~root", "~root/", "~daemon/x", "~nobody-knows-them"),
-    *("*", "?", "[", "[a", "[a-]*", "{a,b}", "{", "**", "*/*", "*/../*", "/*/*/*", "\\*", "\\", "\\\\", "a\\", "..\\.."),
+    *(
+        "~",
+        "~/",
+        "~/.",
+        "~/..",
+        "~/nothing-here",
+        "~/*",
+        "~*",
+        "~~",
+        "~root",
+        "~root/",
+        "~daemon/x",
+        "~nobody-knows-them",
+    ),
+    *(
+        "*",
+        "?",
+        "[",
+        "[a",
+        "[a-]*",
+        "{a,b}",
+        "{",
+        "**",
+        "*/*",
+        "*/../*",
+        "/*/*/*",
+        "\\*",
+        "\\",
+        "\\\\",
+        "a\\",
+        "..\\..",
+    ),
     *("a b", " a", "a ", " ", "'", '"', '""', "`id`", "$HOME", "$(id)", ";", "|", "&", "%s%s%n", "%00", "#", "!", "^"),
     *("ä", "日本", "\u202e", "a" * 255, "a" * 256, "a/" * 100, "../" * 300, "*" * 40, "*/" * 40),
 ]
@@ -40,7 +112,9 @@ LONG = ["a" * 1000, "~/" + "a" * 1000, "-d " + "a" * 1000, "~/" + "a/" * 1900, "
 
 def arguments(customer: Customer) -> Iterator[bytes]:
     """Everything that is asked for, with the names of accounts that there are."""
-    accounts = [f"~{account.name}{rest}" for account in customer.accounts for rest in ("", "/", "/x", "/*", "/" + "c" * 4000)]
+    accounts = [
+        f"~{account.name}{rest}" for account in customer.accounts for rest in ("", "/", "/x", "/*", "/" + "c" * 4000)
+    ]
     for text in (*OPTIONS, *COMBINED, *ODD_OPTIONS, *PATHS, *LONG, *accounts):
         yield text.encode()
     yield from BYTES
@@ -129,4 +203,6 @@ def test_a_tilde_tells_of_no_account(
         nobody = told(command, made_up)
         for name in names:
             found = told(command, name)
-            assert found == nobody, f"{command} {form.format(name)} is answered with {found}, for a made-up name: {nobody}"
+            assert found == nobody, (
+                f"{command} {form.format(name)} is answered with {found}, for a made-up name: {nobody}"
+            )

@@ -193,8 +193,8 @@ class Exchange(Strict):
     tls_maximum_version: Literal["1.2", "1.3"] = Field(
         default="1.2",
         description=(
-            "Newest TLS version that is accepted: '1.2' or '1.3', in quotes. With '1.3' common clients (curl, PHP, Ruby, "
-            "Java) lose uploads, some without a word, because they use a TLS 1.3 ticket once."
+            "Newest TLS version that is accepted: '1.2' or '1.3', in quotes. With '1.3' common clients (curl, PHP, "
+            "Ruby, Java) lose uploads, some without a word, because they use a TLS 1.3 ticket once."
         ),
     )
     directory: Directory = Field(description="The Active Directory domain, and the OU in it that is managed.")
@@ -307,8 +307,8 @@ def _tls_versions(exchange: dict[str, Any]) -> Iterator[Rule]:
             ("tls_minimum_version",),
             oldest,
             "is newer than tls_maximum_version ('1.2', its default), so no version is left.",
-            "Write '1.2', or set tls_maximum_version to '1.3' too. That costs: curl, PHP, Ruby and Java lose uploads under "
-            "TLS 1.3, some without a word, and clients that know 1.2 only are refused.",
+            "Write '1.2', or set tls_maximum_version to '1.3' too. That costs: curl, PHP, Ruby and Java lose uploads "
+            "under TLS 1.3, some without a word, and clients that know 1.2 only are refused.",
         )
 
 
