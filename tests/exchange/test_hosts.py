@@ -156,9 +156,9 @@ def test_silent_connections_are_probed(
 ) -> None:
     """A control connection that is silent is probed within a minute: no firewall on the way forgets it.
 
-    During a long upload nothing else passes on it. One that was forgotten carries no reply, and the client waits for ever.
+    During a long upload nothing else passes on it. One that was forgotten carries no reply: the client waits for ever.
 
-    Source: RFC 5382 section 5 (many NATs forget sooner than it asks for); RFC 1122 section 4.2.3.6; Linux, tcp(7).
+    Source: RFC 5382 section 5 (many NATs forget sooner than it asks for); RFC 1122 section 4.2.3.6.
     """
     session(customer, implicit=implicit)
     for _ in range(20):

@@ -68,8 +68,8 @@ def test_guessing_is_banned_and_harms_nobody_else(
 ) -> None:
     """Who guesses an account's password is shut out, even with the right one; other accounts and customers are not.
 
-    Tried with the customer's reading account, on the port of implicit TLS if there is one; the right password then on the
-    other port. The ban is lifted on the server at the end.
+    Tried with the customer's reading account, on the port of implicit TLS if there is one; the right password then on
+    the other port. The ban is lifted on the server at the end.
 
     Source: RFC 2577 section 5; IIS denyByFailure; docs/ftps-server.md (ban_account, ban_address).
     """

@@ -15,7 +15,7 @@ from .ftps_client import FtpsClient, Reply
 from .target import Customer
 
 ANSWERS = frozenset({200, 202, 211, 212, 213, 226, 250, 450, 451, 500, 501, 502, 504, 550, 552, 553})
-"""RFC 959 section 5.4 for LIST, NLST and STAT, RFC 3659 section 7.2.1 for MLST and MLSD: yes, or no, and nothing else."""
+"""Yes or no, and nothing else: RFC 959 section 5.4 (LIST, NLST, STAT), RFC 3659 section 7.2.1 (MLST, MLSD)."""
 
 INNER = re.compile(rb"(?<![\w/.-])/(?:srv|var|home|mnt|data|usr|etc|root|opt|run|tmp)/[\w.-]|\b[A-Z]:\\\w")
 """An absolute path as a server's own system has it. None of these is typed below."""

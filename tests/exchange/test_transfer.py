@@ -94,8 +94,8 @@ def test_uploads_in_a_row_each_resume_a_session(
 ) -> None:
     """A client that uses each ticket of TLS 1.3 once stores one file after the other.
 
-    So do curl, PHP, Ruby and Java, by their TLS library. An upload brings no new ticket, so the next one is refused, which
-    several of them do not tell. A session of TLS 1.2 may be resumed as often as wanted.
+    So do curl, PHP, Ruby and Java, by their TLS library. An upload brings no new ticket, so the next one is refused,
+    which several of them do not tell. A session of TLS 1.2 may be resumed as often as wanted.
 
     Source: RFC 8446 appendix C.4 (tickets are used once); docs/adr/0016.
     """

@@ -15,35 +15,28 @@ from tests.unit.roles.rendering import render
 SERVICE: dict[str, Any] = {"ftps_server_fqdn": "ftps.exchange.example", "ftps_server_public_ip4": "198.51.100.10"}
 
 OF_THE_DAEMON = frozenset(
-    [
-        "AdminControlsACLs",
-        "AdminControlsEngine",
-        "BanControlsACLs",
-        "BanEngine",
-        "BanLog",
-        "BanOnEvent",
-        "BanTable",
-        "ControlsACLs",
-        "ControlsEngine",
-        "ControlsSocket",
-        "ControlsSocketACL",
-        "ControlsSocketOwner",
-        "DefaultServer",
-        "DelayTable",
-        "Group",
-        "LoadModule",
-        "LogFormat",
-        "MaxInstances",
-        "ModulePath",
-        "PidFile",
-        "ScoreboardFile",
-        "ServerType",
-        "TLSSessionCache",
-        "TLSSessionTicketKeys",
-        "UseIPv6",
-        "UseReverseDNS",
-        "User",
-    ]
+    {
+        *(
+            "AdminControlsACLs",
+            "AdminControlsEngine",
+            "BanControlsACLs",
+            "BanEngine",
+            "BanLog",
+            "BanOnEvent",
+            "BanTable",
+        ),
+        *("ControlsACLs", "ControlsEngine", "ControlsSocket", "ControlsSocketACL", "ControlsSocketOwner"),
+        *("DefaultServer", "DelayTable", "Group", "LoadModule", "LogFormat", "MaxInstances", "ModulePath", "PidFile"),
+        *(
+            "ScoreboardFile",
+            "ServerType",
+            "TLSSessionCache",
+            "TLSSessionTicketKeys",
+            "UseIPv6",
+            "UseReverseDNS",
+            "User",
+        ),
+    }
 )
 """What the daemon reads once, for all servers."""
 
