@@ -64,11 +64,12 @@ def test_old_versions_are_refused(
 
 @pytest.mark.quick
 @pytest.mark.risk("credentials-in-clear")
-def test_the_offer_itself_works(offered: Callable[..., hello.Answer]) -> None:
+def test_the_offer_itself_works(target: Target, offered: Callable[..., hello.Answer]) -> None:
     """The same bytes with TLS 1.2 are accepted: the refusals above mean something.
 
     Source: RFC 5246 section 7.4.1. (A server that has TLS 1.3 only would refuse; then this does not apply.)
     """
+    target.need_version(ssl.TLSVersion.TLSv1_2)
     answer = offered(hello.VERSIONS["TLSv1.2"], hello.ORDINARY)
     if not answer.accepted:
         not_tested(f"TLS 1.2 is refused as well ({answer.text})")

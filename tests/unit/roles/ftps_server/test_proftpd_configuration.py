@@ -44,6 +44,10 @@ OF_EACH_SERVER = frozenset({"Port", "ServerAdmin", "ServerName", "SocketOptions"
 """What <Global> does not take, or what differs."""
 
 
+OF_BOTH = frozenset({"LogOptions"})
+"""What the daemon reads once for itself, and each session for its server."""
+
+
 def contexts(**given: Any) -> dict[str, dict[str, list[str]]]:
     """The directives with their values, by the context they stand in."""
     found: dict[str, dict[str, list[str]]] = {}
@@ -61,10 +65,11 @@ def contexts(**given: Any) -> dict[str, dict[str, list[str]]]:
 
 def test_a_setting_of_sessions_stands_where_both_servers_get_it() -> None:
     found = contexts()
-    assert set(found["main"]) - OF_EACH_SERVER <= OF_THE_DAEMON
+    assert set(found["main"]) - OF_EACH_SERVER - OF_BOTH <= OF_THE_DAEMON
     assert set(found["main"]) >= OF_EACH_SERVER
     assert set(found["VirtualHost"]) == OF_EACH_SERVER | {"TLSOptions"}
     assert not set(found["Global"]) & (OF_THE_DAEMON | OF_EACH_SERVER)
+    assert set(found["Global"]) >= OF_BOTH
 
 
 def test_both_servers_probe_silent_connections_alike() -> None:
