@@ -103,6 +103,12 @@ def _ftps_server(settings: Settings) -> Iterator[str]:
     if len(set(services)) < len(services):
         yield "explicit and implicit TLS need different ports"
     yield from _passive_ports(settings, services)
+    oldest, newest = (settings[f"ftps_server_tls_{end}_version"] for end in ("minimum", "maximum"))
+    if str(oldest) > str(newest):
+        yield (
+            f"ftps_server_tls_minimum_version {oldest} is newer than ftps_server_tls_maximum_version {newest}: "
+            f'set the maximum to "{oldest}", too'
+        )
     yield from _accounts(settings["ftps_server_accounts"])
 
 

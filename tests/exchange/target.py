@@ -19,6 +19,7 @@ from .outcomes import does_not_apply, not_tested
 from .vantage import Host, host_of
 
 PROJECT = Path(__file__).resolve().parents[2]
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ class Target:
         self.implicit_port: int | None = description.get("implicit_port")
         self.passive_ports: tuple[int, int] | None = (
             tuple(description["passive_ports"]) if description.get("passive_ports") else None
+        )
+        self.tls_versions: tuple[ssl.TLSVersion, ...] = _versions(
+            description.get("tls_minimum_version"), description.get("tls_maximum_version")
         )
         self.ca_file: str | None = description.get("ca_file")
         self.folder: str = description.get("folder") or ""
@@ -151,6 +155,11 @@ class Target:
             yield "stranger", self.stranger
 
     # -- TLS --------------------------------------------------------------------------------------------------------
+    def need_version(self, version: ssl.TLSVersion) -> None:
+        """Where the versions are declared, a check of another one has nothing to look at."""
+        if self.tls_versions and version not in self.tls_versions:
+            does_not_apply(f"{version.name.replace('_', '.')} is not among the declared versions")
+
     def context(self, *, verify: bool = True) -> ssl.SSLContext:
         """A client's TLS; without ``verify`` the server may be anybody: only to look at it, never for a password."""
         context = ssl.create_default_context(cafile=self.ca_file)
@@ -177,6 +186,14 @@ class Target:
             if all(path not in other.shares for other in others):
                 return path
         return not_tested(f"customer {name} has no share of its own")
+
+
+def _versions(minimum: str | None, maximum: str | None) -> tuple[ssl.TLSVersion, ...]:
+    """The TLS versions that are declared; none where nothing is said about them."""
+    if minimum is None or maximum is None:
+        return ()
+    first, last = TLS_VERSIONS[minimum], TLS_VERSIONS[maximum]
+    return tuple(version for version in TLS_VERSIONS.values() if first <= version <= last)
 
 
 def described() -> Mapping[str, Any]:

@@ -31,6 +31,8 @@ SERVER: dict[str, Any] = {
     "ftps_server_explicit_port": 21,
     "ftps_server_implicit_port": 990,
     "ftps_server_passive_ports": [50000, 50099],
+    "ftps_server_tls_minimum_version": "1.2",
+    "ftps_server_tls_maximum_version": "1.2",
     "ftps_server_max_sessions": 100,
     "ftps_server_accounts": [{"name": "acme-up", "networks": ["198.51.100.20/32"]}],
 }
@@ -103,6 +105,10 @@ def test_what_an_edge_may_be(given: dict[str, Any]) -> None:
         ({"ftps_server_implicit_port": 50050}, "a service port lies in ftps_server_passive_ports"),
         ({"ftps_server_explicit_port": 0}, "none of 1 to 65535: 0"),
         ({"ftps_server_implicit_port": 21}, "need different ports"),
+        (
+            {"ftps_server_tls_minimum_version": "1.3"},
+            'ftps_server_tls_maximum_version 1.2: set the maximum to "1.3", too',
+        ),
         (account("All", "198.51.100.20/32"), "pam_access takes for its own words: All"),
         (account("a b", "198.51.100.20/32"), "are no names: a b"),
         (account("acme\n", "198.51.100.20/32"), "are no names"),

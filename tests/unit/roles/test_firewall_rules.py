@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import trust_as_template
 
-ROLES = Path(__file__).parents[3] / "roles"
+from tests.unit.roles.rendering import render, role_variables
+
 PORTS = "{ 21, 990, 50000-50099 }"
 DUAL_STACK: dict[str, Any] = {
     "edge_public_addresses": ["198.51.100.10", "2001:db8:100::10"],
@@ -19,29 +17,6 @@ DUAL_STACK: dict[str, Any] = {
     "edge_management_networks": ["192.0.2.0/24"],
 }
 SECOND = {"name": "ftps0", "ip4": "10.77.10.10", "ip6": "fd77:10::10"}
-
-
-def role_variables(role: str, given: dict[str, Any]) -> Templar:
-    files = [ROLES / role / "defaults" / "main.yml", ROLES / role / "vars" / "main.yml"]
-    variables: dict[str, Any] = {}
-    for file in files:
-        variables |= trusted(yaml.safe_load(file.read_text())) if file.exists() else {}
-    return Templar(loader=DataLoader(), variables=variables | given)
-
-
-def trusted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: trusted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [trusted(item) for item in value]
-    return trust_as_template(value) if isinstance(value, str) else value
-
-
-def render(role: str, template: str, given: dict[str, Any]) -> str:
-    text = (ROLES / role / "templates" / template).read_text()
-    # As the template lookup does; a plain template would keep the newline after each block.
-    text = "#jinja2: trim_blocks: True\n" + text
-    return str(role_variables(role, given).template(trust_as_template(text)))
 
 
 def edge(**given: Any) -> str:

@@ -97,6 +97,10 @@ def test_the_authority_lies_beside_the_inventory() -> None:
         ({"pc": {"verify_as": "acme", "verify_target": {"fqdm": "x"}}}, "verify_target.fqdm: is not known"),
         ({"pc": {"verify_as": "acme", "verify_target": {"fqdn": "x"}}}, "verify_target.explicit_port: is missing"),
         (
+            {"pc": {"verify_as": "acme", "verify_target": {**TARGET, "tls_maximum_version": 1.3}}},
+            "verify_target.tls_maximum_version = 1.3: is no TLS version",
+        ),
+        (
             {"pc": {"verify_as": "acme", "verify_target": {"fqdn": "x", "explicit_port": 21}}},
             "verify_target.public_ip: is missing",
         ),
