@@ -268,6 +268,7 @@ class FtpsClient:
                 return preliminary, b""
             try:
                 secured = self.secure_data(data, reuse=reuse, resume=resume)
+                self.data_session = secured.session
                 if content is None:
                     while chunk := secured.recv(1 << 16):
                         received += chunk

@@ -235,6 +235,30 @@ def test_the_session_of_another_control_connection_is_refused(
     expect(reply, NO_DATA, "a data channel with the TLS session of another control connection")
 
 
+@pytest.mark.risk("data-in-clear", decides=True)
+@pytest.mark.parametrize("version", list(TLS_VERSIONS.values()), ids=["TLSv1.2", "TLSv1.3"])
+@PORTS
+def test_a_refused_data_channel_does_not_open_the_next_one(
+    target: Target, customer: Customer, session: Session, version: ssl.TLSVersion, implicit: bool
+) -> None:
+    """What a refused data channel got in its handshake opens none of the same control connection either.
+
+    ProFTPD stamps a ticket for the control connection before it refuses the data channel. Whoever shares the customer's
+    address and reaches the port first, twice, would take a transfer.
+
+    Source: RFC 4217 section 10.2; docs/adr/0019.
+    """
+    target.need_version(version)
+    client = session(customer, version=version, implicit=implicit)
+    refused, _ = client.transfer("NLST", reuse=False)
+    expect(refused, NO_DATA, "a data channel with a TLS session of its own")
+    reply, received = client.transfer("NLST", resume=client.data_session)
+    assert not received, f"{len(received)} bytes of a listing came to whom the transfer before was refused"
+    expect(reply, NO_DATA, "a data channel with what the refused one was given")
+    reply, _ = client.transfer("NLST")
+    assert reply.code in WORKED, f"after that, with the control channel's session: {reply}"
+
+
 @pytest.mark.quick
 @pytest.mark.risk("several-addresses", decides=True)
 @pytest.mark.risk("data-in-clear")

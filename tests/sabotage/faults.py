@@ -371,6 +371,12 @@ FAULTS: tuple[Fault, ...] = (
         "uploads_in_a_row_each_resume_a_session",
     ),
     Fault(
+        "tickets-for-the-refused",
+        "A refused data connection gets a ticket that opens the next one",
+        configured(("TLSSessionTickets         off\n", "TLSSessionTickets         on\n")),
+        "a_refused_data_channel_does_not_open_the_next_one",
+    ),
+    Fault(
         "tls-versions-of-one-port",
         "The declared TLS versions hold on the port of explicit TLS only",
         on_one_port("TLSProtocol               TLSv1.2\n"),

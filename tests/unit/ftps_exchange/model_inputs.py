@@ -24,6 +24,7 @@ EXCHANGE: dict[str, Any] = {
     "max_sessions_per_account": 8,
     "tls_minimum_version": "1.2",
     "tls_maximum_version": "1.2",
+    "tls_session_tickets": False,
     "directory": {
         "domain": "corp.example",
         "netbios_name": "CORP",

@@ -84,7 +84,11 @@ def test_both_servers_probe_silent_connections_alike() -> None:
 def test_the_declared_versions_and_no_others(oldest: str, newest: str, spoken: str) -> None:
     found = contexts(ftps_server_tls_minimum_version=oldest, ftps_server_tls_maximum_version=newest)["Global"]
     assert found["TLSProtocol"] == [spoken]
-    assert found.get("TLSSessionTickets") == (["on"] if newest == "1.2" else None)
+
+
+@pytest.mark.parametrize(("given", "written"), [({}, "off"), ({"ftps_server_tls_session_tickets": True}, "on")])
+def test_tickets_are_handed_out_only_where_asked_for(given: dict[str, Any], written: str) -> None:
+    assert contexts(**given)["Global"]["TLSSessionTickets"] == [written]
 
 
 def test_tls_1_3_is_not_spoken_unless_asked_for() -> None:
