@@ -93,12 +93,21 @@ def transfer_ps1(subject: Subject) -> str:
     return _powershell("transfer.ps1", _powershell_facts(subject))
 
 
+def upload_sh(subject: Subject) -> str:
+    """Uploads with curl, for a POSIX shell."""
+    url = f"ftp://{subject.fqdn}:{subject.service.explicit_port}/"
+    facts = f"url={shell_word(url)}\naccount={shell_word(subject.account.name)}"
+    return fixed("upload.sh").replace("@FACTS@", facts, 1)
+
+
 def _powershell_facts(subject: Subject) -> list[str]:
     return [
         f"$fqdn = {powershell_word(subject.fqdn)}",
         f"$port = {subject.service.explicit_port}",
         f"$firstAccount = {powershell_word(subject.account.name)}",
         f"$hasCa = ${'true' if subject.own_authority else 'false'}",
+        # With TLS 1.3 curl loses files when it sends several in one call
+        f"$tlsMax = {powershell_word('' if subject.service.tls_minimum_version == '1.3' else '1.2')}",
     ]
 
 

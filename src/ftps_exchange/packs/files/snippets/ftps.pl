@@ -42,7 +42,7 @@ my %tls = (
 IO::Socket::SSL::set_client_defaults(SSL_session_key => $host);
 my $ftp = Net::FTP->new($host, Port => $port, Timeout => 60, Passive => 1, SSL => $implicit, %tls)
     or die "$host: $@\n";
-unless ($implicit) { $ftp->starttls or failed($host) }
+$implicit or $ftp->starttls or die "$host: $IO::Socket::SSL::SSL_ERROR\n";
 $ftp->login($account, $password) or failed($host);
 $ftp->prot('P') or failed($host);
 $ftp->binary;    # SIZE counts bytes in this mode only
