@@ -189,9 +189,6 @@ class Exchange(Strict):
     tls_minimum_version: Literal["1.2", "1.3"] = Field(
         default="1.2", description="Oldest TLS version that is accepted: '1.2' or '1.3', in quotes."
     )
-    tls_maximum_version: Literal["1.2", "1.3"] = Field(
-        default="1.2", description="Newest TLS version that is spoken: '1.2' or '1.3', in quotes."
-    )
     directory: Directory = Field(description="The Active Directory domain, and the OU in it that is managed.")
     root: Annotated[str, AfterValidator(as_validator(names.check_root))] = Field(
         default="/srv/ftps-exchange",

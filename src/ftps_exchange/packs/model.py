@@ -206,8 +206,8 @@ def _service(exchange: Mapping[str, Any], servers: Sequence[str]) -> PackService
             explicit_port=int(exchange["explicit_port"]),
             implicit_port=None if implicit is None else int(implicit),
             passive=(int(passive[0]), int(passive[1])),
-            tls_minimum_version=str(exchange["tls_minimum_version"]),
-            tls_maximum_version=str(exchange["tls_maximum_version"]),
+            tls_minimum_version=str(exchange.get("tls_minimum_version") or "1.2"),
+            tls_maximum_version=str(exchange.get("tls_maximum_version") or "1.2"),
             inside4=inside.get(4),
             inside6=inside.get(6),
         )

@@ -118,7 +118,7 @@ def lftp(subject: Subject) -> str:
             *ca,
             "set net:timeout 30",
             "set net:max-retries 3",
-            "# Uploads have another name until they are whole: a broken one replaces nothing, and 'put -c' continues it",
+            "# Uploads have another name until they are whole: a broken one replaces nothing, 'put -c' continues it",
             "set xfer:use-temp-file true",
             'set xfer:temp-file-name "*.part"',
             f"open -u {lftp_word(subject.account.name)} "
