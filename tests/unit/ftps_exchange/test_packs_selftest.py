@@ -131,9 +131,7 @@ def run(network: Namespace, folder: Path, *command: str | Path, stdin: str = "",
 
 
 def selftest(network: Namespace, folder: Path, *options: str, **environment: str) -> Told:
-    return run(
-        network, folder, "sh", "selftest.sh", "--password-stdin", *options, stdin=f"{PASSWORD}\n", **environment
-    )
+    return run(network, folder, "sh", "selftest.sh", "--password-stdin", *options, stdin=f"{PASSWORD}\n", **environment)
 
 
 def block(network: Namespace, rule: str) -> None:
@@ -237,3 +235,42 @@ def test_a_broken_upload_leaves_the_good_file(network: Namespace, folder: Path, 
     assert (told.code, report.read_text(encoding="utf-8")) == (0, "new"), told.output
     for left in (folder / "home").iterdir():
         left.unlink()
+
+
+# The engine has no prompt, so a stand-in answers
+WRAPPER = """
+param([string] $Script)
+function global:Read-Host {
+    param([string] $Prompt, [switch] $AsSecureString)
+    ConvertTo-SecureString $env:PACKS_PASSWORD -AsPlainText -Force
+}
+& $Script
+exit $LASTEXITCODE
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "code"),
+    [
+        ("whole", None, 0),
+        ("short", None, 83),
+        ("refuses", None, 71),
+        ("whole", f"tcp sport {PORT} meta length > 500 drop", 31),
+        ("whole", f"{TLS} drop", 30),
+        ("whole", f"{TLS} reject with tcp reset", 30),
+    ],
+    ids=["whole", "short", "refuses", "path MTU", "held", "cut"],
+)
+def test_powershell_says_the_same(
+    network: Namespace, folder: Path, pwsh: Path, kind: str, rule: str | None, code: int
+) -> None:
+    (folder / "wrapper.ps1").write_text(WRAPPER, encoding="utf-8")
+    if rule:
+        block(network, rule)
+    with serving(network, folder, kind):
+        told = run(
+            network, folder, pwsh, "-NoProfile", "-File", folder / "wrapper.ps1", folder / "pack" / "selftest.ps1",
+            PACKS_PASSWORD=PASSWORD,
+        )  # fmt: skip
+    assert told.code == code, told.output
+    assert list((folder / "home").iterdir()) == [], "it leaves something behind"
