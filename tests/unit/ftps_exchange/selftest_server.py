@@ -2,8 +2,8 @@
 
     python selftest_server.py whole|short|refuses ADDRESS PORT FIRST LAST FOLDER PASSWORD
 
-`short` empties every file after it said 226; `refuses` answers 425 to every upload. FOLDER has server.pem, and home/ gets
-the files. It prints a line when it listens.
+`short` empties every file after it said 226; `refuses` answers 425 to every upload. FOLDER has server.pem, and home/
+gets the files. It prints a line when it listens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pyftpdlib.handlers import TLS_FTPHandler
 from pyftpdlib.servers import FTPServer
 
 
-class Whole(TLS_FTPHandler):  # type: ignore[misc]
+class Whole(TLS_FTPHandler):
     tls_control_required = True
     tls_data_required = True
     auth_failed_timeout = 0.1

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ftps_exchange.checked import Account
-from ftps_exchange.packs.build import program
+from ftps_exchange.packs import build
 from ftps_exchange.packs.programs import PROGRAMS, programs
 from ftps_exchange.packs.scripts import fixed
 from ftps_exchange.packs.subject import Offer, Subject
@@ -30,7 +30,7 @@ def test_a_program_knows_the_service_and_the_account() -> None:
 
 
 def test_every_program_of_the_folder_is_handed_out() -> None:
-    folder = Path(sys.modules[program.__module__].__file__ or "").parent / "files" / "snippets"
+    folder = Path(build.__file__).parent / "files" / "snippets"
     assert {path.name for path in folder.iterdir() if path.is_file()} == {one.file for one in PROGRAMS}
 
 
@@ -154,7 +154,7 @@ def test_with_tls_1_3_only_no_program_is_handed_out_that_loses_files() -> None:
 
 def test_another_program_makes_other_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever changes a program gets new packs, though no customer changed."""
-    before = program()
+    before = build.program()
     read = Path.read_bytes
     monkeypatch.setattr(Path, "read_bytes", lambda path: read(path) + (b"x" if path.name == "ftps.rb" else b""))
-    assert program.__wrapped__() != before
+    assert build.program.__wrapped__() != before
