@@ -5,7 +5,8 @@
 //	clients/programs/ftps get report.csv ...
 //	clients/programs/ftps list
 //
-// Takes the password from FTPS_PASSWORD, or reads it (and shows it). The exit status is 0 only when every file is whole.
+// Asks for the password (Windows shows it), or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is
+// whole.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -170,6 +172,12 @@ func run(command string, files []string, password string) (string, error) {
 	return "", nil
 }
 
+func echo(setting string) {
+	stty := exec.Command("stty", setting)
+	stty.Stdin = os.Stdin
+	_ = stty.Run()
+}
+
 func main() {
 	command, files := "", []string{}
 	if len(os.Args) > 1 {
@@ -182,7 +190,10 @@ func main() {
 	password, given := os.LookupEnv("FTPS_PASSWORD")
 	if !given {
 		fmt.Fprintf(os.Stderr, "Password of %s: ", account)
+		echo("-echo")
 		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		echo("echo")
+		fmt.Fprintln(os.Stderr)
 		password = strings.TrimRight(line, "\r\n")
 	}
 	if at, err := run(command, files, password); err != nil {
