@@ -180,6 +180,8 @@ def describe(
         "explicit_port": exchange["explicit_port"],
         "implicit_port": exchange["implicit_port"],
         "passive_ports": exchange["passive_ports"],
+        "tls_minimum_version": exchange["tls_minimum_version"],
+        "tls_maximum_version": exchange["tls_maximum_version"],
         **more,
         "customers": described,
     }

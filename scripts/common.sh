@@ -9,8 +9,9 @@ cd "$project"
 # A colour on a terminal only
 if [ -t 1 ]; then bold=$'\e[1m' red=$'\e[31m' green=$'\e[32m' plain=$'\e[0m'; else bold='' red='' green='' plain=''; fi
 export PATH="$project/.venv/bin:$PATH"
-# A checkout that others may write to makes Ansible ignore a configuration that it finds by itself
 export ANSIBLE_CONFIG="$project/ansible.cfg"
+# Without UTF-8 Ansible ends at once ("Detected None") and does not say why: LC_ALL=C, or a locale that is not installed here
+[ "$(locale charmap 2> /dev/null)" = UTF-8 ] || export LC_ALL=C.UTF-8
 # Compiling our modules and tests anew costs every command a second or more; what is kept is ignored by git
 unset PYTHONDONTWRITEBYTECODE
 
@@ -18,6 +19,13 @@ die() {
     printf '%s\n' "${red}$*${plain}" >&2
     exit 1
 }
+
+# Ansible ignores the ansible.cfg of such a folder when it finds it by itself, and whoever may write here decides what runs
+if [ -n "$(find . -maxdepth 0 -perm -o+w)" ]; then
+    die "Everybody may write to $project, so anybody could change what this command runs." \
+        "Take that right away: chmod o-w '$project'"$'\n'"Where chmod has no effect (a Windows drive in WSL), clone the" \
+        "project onto a file system of Linux."
+fi
 
 # one_at_a_time NAME: wait until nobody else on this machine does the same. The lab's names are the machine's, so two
 # runs, of another clone too, would make and remove each other's hosts.

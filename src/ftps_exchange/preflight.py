@@ -16,6 +16,11 @@ HIGHEST_PORT: Final = 65535
 SHORTEST_ROLLBACK_SECONDS: Final = 20
 """The confirmation opens a new connection; less would take back rules that are good."""
 
+SMALLEST_PACKET: Final = 576
+"""What every host of IPv4 takes (RFC 1122 section 3.3.2)."""
+LARGEST_PACKET: Final = 9000
+"""Ethernet's jumbo frames."""
+
 WORDS_OF_PAM_ACCESS: Final = frozenset({"all", "except", "local", "none"})
 """Names to which access.conf(5) gives a meaning of its own, in any case of letters: an account called "all" would let
 everybody in from its networks."""
@@ -52,6 +57,12 @@ def _edge(settings: Settings) -> Iterator[str]:
     for family, key, belongs in families:
         if any(map(belongs, addresses)) and not (servers and all(server.get(key) for server in servers)):
             yield f"edge_public_addresses has {family}, so every one of edge_servers needs an {key}"
+    size = int(settings["edge_max_packet_size"])
+    if size != 0 and not SMALLEST_PACKET <= size <= LARGEST_PACKET:
+        yield (
+            f"edge_max_packet_size {size} must be from {SMALLEST_PACKET} to {LARGEST_PACKET} bytes, "
+            "or 0 to leave the size to clients and servers"
+        )
     yield from _packet_filter(settings, "edge", "the edge")
 
 
@@ -92,6 +103,12 @@ def _ftps_server(settings: Settings) -> Iterator[str]:
     if len(set(services)) < len(services):
         yield "explicit and implicit TLS need different ports"
     yield from _passive_ports(settings, services)
+    oldest, newest = (settings[f"ftps_server_tls_{end}_version"] for end in ("minimum", "maximum"))
+    if str(oldest) > str(newest):
+        yield (
+            f"ftps_server_tls_minimum_version {oldest} is newer than ftps_server_tls_maximum_version {newest}: "
+            f'set the maximum to "{oldest}", too'
+        )
     yield from _accounts(settings["ftps_server_accounts"])
 
 

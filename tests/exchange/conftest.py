@@ -296,13 +296,17 @@ def secured(target: Target, connect: Connect) -> Connect:
 def session(target: Target, secured: Connect) -> Session:
     """A password goes to a server that proved who it is; to another one only where there are no real customers."""
 
-    def _session(customer: Customer, account: Account | None = None, **options: Any) -> FtpsClient:
+    def _session(
+        customer: Customer, account: Account | None = None, *, version: ssl.TLSVersion | None = None, **options: Any
+    ) -> FtpsClient:
         account = account or customer.writer
         if "tls" not in options:
             verified = trusted(target, customer.host, bool(options.get("implicit")))
             if not verified and target.harmless:
                 not_tested("the server did not prove who it is, so no password was sent to it")
             options["tls"] = target.context(verify=verified)
+        if version is not None:
+            options["tls"].minimum_version = options["tls"].maximum_version = version
         client = secured(customer.host, **options)
         try:
             return client.login(account)

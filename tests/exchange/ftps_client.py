@@ -70,6 +70,7 @@ class FtpsClient:
         self.data_address: tuple[str, int] | None = None
         self.data_certificate: bytes | None = None
         self.data_resumed: bool | None = None
+        self.data_session: ssl.SSLSession | None = None
         self._options = {"ipv6": ipv6, "implicit": implicit, "tls": self.tls, "source": source, "timeout": timeout}
         self._account: Account | None = None
         port = target.port(implicit)
@@ -239,14 +240,24 @@ class FtpsClient:
         assert self.data_address
         return (from_host or self.host).connect(*self.data_address, self.timeout)
 
-    def secure_data(self, data: socket.socket, *, reuse: bool = True) -> ssl.SSLSocket:
-        session = self.secured.session if reuse else None
+    def secure_data(
+        self, data: socket.socket, *, reuse: bool = True, resume: ssl.SSLSession | None = None
+    ) -> ssl.SSLSocket:
+        """The handshake on a data channel: with the control channel's TLS session, a given one, or none."""
+        session = resume or (self.secured.session if reuse else None)
         secured = self.tls.wrap_socket(data, server_hostname=self.target.fqdn, session=session)
         self.data_certificate = secured.getpeercert(binary_form=True)
         self.data_resumed = secured.session_reused
         return secured
 
-    def transfer(self, command: str, content: bytes | None = None, *, reuse: bool = True) -> tuple[Reply, bytes]:
+    def transfer(
+        self,
+        command: str | bytes,
+        content: bytes | None = None,
+        *,
+        reuse: bool = True,
+        resume: ssl.SSLSession | None = None,
+    ) -> tuple[Reply, bytes]:
         """One transfer over a fresh passive data channel: the final reply, and what was received."""
         self.passive()
         data = self.open_data()
@@ -256,12 +267,13 @@ class FtpsClient:
             if preliminary.code >= 200:
                 return preliminary, b""
             try:
-                secured = self.secure_data(data, reuse=reuse)
+                secured = self.secure_data(data, reuse=reuse, resume=resume)
                 if content is None:
                     while chunk := secured.recv(1 << 16):
                         received += chunk
                 else:
                     secured.sendall(content)
+                self.data_session = secured.session
                 secured.unwrap().close()
             except (ssl.SSLError, OSError) as error:
                 # The reply on the control channel says why the server cut the data channel.

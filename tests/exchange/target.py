@@ -19,6 +19,7 @@ from .outcomes import does_not_apply, not_tested
 from .vantage import Host, host_of
 
 PROJECT = Path(__file__).resolve().parents[2]
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Customer:
     vantage: Host | None
     accounts: tuple[Account, ...]
     shares: dict[str, str]
+    firewall: Host | None = None
+    """The customer's own firewall, where that may be entered and changed: in a lab."""
 
     @property
     def host(self) -> Host:
@@ -76,6 +79,9 @@ class Target:
         self.passive_ports: tuple[int, int] | None = (
             tuple(description["passive_ports"]) if description.get("passive_ports") else None
         )
+        self.tls_versions: tuple[ssl.TLSVersion, ...] = _versions(
+            description.get("tls_minimum_version"), description.get("tls_maximum_version")
+        )
         self.ca_file: str | None = description.get("ca_file")
         self.folder: str = description.get("folder") or ""
         self.complete: bool = description.get("complete", False)
@@ -91,6 +97,7 @@ class Target:
                     if account.get("password")
                 ),
                 shares={share["path"]: share["access"] for share in entry["shares"]},
+                firewall=host_of(entry["firewall"]) if entry.get("firewall") else None,
             )
             for entry in description["customers"]
         }
@@ -148,6 +155,11 @@ class Target:
             yield "stranger", self.stranger
 
     # -- TLS --------------------------------------------------------------------------------------------------------
+    def need_version(self, version: ssl.TLSVersion) -> None:
+        """Where the versions are declared, a check of another one has nothing to look at."""
+        if self.tls_versions and version not in self.tls_versions:
+            does_not_apply(f"{version.name.replace('_', '.')} is not among the declared versions")
+
     def context(self, *, verify: bool = True) -> ssl.SSLContext:
         """A client's TLS; without ``verify`` the server may be anybody: only to look at it, never for a password."""
         context = ssl.create_default_context(cafile=self.ca_file)
@@ -174,6 +186,14 @@ class Target:
             if all(path not in other.shares for other in others):
                 return path
         return not_tested(f"customer {name} has no share of its own")
+
+
+def _versions(minimum: str | None, maximum: str | None) -> tuple[ssl.TLSVersion, ...]:
+    """The TLS versions that are declared; none where nothing is said about them."""
+    if minimum is None or maximum is None:
+        return ()
+    first, last = TLS_VERSIONS[minimum], TLS_VERSIONS[maximum]
+    return tuple(version for version in TLS_VERSIONS.values() if first <= version <= last)
 
 
 def described() -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ These know this project's Linux server and edge. On another product they do not 
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -19,6 +20,8 @@ from .vantage import Inspected
 pytestmark = pytest.mark.inside
 
 LOG = "/var/log/ftps-exchange/transfer.log"
+LONGEST_SILENCE = 60
+PORTS = pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
 
 
 @pytest.fixture(scope="session")
@@ -138,6 +141,61 @@ def test_mounts_of_a_session_are_seen_by_that_session_alone(
     elsewhere = server.check_output(f"cat /proc/1/mountinfo /proc/{main}/mountinfo")
     assert "ftps-exchange-shares" not in elsewhere
     assert "/var/lib/ftps-exchange/session" not in elsewhere
+
+
+def established(server: Inspected, port: int) -> list[str]:
+    """Sockets of a port with their timers, as ss shows them."""
+    output = server.check_output(f"ss --no-header --tcp --numeric --options state established '( sport = :{port} )'")
+    return [line for line in output.splitlines() if line.strip()]
+
+
+@pytest.mark.risk("transfers", decides=True)
+@PORTS
+def test_silent_connections_are_probed(
+    target: Target, server: Inspected, customer: Customer, session: Session, implicit: bool
+) -> None:
+    """A control connection that is silent is probed within a minute: no firewall on the way forgets it.
+
+    During a long upload nothing else passes on it. One that was forgotten carries no reply: the client waits for ever.
+
+    Source: RFC 5382 section 5 (many NATs forget sooner than it asks for); RFC 1122 section 4.2.3.6.
+    """
+    session(customer, implicit=implicit)
+    for _ in range(20):
+        sockets = established(server, target.port(implicit))
+        if sockets and all("timer:(keepalive" in line for line in sockets):
+            break
+        time.sleep(0.25)  # an answer that is not acknowledged yet has another timer
+    assert sockets, f"no connection to port {target.port(implicit)} is seen on the server"
+    for line in sockets:
+        found = re.search(r"timer:\(keepalive,(?:(\d+)min)?(?:(\d+)(?:\.\d+)?sec)?", line)
+        assert found, f"a silent connection is not probed: {line}"
+        seconds = 60 * int(found[1] or 0) + int(found[2] or 0)
+        assert seconds <= LONGEST_SILENCE, f"a silent connection is probed after {seconds} s: {line}"
+
+
+@pytest.mark.risk("traces", decides=True)
+@PORTS
+def test_logins_are_in_the_journal(
+    target: Target, server: Inspected, customer: Customer, session: Session, implicit: bool
+) -> None:
+    """Each login is in the server's journal, on both ports.
+
+    Source: docs/ftps-server.md (the transfer log); ISO/IEC 27002 8.15 (logging).
+    """
+    cursor = (
+        server.check_output("journalctl --unit=proftpd --lines=0 --show-cursor").rpartition("-- cursor: ")[2].strip()
+    )
+    session(customer, implicit=implicit)
+    wanted = f"USER {customer.writer.name}: Login successful"
+    lines: list[str] = []
+    for _ in range(20):
+        told = server.check_output(f"journalctl --unit=proftpd --output=cat --after-cursor='{cursor}'")
+        lines = [line for line in told.splitlines() if wanted in line]
+        if lines:
+            return
+        time.sleep(0.25)
+    pytest.fail(f"a login on port {target.port(implicit)} is not in the journal")
 
 
 @pytest.mark.risk("isolation")

@@ -68,14 +68,15 @@ def test_guessing_is_banned_and_harms_nobody_else(
 ) -> None:
     """Who guesses an account's password is shut out, even with the right one; other accounts and customers are not.
 
-    Tried with the customer's reading account. The ban is lifted on the server at the end.
+    Tried with the customer's reading account, on the port of implicit TLS if there is one; the right password then on
+    the other port. The ban is lifted on the server at the end.
 
     Source: RFC 2577 section 5; IIS denyByFailure; docs/ftps-server.md (ban_account, ban_address).
     """
     victim = customer.reader
     lift = unban(target)
     try:
-        banned = guess(customer, secured, victim)
+        banned = guess(customer, secured, victim, implicit=target.implicit_port is not None)
         measure("Replies", "account after guessing", str(banned) if banned else "still admitted")
         assert banned, "four sessions full of wrong passwords, and the account is still admitted from there"
         assert session(customer).command("NOOP").code == 200, "another account of the same customer is shut out"
@@ -85,10 +86,10 @@ def test_guessing_is_banned_and_harms_nobody_else(
     expect(secured(customer.host).try_login(victim.name, victim.password), {230}, "login after the ban was lifted")
 
 
-def guess(customer: Customer, secured: Connect, victim: Account) -> Reply | None:
+def guess(customer: Customer, secured: Connect, victim: Account, *, implicit: bool) -> Reply | None:
     """Guess in up to four sessions; the reply to the right password when the account is shut out."""
     for _ in range(4):
-        client = secured(customer.host)
+        client = secured(customer.host, implicit=implicit)
         for _ in range(ENOUGH_GUESSES):
             if client.answer(f"USER {victim.name}").code in (421, 530) or client.answer("PASS guess").code == 421:
                 break

@@ -111,6 +111,28 @@ def test_a_refusal_tells_nothing(customer: Customer, secured: Connect, measure: 
     assert slow - fast < max(0.5, 0.3 * slow), f"the times differ: {medians}"
 
 
+@pytest.mark.hard
+@pytest.mark.risk("guessing", decides=True)
+def test_a_refusal_takes_as_long_on_each_port(
+    target: Target, customer: Customer, secured: Connect, measure: Measure, fresh: str
+) -> None:
+    """The wait before a login is refused is the same on both ports: nobody guesses faster on one of them.
+
+    Source: RFC 2577 section 5 (delay the reply); ProFTPD DelayOnEvent, which holds for one server.
+    """
+    target.port(implicit=True)
+    times = {}
+    for implicit in (False, True):
+        client = secured(customer.host, implicit=implicit)
+        began = time.monotonic()
+        expect(client.try_login(fresh, "wrong-password"), NO_LOGIN, "an unknown account")
+        times[target.port(implicit)] = time.monotonic() - began
+        measure("Times", f"refusal on port {target.port(implicit)}", f"{times[target.port(implicit)]:.2f} s")
+    slow, fast = max(times.values()), min(times.values())
+    told = ", ".join(f"{seconds:.2f} s on port {port}" for port, seconds in times.items())
+    assert slow - fast < max(0.5, 0.3 * slow), f"the times differ: {told}"
+
+
 @pytest.mark.quick
 @pytest.mark.risk("unknown-hosts", decides=True)
 def test_an_account_works_from_its_own_customer_only(

@@ -13,9 +13,10 @@ import pytest
 
 from . import hello
 from .conftest import Connect, Session
-from .outcomes import not_tested
+from .ftps_client import FtpsClient
+from .outcomes import does_not_apply, not_tested
 from .recorder import Evidence
-from .target import Customer, Target
+from .target import TLS_VERSIONS, Customer, Target
 
 Measure = Callable[[str, str, Any], None]
 
@@ -63,11 +64,12 @@ def test_old_versions_are_refused(
 
 @pytest.mark.quick
 @pytest.mark.risk("credentials-in-clear")
-def test_the_offer_itself_works(offered: Callable[..., hello.Answer]) -> None:
+def test_the_offer_itself_works(target: Target, offered: Callable[..., hello.Answer]) -> None:
     """The same bytes with TLS 1.2 are accepted: the refusals above mean something.
 
     Source: RFC 5246 section 7.4.1. (A server that has TLS 1.3 only would refuse; then this does not apply.)
     """
+    target.need_version(ssl.TLSVersion.TLSv1_2)
     answer = offered(hello.VERSIONS["TLSv1.2"], hello.ORDINARY)
     if not answer.accepted:
         not_tested(f"TLS 1.2 is refused as well ({answer.text})")
@@ -98,35 +100,83 @@ def shown(version: ssl.TLSVersion) -> str:
     return version.name.replace("_", ".")
 
 
-@pytest.mark.quick
-@pytest.mark.risk("data-in-clear", decides=True)
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["TLSv1.2", "TLSv1.3"])
-def test_todays_versions_work(
-    target: Target, customer: Customer, connect: Connect, session: Session, version: ssl.TLSVersion, measure: Measure
-) -> None:
-    """A transfer works under TLS 1.2, and under TLS 1.3 where the server has it; one of them at least.
+def case(version: ssl.TLSVersion, implicit: bool) -> str:
+    return f"{shown(version)}{', implicit' * implicit}"
 
-    Source: RFC 8446; RFC 9325 section 3.1.1 (1.2 must, 1.3 should be supported).
-    """
+
+PORTS = pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+VERSIONS = pytest.mark.parametrize("version", list(TLS_VERSIONS.values()), ids=["TLSv1.2", "TLSv1.3"])
+
+
+def handshake(
+    target: Target, customer: Customer, connect: Connect, version: ssl.TLSVersion, implicit: bool
+) -> FtpsClient | str:
+    """A control connection in this TLS version, or why the server refused it."""
     context = target.context(verify=False)
     context.minimum_version = context.maximum_version = version
     try:
-        connect(customer.host, tls=context).start_tls()
-    except (ssl.SSLError, OSError, EOFError) as error:
-        measure("TLS", shown(version), f"refused ({error})")
-        if version is ssl.TLSVersion.TLSv1_3:
+        client = connect(customer.host, tls=context, implicit=implicit)
+        return client if implicit else client.start_tls()
+    except ssl.SSLError as error:
+        return error.reason or str(error)
+    except (OSError, EOFError, AssertionError) as error:
+        not_tested(f"no TLS could be tried: {(str(error).splitlines() or [type(error).__name__])[-1]}")
+
+
+@pytest.mark.quick
+@pytest.mark.risk("data-in-clear", decides=True)
+@PORTS
+@VERSIONS
+def test_todays_versions_work(
+    target: Target,
+    customer: Customer,
+    connect: Connect,
+    session: Session,
+    version: ssl.TLSVersion,
+    implicit: bool,
+    measure: Measure,
+) -> None:
+    """Each TLS version that is declared works on both ports; where none is, TLS 1.2 does, and TLS 1.3 is measured.
+
+    Source: the service's tls_minimum_version and tls_maximum_version; RFC 8446; RFC 9325 section 3.1.1.
+    """
+    target.need_version(version)
+    refusal = handshake(target, customer, connect, version, implicit)
+    if isinstance(refusal, str):
+        measure("TLS", case(version, implicit), f"refused ({refusal})")
+        if not target.tls_versions and version is ssl.TLSVersion.TLSv1_3:
             not_tested("the server has no TLS 1.3 (RFC 9325 says SHOULD)")
-        pytest.fail(f"TLS 1.2 is refused: {error}")
-    except AssertionError as error:
-        not_tested(f"no TLS could be set up: {str(error).splitlines()[-1]}")
-    client = session(customer)  # whether a password may be sent at all is decided there
-    client.control.close()
-    context = client.tls
-    context.minimum_version = context.maximum_version = version
-    client = session(customer, tls=context)
+        pytest.fail(f"{shown(version)} is refused on port {target.port(implicit)}: {refusal}")
+    client = session(customer, version=version, implicit=implicit)
     reply, _ = client.transfer("NLST")
-    measure("TLS", shown(version), f"works, {(client.secured.cipher() or '?')[0]}")
+    measure("TLS", case(version, implicit), f"works, {(client.secured.cipher() or '?')[0]}")
     assert reply.code in (226, 250, 450, 550), f"a listing under {shown(version)}: {reply}"
+
+
+@pytest.mark.quick
+@pytest.mark.risk("transfers", decides=True)
+@pytest.mark.risk("credentials-in-clear", decides=True)
+@PORTS
+@VERSIONS
+def test_no_other_version_is_spoken(
+    target: Target, customer: Customer, connect: Connect, version: ssl.TLSVersion, implicit: bool, measure: Measure
+) -> None:
+    """A TLS version outside the declared ones is refused, on each port.
+
+    One older than declared is one that was decided against; with one newer, some clients lose uploads.
+
+    Source: the service's tls_minimum_version and tls_maximum_version; docs/adr/0016.
+    """
+    if not target.tls_versions:
+        does_not_apply("it is not declared which TLS versions are spoken")
+    if version in target.tls_versions:
+        does_not_apply(f"{shown(version)} is among the declared versions")
+    found = handshake(target, customer, connect, version, implicit)
+    if isinstance(found, str):
+        measure("TLS", case(version, implicit), f"refused ({found})")
+        return
+    declared = " and ".join(shown(one) for one in target.tls_versions)
+    pytest.fail(f"{shown(version)} is spoken on port {target.port(implicit)}; declared is {declared}")
 
 
 @pytest.mark.slow

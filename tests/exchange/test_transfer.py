@@ -86,6 +86,30 @@ def desk(
     customer.host.sh(f"rm -rf {folder}")
 
 
+@pytest.mark.quick
+@pytest.mark.risk("transfers", decides=True)
+@pytest.mark.parametrize("implicit", [False, True], ids=["explicit", "implicit"])
+def test_uploads_in_a_row_each_resume_a_session(
+    customer: Customer, session: Session, scratch: Scratch, implicit: bool
+) -> None:
+    """A client that uses each ticket of TLS 1.3 once stores one file after the other.
+
+    So do curl, PHP, Ruby and Java, by their TLS library. An upload brings no new ticket, so the next one is refused,
+    which several of them do not tell. A session of TLS 1.2 may be resumed as often as wanted.
+
+    Source: RFC 8446 appendix C.4 (tickets are used once); docs/adr/0016.
+    """
+    client = session(customer, implicit=implicit)
+    newest, used = client.secured.session, set()
+    for number in range(4):
+        spent = client.secured.version() == "TLSv1.3" and newest is not None and newest.id in used
+        used |= {newest.id} if newest else set()
+        path = scratch(client, f"-{number}")
+        reply, _ = client.transfer(f"STOR {path}", b"x" * 2000, reuse=not spent, resume=None if spent else newest)
+        expect(reply, STORED, f"upload {number + 1} of 4 under {client.secured.version()}")
+        newest = client.data_session
+
+
 CUSTOMERS = pytest.mark.parametrize("desk", [0, 1], indirect=True, ids=["first customer", "second customer"])
 
 

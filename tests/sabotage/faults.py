@@ -73,6 +73,11 @@ def configured(*edits: tuple[str, str]) -> Callable[[Lab], None]:
     return put
 
 
+def on_one_port(directive: str) -> Callable[[Lab], None]:
+    """A directive holds for the main server alone: the port of implicit TLS is another one, which inherits nothing."""
+    return configured((f"  {directive}", ""), ("<Global>\n", f"{directive}<Global>\n"))
+
+
 def on_edge(*commands: str) -> Callable[[Lab], None]:
     """Rules or elements of the edge's table."""
     return lambda lab: _nft(lab, "edge", *commands)
@@ -118,6 +123,10 @@ def port_open_at_the_edge(lab: Lab) -> None:
 
 def port_open_at_the_edge_is_over(lab: Lab) -> None:
     lab.edge.sh("systemctl stop ftpsx-sabotage 2>/dev/null || true")
+
+
+def no_smaller_packets(lab: Lab) -> None:
+    lab.server.sh("sysctl -qw net.ipv4.tcp_mtu_probing=0")
 
 
 def logging_off(lab: Lab) -> None:
@@ -275,6 +284,18 @@ FAULTS: tuple[Fault, ...] = (
         "the_whole_range_passes",
     ),
     Fault(
+        "segments-of-any-size",
+        "The edge lets both sides send packets that vanish in a customer's VPN",
+        on_edge(f"flush chain {EDGE} segment_size"),
+        "a_path_that_loses_icmp_loses_no_file",
+    ),
+    Fault(
+        "no-smaller-packets",
+        "The server goes on sending packets that vanish",
+        no_smaller_packets,
+        "a_download_finds_its_way_through_a_narrower_path",
+    ),
+    Fault(
         "port-open-at-the-edge",
         "The edge serves something else to the world",
         port_open_at_the_edge,
@@ -330,12 +351,66 @@ FAULTS: tuple[Fault, ...] = (
         "TLS 1.0 and 1.1 are spoken",
         configured(
             (
-                "TLSProtocol                 TLSv1.2 TLSv1.3",
-                "TLSProtocol                 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3",
+                "TLSProtocol               TLSv1.2\n",
+                "TLSProtocol               TLSv1 TLSv1.1 TLSv1.2\n",
             ),
             ("ECDHE+AESGCM:ECDHE+CHACHA20", "ALL:@SECLEVEL=0"),
         ),
         "old_versions_are_refused",
+    ),
+    Fault(
+        "tls-1.3-offered",
+        "A TLS version is spoken that is newer than the declared ones, with which clients lose uploads",
+        configured(("TLSProtocol               TLSv1.2\n", "TLSProtocol               TLSv1.2 TLSv1.3\n")),
+        "no_other_version_is_spoken",
+    ),
+    Fault(
+        "tls-1.3-loses-uploads",
+        "Clients that use a ticket once have their second upload refused",
+        configured(("TLSProtocol               TLSv1.2\n", "TLSProtocol               TLSv1.2 TLSv1.3\n")),
+        "uploads_in_a_row_each_resume_a_session",
+    ),
+    Fault(
+        "tls-versions-of-one-port",
+        "The declared TLS versions hold on the port of explicit TLS only",
+        on_one_port("TLSProtocol               TLSv1.2\n"),
+        "no_other_version_is_spoken",
+    ),
+    Fault(
+        "refusal-delay-of-one-port",
+        "On the port of implicit TLS passwords are guessed without waiting",
+        on_one_port("DelayOnEvent              FailedLogin 1500ms\n"),
+        "a_refusal_takes_as_long_on_each_port",
+    ),
+    Fault(
+        "bans-of-one-port",
+        "Who is banned on the port of implicit TLS goes on guessing on the other",
+        on_one_port("BanOptions                MatchAnyServer\n"),
+        "guessing_is_banned_and_harms_nobody_else",
+    ),
+    Fault(
+        "logins-of-one-port",
+        "Logins on the port of implicit TLS are not in the journal",
+        on_one_port("SyslogLevel               info\n"),
+        "logins_are_in_the_journal",
+    ),
+    Fault(
+        "listing-crashes",
+        "LIST -d ends the session",
+        configured(('ListOptions               "+d"', 'ListOptions               ""')),
+        "listings_of_every_kind",
+    ),
+    Fault(
+        "listing-tells-accounts",
+        "LIST ~name tells whether there is such an account, and the path of its home",
+        configured((" NoErrorIfAbsent\n", "\n")),
+        "a_tilde_tells_of_no_account",
+    ),
+    Fault(
+        "keepalive-off",
+        "A connection that is silent during a long upload is forgotten by firewalls on the way",
+        configured(("keepalive 60:5:15", "keepalive off")),
+        "silent_connections_are_probed",
     ),
     Fault(
         "weak-ciphers",
@@ -391,6 +466,18 @@ FAULTS: tuple[Fault, ...] = (
         "Transfers leave no trace",
         logging_off,
         "every_transfer_is_one_line_of_the_log",
+    ),
+    Fault(
+        "uploads-under-a-hidden-name",
+        "The server replaces a file by whatever came of a new one, and an upload cannot go on by REST",
+        configured(("HiddenStores              off", "HiddenStores              on .in.%P.")),
+        "the_rest_follows_under_the_final_name_too",
+    ),
+    Fault(
+        "broken-uploads-removed",
+        "Of an upload that broke off nothing is left",
+        configured(("DeleteAbortedStores       off", "DeleteAbortedStores       on")),
+        "an_upload_that_breaks_off_leaves_the_old_file_and_resumes",
     ),
     Fault(
         "uploads-cannot-be-resumed",

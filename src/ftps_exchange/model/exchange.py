@@ -187,7 +187,15 @@ class Exchange(Strict):
         default=8, description="Simultaneous sessions of one account; at most max_sessions."
     )
     tls_minimum_version: Literal["1.2", "1.3"] = Field(
-        default="1.2", description="Oldest TLS version that is accepted: '1.2' or '1.3', in quotes."
+        default="1.2",
+        description="Oldest TLS version that is accepted: '1.2' or '1.3', in quotes; not above tls_maximum_version.",
+    )
+    tls_maximum_version: Literal["1.2", "1.3"] = Field(
+        default="1.2",
+        description=(
+            "Newest TLS version that is accepted: '1.2' or '1.3', in quotes. With '1.3' common clients (curl, PHP, "
+            "Ruby, Java) lose uploads, some without a word, because they use a TLS 1.3 ticket once."
+        ),
     )
     directory: Directory = Field(description="The Active Directory domain, and the OU in it that is managed.")
     root: Annotated[str, AfterValidator(as_validator(names.check_root))] = Field(
@@ -215,6 +223,7 @@ def rules_between_keys(exchange: dict[str, Any]) -> Iterator[Rule]:
     yield from _addresses(exchange)
     yield from _ports(exchange)
     yield from _sessions(exchange)
+    yield from _tls_versions(exchange)
     yield from _directory(exchange)
     yield from _duplicate_shares(exchange)
 
@@ -288,6 +297,18 @@ def _sessions(exchange: dict[str, Any]) -> Iterator[Rule]:
             each,
             f"is more than max_sessions ({sessions}).",
             f"Give 1 to {sessions}: one account cannot have more sessions than the whole server.",
+        )
+
+
+def _tls_versions(exchange: dict[str, Any]) -> Iterator[Rule]:
+    oldest, newest = exchange.get("tls_minimum_version", "1.2"), exchange.get("tls_maximum_version", "1.2")
+    if (oldest, newest) == ("1.3", "1.2"):
+        yield (
+            ("tls_minimum_version",),
+            oldest,
+            "is newer than tls_maximum_version ('1.2', its default), so no version is left.",
+            "Write '1.2', or set tls_maximum_version to '1.3' too. That costs: curl, PHP, Ruby and Java lose uploads "
+            "under TLS 1.3, some without a word, and clients that know 1.2 only are refused.",
         )
 
 

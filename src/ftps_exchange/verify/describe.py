@@ -1,8 +1,8 @@
 """What is to be verified: one description, made from a lab's lab.json or from any inventory.
 
-    {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports", "ca_file",
-     "warn_days", "folder", "complete", "harmless",
-     "customers": [{"name", "host": HOST | null, "accounts": [{"name", "password", "access"}],
+    {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports",
+     "tls_minimum_version", "tls_maximum_version", "ca_file", "warn_days", "folder", "complete", "harmless",
+     "customers": [{"name", "host": HOST | null, "firewall": HOST | null, "accounts": [{"name", "password", "access"}],
                     "shares": [{"path", "access"}]}],
      "stranger": HOST | null, "server": HOST | null, "edge": HOST | null, "directory": HOST | null}
 
@@ -26,7 +26,7 @@ type Description = dict[str, Any]
 WARN_DAYS: Final = 21
 _TARGET_KEYS: Final = frozenset(
     {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports", "ca_file"}
-    | {"warn_days", "folder", "customers"}
+    | {"tls_minimum_version", "tls_maximum_version", "warn_days", "folder", "customers"}
 )
 _PODMAN: Final = frozenset({"podman", "containers.podman.podman"})
 _SSH: Final = frozenset({"ssh", "ansible.builtin.ssh", "smart", "paramiko", "paramiko_ssh"})
@@ -47,6 +47,8 @@ def from_lab(lab: Mapping[str, Any]) -> Description:
         "explicit_port": lab["explicit_port"],
         "implicit_port": lab.get("implicit_port"),
         "passive_ports": lab["passive_ports"],
+        "tls_minimum_version": lab.get("tls_minimum_version"),
+        "tls_maximum_version": lab.get("tls_maximum_version"),
         "ca_file": lab["ca_file"],
         "warn_days": WARN_DAYS,
         "folder": "",
@@ -56,6 +58,7 @@ def from_lab(lab: Mapping[str, Any]) -> Description:
             {
                 "name": customer["name"],
                 "host": container(customer["container"]),
+                "firewall": container(lab.get("customer_firewalls", {}).get(customer["name"])),
                 "accounts": customer["accounts"],
                 "shares": customer["shares"],
             }
@@ -114,6 +117,8 @@ def from_inventory(
         "public_ip6": None,
         "implicit_port": None,
         "passive_ports": None,
+        "tls_minimum_version": None,
+        "tls_maximum_version": None,
         "warn_days": WARN_DAYS,
         "folder": variables.get("verify_folder") or "",
         **service,
@@ -169,6 +174,8 @@ def _service(variables: Mapping[str, Any], folder: Path) -> Description:
             "explicit_port": exchange["explicit_port"],
             "implicit_port": exchange["implicit_port"],
             "passive_ports": exchange["passive_ports"],
+            "tls_minimum_version": exchange["tls_minimum_version"],
+            "tls_maximum_version": exchange["tls_maximum_version"],
             "customers": [_customer(customer) for customer in model["customers"] if customer["state"] == "present"],
         }
     if variables.get("verify_ca_file"):
@@ -191,6 +198,14 @@ def _service(variables: Mapping[str, Any], folder: Path) -> Description:
         raise ExchangeError(
             "is missing", field="verify_target.public_ip", remedy="Give the address that customers connect to"
         )
+    for key in ("tls_minimum_version", "tls_maximum_version"):
+        if service.get(key) not in (None, "1.2", "1.3"):
+            raise ExchangeError(
+                "is no TLS version that could be asked for",
+                field=f"verify_target.{key}",
+                value=service[key],
+                remedy='Write "1.2" or "1.3", in quotes',
+            )
     return {"public_ip": None, "customers": [], **service}
 
 

@@ -23,6 +23,7 @@ EXCHANGE: dict[str, Any] = {
     "max_sessions": 50,
     "max_sessions_per_account": 8,
     "tls_minimum_version": "1.2",
+    "tls_maximum_version": "1.2",
     "directory": {
         "domain": "corp.example",
         "netbios_name": "CORP",

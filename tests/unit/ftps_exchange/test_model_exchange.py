@@ -51,7 +51,7 @@ def test_defaults_are_filled_in(inventory: Inventory) -> None:
         (("public_ip4",), "203.0.113.77"),
         (("public_ip4",), "192.0.2.1"),
         (("public_ip6",), "3fff::1"),
-        (("tls_minimum_version",), "1.3"),
+        (("tls_maximum_version",), "1.3"),
         (("passive_ports",), [1025, 1074]),
         (("passive_ports",), [65486, 65535]),
         (("max_sessions",), 100),
@@ -81,6 +81,13 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
         (("explicit_port",), None, "exchange.explicit_port = null: is empty, not a whole number."),
         (("tls_minimum_version",), 1.2, "exchange.tls_minimum_version = 1.2: is not one of the choices. Use '1.2' or"),
         (("tls_minimum_version",), "1.1", "Use '1.2' or '1.3'."),
+        (("tls_maximum_version",), 1.3, "exchange.tls_maximum_version = 1.3: is not one of the choices. Use '1.2' or"),
+        (
+            ("tls_minimum_version",),
+            "1.3",
+            "exchange.tls_minimum_version = '1.3': is newer than tls_maximum_version ('1.2', its default), so no "
+            "version is left. Write '1.2', or set tls_maximum_version to '1.3' too. That costs: ",
+        ),
         (("name",), 5, "exchange.name = 5: is a number, not text. Put it in quotes."),
         (("shares",), {"maps": 1}, "exchange.shares = {'maps': 1}: is a mapping, not a list."),
         (("shares", 0), "maps", "exchange.shares[0] = 'maps': is text, not a mapping of keys to values."),
@@ -282,3 +289,17 @@ def test_a_file_of_the_service_that_ansible_can_read_and_this_reader_cannot_is_n
     inventory.check()
     assert check_model(EXCHANGE, inventory.customers, exchange_file=file)["exchange"]["name"] == "lab"
     assert check_model(EXCHANGE, inventory.customers, exchange_file=file.with_name("gone"))["customers"]
+
+
+@pytest.mark.parametrize("oldest", ["1.2", "1.3"])
+def test_tls_1_3_has_to_be_asked_for(inventory: Inventory, oldest: str) -> None:
+    inventory.exchange = EXCHANGE | {"tls_minimum_version": oldest, "tls_maximum_version": "1.3"}
+    assert inventory.problems() == []
+
+
+def test_the_oldest_version_alone_leaves_none(inventory: Inventory) -> None:
+    """An inventory from before there was a newest version."""
+    inventory.exchange = {key: value for key, value in EXCHANGE.items() if key != "tls_maximum_version"}
+    inventory.exchange["tls_minimum_version"] = "1.3"
+    assert len(inventory.problems()) == 1
+    assert "set tls_maximum_version to '1.3' too" in inventory.problems()[0]

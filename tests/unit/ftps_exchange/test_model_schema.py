@@ -120,6 +120,7 @@ def test_editors_do_not_complain_about_good_customers(customer: dict[str, Any]) 
         (("fqdn",), "FTPS"),
         (("directory", "group_prefix"), "ftpsx"),
         (("tls_minimum_version",), 1.2),
+        (("tls_maximum_version",), "1.4"),
     ],
 )
 def test_editors_show_wrong_settings(path: tuple[str, ...], value: Any) -> None:

@@ -20,6 +20,8 @@ MODEL: dict[str, Any] = {
         "explicit_port": 21,
         "implicit_port": 990,
         "passive_ports": [50000, 50099],
+        "tls_minimum_version": "1.2",
+        "tls_maximum_version": "1.3",
     },
     "customers": [
         {
@@ -59,6 +61,8 @@ def test_description() -> None:
         "explicit_port": 21,
         "implicit_port": 990,
         "passive_ports": [50000, 50099],
+        "tls_minimum_version": "1.2",
+        "tls_maximum_version": "1.3",
         "ca_file": "/ca.pem",
         "customers": [
             {

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import trust_as_template
 
-ROLES = Path(__file__).parents[3] / "roles"
+from tests.unit.roles.rendering import render, role_variables
+
 PORTS = "{ 21, 990, 50000-50099 }"
 DUAL_STACK: dict[str, Any] = {
     "edge_public_addresses": ["198.51.100.10", "2001:db8:100::10"],
@@ -19,29 +17,6 @@ DUAL_STACK: dict[str, Any] = {
     "edge_management_networks": ["192.0.2.0/24"],
 }
 SECOND = {"name": "ftps0", "ip4": "10.77.10.10", "ip6": "fd77:10::10"}
-
-
-def role_variables(role: str, given: dict[str, Any]) -> Templar:
-    files = [ROLES / role / "defaults" / "main.yml", ROLES / role / "vars" / "main.yml"]
-    variables: dict[str, Any] = {}
-    for file in files:
-        variables |= trusted(yaml.safe_load(file.read_text())) if file.exists() else {}
-    return Templar(loader=DataLoader(), variables=variables | given)
-
-
-def trusted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: trusted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [trusted(item) for item in value]
-    return trust_as_template(value) if isinstance(value, str) else value
-
-
-def render(role: str, template: str, given: dict[str, Any]) -> str:
-    text = (ROLES / role / "templates" / template).read_text()
-    # As the template lookup does; a plain template would keep the newline after each block.
-    text = "#jinja2: trim_blocks: True\n" + text
-    return str(role_variables(role, given).template(trust_as_template(text)))
 
 
 def edge(**given: Any) -> str:
@@ -64,6 +39,18 @@ def test_exactly_the_services_ports_are_translated() -> None:
         f"ip daddr {{ 198.51.100.10 }} tcp dport {PORTS} dnat ip to 10.77.10.11",
         f"ip6 daddr {{ 2001:db8:100::10 }} tcp dport {PORTS} dnat ip6 to fd77:10::11",
     ]
+
+
+def test_both_sides_of_a_connection_are_told_how_large_a_segment_may_be() -> None:
+    assert chain(edge(), "segment_size") == [
+        "type filter hook forward priority mangle; policy accept;",
+        f"ip daddr {{ 10.77.10.11 }} tcp dport {PORTS} tcp flags syn tcp option maxseg size set 1240",
+        f"ip saddr {{ 10.77.10.11 }} tcp sport {PORTS} tcp flags syn tcp option maxseg size set 1240",
+        f"ip6 daddr {{ fd77:10::11 }} tcp dport {PORTS} tcp flags syn tcp option maxseg size set 1220",
+        f"ip6 saddr {{ fd77:10::11 }} tcp sport {PORTS} tcp flags syn tcp option maxseg size set 1220",
+    ]
+    assert "size set 1360" in edge(edge_max_packet_size="1400")
+    assert "segment_size" not in edge(edge_max_packet_size=0)
 
 
 def test_only_customers_are_forwarded_and_only_replies_come_back() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
+
+import pytest
 
 PROJECT = Path(__file__).resolve().parents[3]
 SCRIPT = 'source scripts/common.sh; one_at_a_time lab; echo "begins $1"; sleep "$2" 9>&-; echo "ends $1"'
@@ -35,3 +38,36 @@ def test_two_labs_are_made_one_after_the_other(tmp_path: Path) -> None:
         "begins second",
         "ends second",
     ]
+
+
+@pytest.mark.parametrize("locale", ["C", "POSIX", "xx_XX.UTF-8"], ids=["C", "POSIX", "not installed"])
+def test_ansible_starts_whatever_the_locale_is(locale: str) -> None:
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": locale, "HOME": "/nonexistent"}
+    command = ["bash", "-c", "source scripts/common.sh; ansible --version", "scripts/run"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("ansible [core")
+
+
+def test_a_locale_with_utf8_stays_as_it_is() -> None:
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.utf8"}
+    command = ["bash", "-c", 'source scripts/common.sh; echo "${LC_ALL:-nothing}"', "scripts/run"]
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "nothing\n"
+
+
+def test_a_checkout_that_everybody_may_write_to_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    checkout = tmp_path / "check out"
+    shutil.copytree(PROJECT / "scripts", checkout / "scripts")
+    command = ["bash", "-c", "source scripts/common.sh; echo begins", "scripts/run"]
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+
+    checkout.chmod(0o757)
+    refused = run()
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"Everybody may write to {checkout}, ")
+    assert f"chmod o-w '{checkout}'" in refused.stderr
+    checkout.chmod(0o775)
+    assert run().stdout == "begins\n"

@@ -97,6 +97,10 @@ def test_the_authority_lies_beside_the_inventory() -> None:
         ({"pc": {"verify_as": "acme", "verify_target": {"fqdm": "x"}}}, "verify_target.fqdm: is not known"),
         ({"pc": {"verify_as": "acme", "verify_target": {"fqdn": "x"}}}, "verify_target.explicit_port: is missing"),
         (
+            {"pc": {"verify_as": "acme", "verify_target": {**TARGET, "tls_maximum_version": 1.3}}},
+            "verify_target.tls_maximum_version = 1.3: is no TLS version",
+        ),
+        (
             {"pc": {"verify_as": "acme", "verify_target": {"fqdn": "x", "explicit_port": 21}}},
             "verify_target.public_ip: is missing",
         ),
@@ -137,12 +141,18 @@ def test_a_lab_is_complete_and_has_no_real_customers() -> None:
         "explicit_port": 21,
         "passive_ports": [1, 2],
         "ca_file": "c",
-        "customers": [{"name": "acme", "container": "x-acme", "accounts": [], "shares": []}],
+        "customers": [
+            {"name": "acme", "container": "x-acme", "accounts": [], "shares": []},
+            {"name": "globex", "container": "x-globex", "accounts": [], "shares": []},
+        ],
+        "customer_firewalls": {"acme": "x-acme-fw"},
         "server_container": "x-ftps1",
     }
     found = describe.from_lab(lab)
     assert (found["complete"], found["harmless"]) == (True, False)
     assert found["customers"][0]["host"] == {"name": "x-acme", "connection": "podman"}
+    assert found["customers"][0]["firewall"] == {"name": "x-acme-fw", "connection": "podman"}
+    assert found["customers"][1]["firewall"] is None
     assert found["server"] == {"name": "x-ftps1", "connection": "podman"}
     assert found["edge"] is None
 

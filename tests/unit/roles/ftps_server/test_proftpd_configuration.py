@@ -1,0 +1,111 @@
+"""Where each directive of ProFTPD's configuration stands: the port of implicit TLS is a server that inherits nothing.
+
+How ProFTPD 1.3.8c reads them was found in its source, and by asking both ports (docs/ftps-server.md, "Two servers").
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.unit.roles.rendering import render
+
+SERVICE: dict[str, Any] = {"ftps_server_fqdn": "ftps.exchange.example", "ftps_server_public_ip4": "198.51.100.10"}
+
+OF_THE_DAEMON = frozenset(
+    {
+        *(
+            "AdminControlsACLs",
+            "AdminControlsEngine",
+            "BanControlsACLs",
+            "BanEngine",
+            "BanLog",
+            "BanOnEvent",
+            "BanTable",
+        ),
+        *("ControlsACLs", "ControlsEngine", "ControlsSocket", "ControlsSocketACL", "ControlsSocketOwner"),
+        *("DefaultServer", "DelayTable", "Group", "LoadModule", "LogFormat", "MaxInstances", "ModulePath", "PidFile"),
+        *(
+            "ScoreboardFile",
+            "ServerType",
+            "TLSSessionCache",
+            "TLSSessionTicketKeys",
+            "UseIPv6",
+            "UseReverseDNS",
+            "User",
+        ),
+    }
+)
+"""What the daemon reads once, for all servers."""
+
+OF_EACH_SERVER = frozenset({"Port", "ServerAdmin", "ServerName", "SocketOptions"})
+"""What <Global> does not take, or what differs."""
+
+
+OF_BOTH = frozenset({"LogOptions"})
+"""What the daemon reads once for itself, and each session for its server."""
+
+
+def contexts(**given: Any) -> dict[str, dict[str, list[str]]]:
+    """The directives with their values, by the context they stand in."""
+    found: dict[str, dict[str, list[str]]] = {}
+    open_ones = ["main"]
+    for line in map(str.strip, render("ftps_server", "proftpd.conf.j2", SERVICE | given).splitlines()):
+        name, _, value = line.partition(" ")
+        if not line or line.startswith("#"):
+            continue
+        if block := re.fullmatch(r"<(/?)(\w+).*>", line):
+            open_ones = open_ones[:-1] if block[1] else [*open_ones, block[2]]
+            continue
+        found.setdefault(open_ones[-1], {}).setdefault(name, []).append(value.strip())
+    return found
+
+
+def test_a_setting_of_sessions_stands_where_both_servers_get_it() -> None:
+    found = contexts()
+    assert set(found["main"]) - OF_EACH_SERVER - OF_BOTH <= OF_THE_DAEMON
+    assert set(found["main"]) >= OF_EACH_SERVER
+    assert set(found["VirtualHost"]) == OF_EACH_SERVER | {"TLSOptions"}
+    assert not set(found["Global"]) & (OF_THE_DAEMON | OF_EACH_SERVER)
+    assert set(found["Global"]) >= OF_BOTH
+
+
+def test_both_servers_probe_silent_connections_alike() -> None:
+    found = contexts()
+    assert found["main"]["SocketOptions"] == found["VirtualHost"]["SocketOptions"] == ["keepalive 60:5:15"]
+
+
+@pytest.mark.parametrize(
+    ("oldest", "newest", "spoken"),
+    [("1.2", "1.2", "TLSv1.2"), ("1.2", "1.3", "TLSv1.2 TLSv1.3"), ("1.3", "1.3", "TLSv1.3")],
+)
+def test_the_declared_versions_and_no_others(oldest: str, newest: str, spoken: str) -> None:
+    found = contexts(ftps_server_tls_minimum_version=oldest, ftps_server_tls_maximum_version=newest)["Global"]
+    assert found["TLSProtocol"] == [spoken]
+    assert found.get("TLSSessionTickets") == (["on"] if newest == "1.2" else None)
+
+
+def test_tls_1_3_is_not_spoken_unless_asked_for() -> None:
+    assert contexts()["Global"]["TLSProtocol"] == ["TLSv1.2"]
+
+
+def test_each_listing_command_has_its_options() -> None:
+    """ProFTPD takes the first line that is not for another command."""
+    lines = [line.split() for line in contexts()["Global"]["ListOptions"]]
+    assert [line[0] for line in lines] == ['"+d"'] * 3
+    by_command = {
+        "LIST": next(line for line in lines if "NLSTOnly" not in line),
+        "NLST": next(line for line in lines if "LISTOnly" not in line),
+        "STAT": next(line for line in lines if not {"LISTOnly", "NLSTOnly"} & set(line)),
+    }
+    assert {command: "NoErrorIfAbsent" in line for command, line in by_command.items()} == {
+        "LIST": True,
+        "NLST": False,
+        "STAT": True,
+    }
+
+
+def test_without_implicit_tls_there_is_one_server() -> None:
+    assert "VirtualHost" not in contexts(ftps_server_implicit_port=None)
