@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from ftps_exchange.checked import Account
-from ftps_exchange.packs import build
+from ftps_exchange.packs import build, read_packs
 from ftps_exchange.packs.programs import PROGRAMS, programs
 from ftps_exchange.packs.scripts import fixed
 from ftps_exchange.packs.subject import Offer, Subject
 from tests.unit.ftps_exchange.packs_folder import subject, texts
+from tests.unit.ftps_exchange.test_packs_model import ACME, model
 
 NEWER_TLS = {"tls_minimum_version": "1.2", "tls_maximum_version": "1.3"}
 ONLY_TLS_1_3 = {"tls_minimum_version": "1.3", "tls_maximum_version": "1.3"}
@@ -139,6 +140,11 @@ def test_curl_speaks_the_tls_with_which_it_loses_nothing(versions: dict[str, str
     assert f"several_in_one_call={several}\n" in files["selftest.sh"]
     for path in ("selftest.ps1", "clients/transfer.ps1"):
         assert f"$tlsMax = '{newest}'\r\n" in files[path]
+
+
+def test_the_versions_of_tls_come_from_the_model() -> None:
+    service = read_packs(model(ACME, **ONLY_TLS_1_3), []).service
+    assert (service.tls_minimum_version, service.tls_maximum_version) == ("1.3", "1.3")
 
 
 def test_with_tls_1_3_only_no_program_is_handed_out_that_loses_files() -> None:
