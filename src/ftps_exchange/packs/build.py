@@ -14,10 +14,12 @@ from typing import Any, Final
 from .changes import changes_markdown, facts_of, next_changes
 from .guide import Files, blocks, guide_html, guide_markdown
 from .profiles import profiles
+from .programs import programs
 from .rules import TABLE, render_rules
 from .scripts import selftest_ps1, selftest_sh
 from .subject import Subject
 
+_FILES: Final = Path(__file__).parent / "files"
 MADE_BY: Final = "ftps-exchange customer pack"
 """By this a pack is known as ours: nothing without it is ever changed or removed."""
 MARKER: Final = "pack.json"
@@ -60,6 +62,7 @@ def build_pack(
         **rules,
         **provider_rules,
         **clients,
+        **programs(subject),
         "selftest.sh": selftest_sh(subject),
         "selftest.ps1": selftest_ps1(subject),
     }
@@ -169,8 +172,10 @@ def digest(parts: Iterable[bytes]) -> str:
 @cache
 def program() -> bytes:
     """What the packs are made by: another version of it may make other files from the same customer."""
-    package = Path(__file__).parent
-    sources = sorted(path for path in package.rglob("*") if path.suffix in {".py", ".sh", ".ps1", ".css"})
+    package = _FILES.parent
+    sources = sorted(
+        path for path in package.rglob("*") if path.is_file() and (path.suffix == ".py" or _FILES in path.parents)
+    )
     parts = [path.relative_to(package).as_posix().encode() + b"\n" + path.read_bytes() for path in sources]
     for name in ("aerleon", "ftps-exchange"):
         try:

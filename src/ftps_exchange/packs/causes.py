@@ -95,10 +95,28 @@ CAUSES = (
     Cause(
         30,
         "TLS",
-        "The connection is made, but is cut or changed when TLS begins.",
+        "The connection is made, but is cut, changed or held when TLS begins: even small packets of TLS get no answer.",
         YOU,
         "Switch FTP inspection (ALG, helper, fixup) and TLS inspection off for {addresses}: they cannot read the "
         "encrypted channel, and cut what they cannot read.",
+    ),
+    Cause(
+        31,
+        "TLS",
+        "Large packets are lost on the way (path MTU), small ones pass: the certificate never arrives.",
+        YOU,
+        "Set the MTU of this computer to 1280 for a moment: if that helps, a VPN, tunnel or PPPoE line on your side is "
+        "narrower and does not say so. Clamp the TCP segment size (MSS) there, and let ICMP type 3 code 4 and ICMPv6 "
+        "“packet too big” through. “ping -M do -s 1372 {fqdn}” (Windows: ping -f -l 1372) shows the limit, where ping "
+        "is answered. If MTU 1280 does not help, it is inspection: see 30.",
+    ),
+    Cause(
+        32,
+        "TLS",
+        "This computer and the service have no version or cipher of TLS in common.",
+        YOU,
+        "The service needs TLS {tls} with ECDHE and ECDSA. Update the system or the program (Java 8u261, Windows 10, "
+        "OpenSSL 1.1.1 or newer), or allow these in its settings.",
     ),
     Cause(
         40,
@@ -161,11 +179,10 @@ CAUSES = (
     Cause(
         71,
         "data ports",
-        "The data connection is made, but refused (425, 522): it does not resume the TLS session of the control "
-        "channel.",
+        "The data connection is made, but refused (425): it does not resume the TLS session of the control channel.",
         YOU,
-        "Update or change the client (FileZilla 3, WinSCP, lftp, curl with OpenSSL do it), and see that both "
-        "connections leave from one address.",
+        "Use the client's profile of this pack, or another client (FileZilla 3, WinSCP, lftp and curl do it; see “If "
+        "you write your own program”), and see that both connections leave from one address.",
     ),
     Cause(
         80,
@@ -184,9 +201,17 @@ CAUSES = (
     Cause(
         82,
         "transfer",
-        "All works, but the small test file could not be removed.",
+        "All works, but the small test files could not be removed.",
         WE,
-        "Remove it by hand, and tell us its name.",
+        "Remove them by hand, and tell us their names.",
+    ),
+    Cause(
+        83,
+        "transfer",
+        "The client said that it sent a file, but the file on the server is not whole.",
+        WE,
+        "Send us this output, with the version of curl. Until we answer, send one file a call, or use lftp or "
+        "FileZilla.",
     ),
     Cause(130, "all", "Stopped by the keyboard.", "", "Run it again."),
 )
@@ -199,10 +224,23 @@ SYMPTOMS = (
         "Compare your rules with “What to open”, and your public address with “From where we let you in”.",
     ),
     Symptom(
-        "Reply 220, then time-out or reset at AUTH TLS",
+        "Reply 220, then the connection is cut at AUTH TLS",
         "FTP or TLS inspection on your firewall (30)",
         YOU,
         "Switch it off for {addresses}.",
+    ),
+    Symptom(
+        "Reply 234 after AUTH TLS, then silence until a time-out",
+        "Large packets are lost: path MTU (31). Or inspection holds TLS back (30)",
+        YOU,
+        "The self-test tells which. Path MTU: clamp the TCP segment size (MSS) on your VPN, tunnel or PPPoE line, and "
+        "let ICMP type 3 code 4 and ICMPv6 “packet too big” through.",
+    ),
+    Symptom(
+        "“handshake failure”, “no cipher”, “protocol version”, “no common algorithm”",
+        "The client is too old, or its settings forbid what the service needs (32)",
+        YOU,
+        "It needs TLS {tls} with ECDHE and ECDSA.",
     ),
     Symptom(
         "500 or 502 after AUTH TLS",
@@ -212,9 +250,16 @@ SYMPTOMS = (
     ),
     Symptom(
         "Unknown or changed certificate",
-        "TLS inspection, or the authority is not {trusted} (40)",
+        "TLS inspection, or the CA is not {trusted} (40)",
         YOU,
         "{install}; exempt {addresses} from inspection.",
+    ),
+    Symptom(
+        "FileZilla shows a window “Unknown certificate”",
+        "FileZilla asks at the first connection, whatever the system trusts",
+        YOU,
+        "Compare the name and the issuer with “Certificate”, tick “always trust”, then OK. If it asks again with "
+        "another issuer, do not trust it: run the self-test.",
     ),
     Symptom(
         "550 or 530 at USER, before any password",
@@ -229,16 +274,22 @@ SYMPTOMS = (
         "Type it again; then ask us. After several failures wait some minutes.",
     ),
     Symptom(
-        "421",
-        "Too many sessions, or idle for too long (51)",
+        "421 “TLS handshake failed”, or no greeting on port {implicit}",
+        "The client speaks explicit TLS (AUTH TLS) on the port for implicit TLS",
         YOU,
-        "Fewer parallel transfers (at most {sessions} sessions an account); switch keep-alive on.",
+        "Explicit TLS: port {port}. Implicit TLS, where TLS begins at once: port {implicit}.",
     ),
     Symptom(
-        "Login works, then time-out at PASV, EPSV, LIST or MLSD",
-        "The data ports are closed (60)",
+        "421 after the login, or in the middle of a session",
+        "Too many sessions, or idle for too long (51)",
         YOU,
-        "Open TCP {first} to {last}.",
+        "Fewer parallel transfers (at most {sessions} sessions an account).",
+    ),
+    Symptom(
+        "Login works, then it hangs after PASV, EPSV, LIST or MLSD",
+        "The data ports are closed (60); or the client begins TLS before it sends the command, and both sides wait",
+        YOU,
+        "Open TCP {first} to {last}. If the self-test passes, it is the client: see “If you write your own program”.",
     ),
     Symptom(
         "Works at times, time-out at others",
@@ -254,15 +305,43 @@ SYMPTOMS = (
     ),
     Symptom(
         "522 at LIST, STOR or RETR",
-        "The client does not encrypt data (PROT P)",
+        "The client does not encrypt data: it never sent PROT P",
         YOU,
-        "Switch on encryption of data connections.",
+        "Switch on encryption of data connections (PROT P).",
     ),
     Symptom(
-        "425 Unable to build data connection",
-        "The TLS session is not resumed, or data comes from another address than the login (71)",
+        "425 “Unable to build data connection”; “TLS session of data connection not resumed”; “EOF occurred in "
+        "violation of protocol”; “Broken pipe”; “GnuTLS error -110”; “Connection reset” while a file is sent",
+        "The data connection does not resume the TLS session of the login, so the server closes it (71). Others: data "
+        "comes from another address than the login, or the client sent AUTH SSL and then data in clear",
         YOU,
-        "Newer client; one exit address for both connections.",
+        "Use the profile or the program of this pack for your client; one exit address for both connections; AUTH TLS, "
+        "then PROT P.",
+    ),
+    Symptom(
+        "An empty or short file on the server after a failed upload",
+        "An upload under the final name empties the file that is there before the first byte comes",
+        YOU,
+        "Send it again as “x.part” and rename it when it is whole, as the profiles do. Take nothing that ends in "
+        ".part.",
+    ),
+    Symptom(
+        "451, 452 or 552 at the end of an upload",
+        "Our disk or your share of it is full. The file is not whole",
+        WE,
+        "Tell us. Keep the file, and send it again when we say so.",
+    ),
+    Symptom(
+        "550 “SIZE not allowed in ASCII mode”",
+        "The client asks for a size in text mode",
+        YOU,
+        "Send TYPE I (binary mode) first, and transfer files in it.",
+    ),
+    Symptom(
+        "A file named “folder\\report.csv”, or 550/553 for such a name",
+        "The client sent a Windows path: on the server a backslash is an ordinary character",
+        YOU,
+        "Separate folders by “/”, and send the name of the file alone.",
     ),
     Symptom(
         "550 Permission denied at STOR, DELE or MKD",
@@ -271,10 +350,10 @@ SYMPTOMS = (
         "See “Accounts and folders”; ask us if it should be otherwise.",
     ),
     Symptom(
-        "Listing is cut or transfer stalls at 100 %",
-        "A device in between closes idle control connections",
+        "Transfer stalls at 100 %, or breaks off after some minutes",
+        "A device of yours forgets idle connections: the control connection is silent during a long transfer",
         YOU,
-        "Raise the time limit for idle TCP connections on your firewall to an hour, or switch keep-alive on.",
+        "Keep idle TCP connections for {idle} or longer.",
     ),
 )
 
@@ -291,21 +370,33 @@ def values(subject: Subject) -> dict[str, object]:
         "addresses": " and ".join(subject.addresses),
         "sources": ", ".join(subject.sources),
         "sessions": subject.offer.sessions_per_account,
+        "tls": _tls(subject),
+        "idle": idle_time(subject),
         **(_OWN if subject.own_authority else _PUBLIC),
     }
 
 
+def idle_time(subject: Subject) -> str:
+    """For how long devices have to keep a silent connection: IIS sends no probes over it."""
+    return "an hour" if subject.offer.iis else "5 minutes"
+
+
+def _tls(subject: Subject) -> str:
+    oldest, newest = subject.service.tls_minimum_version, subject.service.tls_maximum_version
+    return oldest if oldest == newest else f"{oldest} or {newest}"
+
+
 _OWN = {
-    "authority": "the authority in this pack",
-    "compare": "compare the authority's fingerprint with the guide, and ask us for the newest pack",
+    "authority": "the CA in this pack",
+    "compare": "compare the CA's fingerprint with the guide, and ask us for the newest pack",
     "trusted": "installed",
     "install": "Install ca.pem; compare the fingerprint",
 }
 _PUBLIC = {
-    "authority": "an authority that this machine trusts",
-    "compare": "bring this system's list of authorities up to date, and ask us if that changes nothing",
+    "authority": "a CA that this machine trusts",
+    "compare": "update this system's list of CAs, and ask us if that changes nothing",
     "trusted": "in this system's list",
-    "install": "Do not trust it; bring the system's list of authorities up to date",
+    "install": "Do not trust it; update the system's list of CAs",
 }
 
 
@@ -322,4 +413,8 @@ def symptoms_for(subject: Subject) -> Iterator[Symptom]:
     """The symptoms with this customer's addresses and ports in them."""
     named = values(subject)
     for symptom in SYMPTOMS:
-        yield Symptom(symptom.sign, symptom.cause.format(**named), symptom.who, symptom.remedy.format(**named))
+        if "{implicit}" in symptom.sign and subject.service.implicit_port is None:
+            continue
+        yield Symptom(
+            symptom.sign.format(**named), symptom.cause.format(**named), symptom.who, symptom.remedy.format(**named)
+        )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from . import picture
-from .causes import BOTH, WE, YOU, causes_for, symptoms_for
+from .causes import BOTH, WE, YOU, causes_for, idle_time, symptoms_for
 from .document import (
     Block,
     Bullets,
@@ -32,6 +32,7 @@ from .document import (
     markdown_of,
 )
 from .escape import html_text
+from .programs import FOLDER, programs_for
 from .scripts import fixed
 from .subject import Subject
 
@@ -89,6 +90,7 @@ def blocks(subject: Subject, files: Files) -> Iterator[Block]:
     yield from _why_it_is_safe(subject)
     yield from _certificate(subject)
     yield from _clients(subject)
+    yield from _programs(subject)
     yield from _accounts(subject)
     yield from _exits(subject)
     yield from _selftest(subject)
@@ -121,7 +123,7 @@ def _at_a_glance(subject: Subject, files: Files) -> Iterator[Block]:
                 Code("sh selftest.sh"),
                 " or ",
                 Code("selftest.ps1"),
-                ". It says which side has to mend what.",
+                ". It says which side has to fix what.",
             ),
         ),
         numbered=True,
@@ -266,16 +268,16 @@ def _certificate(subject: Subject) -> Iterator[Block]:
     rows: list[tuple[Inline, ...]] = [("Certificate for", Code(subject.fqdn))]
     for authority in subject.offer.authorities.certificates:
         rows += [
-            ("Authority", Foreign(authority.subject)),
-            ("SHA-256 of the authority", Code(authority.fingerprint)),
-            ("Authority's last day", Code(authority.last_day)),
+            ("CA", Foreign(authority.subject)),
+            ("SHA-256 of the CA", Code(authority.fingerprint)),
+            ("Last day of the CA", Code(authority.last_day)),
         ]
     rows.append(("File", Link("ca.pem", "ca.pem")))
     yield Table(("What", "Value"), tuple(rows), "facts")
     yield Paragraph(
         (
-            "Trust the authority, not the single certificate: that one is renewed at least once a year, the authority "
-            "stays. Compare the fingerprint with us by telephone before you install ",
+            "Trust the CA, not the single certificate: we renew that one at least once a year, the CA stays. Compare "
+            "the fingerprint with us by telephone before you install ",
             Code("ca.pem"),
             ":",
         )
@@ -284,14 +286,15 @@ def _certificate(subject: Subject) -> Iterator[Block]:
     yield Bullets(
         (
             (
-                "The profiles for curl, lftp and PowerShell, and both self-tests, use ",
+                "The profiles for curl, lftp and PowerShell, the programs, and both self-tests use ",
                 Code("ca.pem"),
                 " from this pack and nothing else.",
             ),
             (
-                "FileZilla shows the certificate at the first connection: its name must be the server's, and the "
-                "issuer of the last certificate in the chain must be the authority above; then trust it. WinSCP and "
-                "other Windows programs use the certificate store: ",
+                "FileZilla opens the window “Unknown certificate” at the first connection, whatever this system "
+                "trusts. Check two things: the name is the server's, and the issuer of the last certificate in the "
+                "chain is the CA above. Then tick “Always trust this certificate”. After a renewal it asks once more. "
+                "WinSCP and other Windows programs use the certificate store: ",
                 Code("certutil -user -addstore Root ca.pem"),
                 ".",
             ),
@@ -300,7 +303,7 @@ def _certificate(subject: Subject) -> Iterator[Block]:
 
 
 def _signer(subject: Subject) -> str:
-    return "the authority below" if subject.own_authority else "a public authority that your system trusts already"
+    return "the CA below" if subject.own_authority else "a public CA that your system trusts already"
 
 
 def _public_certificate(subject: Subject) -> Iterator[Block]:
@@ -308,8 +311,8 @@ def _public_certificate(subject: Subject) -> Iterator[Block]:
         ("What", "Value"),
         (
             ("Certificate for", Code(subject.fqdn)),
-            ("Authority", "a public one, which your operating system trusts already"),
-            ("Fingerprint to compare", "none: a public authority may sign the next certificate by another of its own"),
+            ("CA", "a public one, which your operating system trusts already"),
+            ("Fingerprint to compare", "none: a public CA may sign the next certificate by another of its own"),
             ("File", "none: nothing is to be installed"),
         ),
         "facts",
@@ -318,16 +321,17 @@ def _public_certificate(subject: Subject) -> Iterator[Block]:
         (
             "The self-tests and the clients check three things: the name is exactly ",
             Code(subject.fqdn),
-            ", the chain leads to an authority that this system trusts, and today lies within the dates. The "
-            "certificate itself is renewed at least once a year: pin neither it nor its key.",
+            ", the chain leads to a CA that this system trusts, and today lies within the dates. We renew the "
+            "certificate itself at least once a year: pin neither it nor its key.",
         )
     )
     yield Paragraph(
         (
             Strong("A client asks whether to trust the certificate? "),
-            "Run the self-test: it tells the issuer. If that is your own firewall or antivirus, it is TLS inspection: "
-            "do not trust it. If it is a public authority and the name is the server's, this client or system has an "
-            "old list of authorities: bring that up to date.",
+            "FileZilla asks at the first connection, whatever the system trusts; others ask only when something is "
+            "wrong. Run the self-test: it shows the issuer. If that is your own firewall or antivirus, it is TLS "
+            "inspection: do not trust it. If it is a public CA and the name is the server's, this client or system has "
+            "an old list of CAs: update it.",
         )
     )
 
@@ -354,7 +358,8 @@ def _clients(subject: Subject) -> Iterator[Block]:
             (
                 "FileZilla",
                 _file("clients/filezilla.xml"),
-                "File, Import; the site is in the site manager. Asks for the password.",
+                "File, Import; the site is in the site manager. Asks for the password. It has no temporary names: see "
+                "“Whole files only”.",
             ),
             (
                 "WinSCP",
@@ -364,8 +369,13 @@ def _clients(subject: Subject) -> Iterator[Block]:
             ("lftp", _file("clients/lftp.conf"), Code("lftp -e 'source clients/lftp.conf'")),
             (
                 "curl",
-                _file("clients/curl.conf"),
-                Code(f"curl -K clients/curl.conf -T report.csv ftp://{subject.fqdn}:{service.explicit_port}/"),
+                (_file("clients/upload.sh"), ", ", _file("clients/curl.conf")),
+                (
+                    Code("sh clients/upload.sh report.csv"),
+                    " sends; ",
+                    Code(f"curl -K clients/curl.conf -O ftp://{subject.fqdn}:{service.explicit_port}/report.csv"),
+                    " fetches",
+                ),
             ),
             (
                 "PowerShell",
@@ -374,9 +384,96 @@ def _clients(subject: Subject) -> Iterator[Block]:
             ),
         ),
     )
+    yield Heading("Whole files only", level=3)
+    yield Paragraph(
+        (
+            "An upload under the final name empties the file that is there before the first byte comes. If it then "
+            "breaks off, a good file is gone, and a reader may find half a file. So upload as ",
+            Code("report.csv.part"),
+            " and rename it when the client reports success:",
+        )
+    )
+    yield Bullets(
+        (
+            (
+                "The profiles of lftp, curl and PowerShell, WinSCP's script and the programs below do it. ",
+                Code("put -c"),
+                " (lftp), ",
+                Code("--resume"),
+                " (curl) and ",
+                Code("-Resume"),
+                " (PowerShell) go on where an upload broke off; use them only if the file did not change.",
+            ),
+            (
+                "FileZilla and WinSCP's window have no temporary names for FTP: give the file the name ",
+                Code("x.part"),
+                " before you send it, and rename it on the server. After a failed transfer choose “Resume”, never "
+                "leave it.",
+            ),
+            ("Whoever fetches files: take no name that ends in ", Code(".part"), "."),
+        )
+    )
+    yield Paragraph(
+        (Strong("TLS versions. "), *_tls_versions(subject)),
+    )
     yield Note(
         "No file of this pack holds a password, and none needs one: every profile asks for it.",
         "good",
+    )
+
+
+def _tls_versions(subject: Subject) -> Iterator[Part]:
+    oldest, newest = subject.service.tls_minimum_version, subject.service.tls_maximum_version
+    if oldest == "1.3":
+        yield (
+            "The service speaks TLS 1.3 only. With it a TLS session serves one data connection, and most clients get "
+            "no new one while they send: they lose files. Use FileZilla, lftp, rclone, or one of the programs below. "
+            "curl: one file a call, as clients/upload.sh does. Do not use PHP, Ruby, Java, Perl or Go here."
+        )
+    elif newest == "1.3":
+        yield (
+            "The service speaks TLS 1.2 and 1.3. With 1.3 a TLS session serves one data connection, and curl, PHP, "
+            "Ruby, Java, Perl and Go get no new one while they send: they lose files. So their profiles and programs "
+            "here ask for TLS 1.2. FileZilla, lftp, rclone, Python and Node.js work with both."
+        )
+    else:
+        yield "The service speaks TLS 1.2. With it every client of this page works; newer ones choose it by themselves."
+
+
+def _programs(subject: Subject) -> Iterator[Block]:
+    yield Heading("If you write your own program", "programs")
+    yield Paragraph(
+        "Two things are different from what most manuals of FTP libraries show. Data connections have to resume the "
+        "TLS session of the control connection: the server closes others, and the library reports “425”, “EOF occurred "
+        "in violation of protocol”, “Broken pipe”, or hangs. And a file is only sent when it has been renamed. Each of "
+        "these programs does both, compares sizes, and checks the certificate. They share one call: put FILE…, get "
+        "NAME…, list. They take the password from FTPS_PASSWORD or ask for it, and end with 0 only when every file is "
+        "whole."
+    )
+    yield Table(
+        ("Language", "File", "Needs", "Call"),
+        tuple(
+            (program.language, _file(program.path), program.needs, Code(program.call.format(path=program.path)))
+            for program in programs_for(subject)
+        ),
+    )
+    yield Bullets(
+        (
+            (
+                Strong("All others: "),
+                "use curl or lftp instead, started by your program. That goes for .NET (FtpWebRequest) too: call ",
+                _file("clients/transfer.ps1"),
+                ". Python's ftputil, fsspec and aioftp do not resume the TLS session; ",
+                _file(f"{FOLDER}ftps.py"),
+                " can.",
+            ),
+            (
+                Strong("Your own code: "),
+                "AUTH TLS (not AUTH SSL), then USER, PASS, PBSZ 0, PROT P, TYPE I, EPSV or PASV. Send the command "
+                "(STOR, RETR, LIST), and begin TLS on the data connection only after that. Read the final reply (226) "
+                "before the next command. SIZE works only after TYPE I. Folders are separated by “/”.",
+            ),
+        )
     )
 
 
@@ -424,8 +521,9 @@ def _exits(subject: Subject) -> Iterator[Block]:
             ),
             (
                 Strong("Idle time. "),
-                "The control connection is silent while a large file runs. Firewalls and balancers should keep idle "
-                "TCP connections for an hour.",
+                "The control connection is silent while a large file runs",
+                "." if subject.offer.iis else "; our server sends a TCP keep-alive probe over it every 60 seconds.",
+                f" Firewalls, NAT and balancers must keep idle TCP connections for {idle_time(subject)} or longer.",
             ),
             (
                 Strong("Proxies. "),
@@ -443,8 +541,9 @@ def _selftest(subject: Subject) -> Iterator[Block]:
     yield Heading("Self-test", "selftest")
     yield Paragraph(
         "Run it on the computer that is to make the transfers. It tries name, ports, both ends and points in between "
-        "of the range, TLS, certificate, login, passive mode and a small transfer, and leaves nothing behind. "
-        "Without a password it goes as far as the certificate, which is enough to check a firewall."
+        "of the range, TLS, certificate, login, passive mode, and three files in one session: sent, sizes compared, "
+        "fetched, contents compared, removed. Without a password it goes as far as the certificate, which is enough to "
+        "check a firewall."
     )
     yield Listing("sh selftest.sh --no-login      # network only\nsh selftest.sh                 # everything", "sh")
     yield Listing(

@@ -38,6 +38,7 @@ class PackService:
     implicit_port: int | None
     passive: Ports
     tls_minimum_version: str = "1.2"
+    tls_maximum_version: str = "1.2"
     inside4: str | None = None
     """The server's own address, to which an edge that is not ours translates; None: it holds the public one itself."""
     inside6: str | None = None
@@ -206,6 +207,7 @@ def _service(exchange: Mapping[str, Any], servers: Sequence[str]) -> PackService
             implicit_port=None if implicit is None else int(implicit),
             passive=(int(passive[0]), int(passive[1])),
             tls_minimum_version=str(exchange.get("tls_minimum_version") or "1.2"),
+            tls_maximum_version=str(exchange.get("tls_maximum_version") or "1.2"),
             inside4=inside.get(4),
             inside6=inside.get(6),
         )

@@ -97,7 +97,7 @@ def _label(subject: Subject) -> str:
 def wide(subject: Subject) -> str:
     """Stations side by side, connections as lanes below them."""
     widths = (196, 176, 132, 196, 204)
-    gap, box_height = 24, 128
+    gap, box_height = 24, max(128, 80 + 16 * max(len(station.lines) for station in stations(subject)))
     parts = []
     centres = []
     x = 2.0

@@ -1,9 +1,12 @@
-"""Settings for clients, without passwords: each asks for it. Paths are as seen from the pack's folder."""
+"""Settings for clients, without passwords: each asks for it. Paths are as seen from the pack's folder.
+
+Where a client can, it uploads as ``x.part`` and renames: STOR empties the file that is there before one byte has come.
+"""
 
 from __future__ import annotations
 
 from .escape import curl_word, html_text, lftp_word, shell_comment, winscp_name
-from .scripts import transfer_ps1
+from .scripts import transfer_ps1, upload_sh
 from .subject import Subject
 
 # Site manager of FileZilla: "require explicit FTP over TLS", "ask for password"
@@ -22,6 +25,7 @@ def profiles(subject: Subject) -> dict[str, str]:
         "winscp-transfer.txt": winscp_script(subject),
         "lftp.conf": lftp(subject),
         "curl.conf": curl(subject),
+        "upload.sh": upload_sh(subject),
         "transfer.ps1": transfer_ps1(subject),
     }
 
@@ -83,9 +87,14 @@ def winscp_script(subject: Subject) -> str:
             + (" Windows has to trust the authority in ca.pem first, see the guide." if subject.own_authority else ""),
             "option batch off",
             f"open {session}",
+            "# The first command that fails ends the script",
+            "option batch abort",
+            "option confirm off",
             "ls /",
-            "# put C:\\out\\report.csv /",
-            "# get /report.csv C:\\in\\",
+            "# Under another name until it is whole: a broken upload replaces nothing",
+            "# put -transfer=binary C:\\out\\report.csv /report.csv.part",
+            "# mv /report.csv.part /report.csv",
+            "# get -transfer=binary /report.csv C:\\in\\",
             "exit",
             "",
         ]
@@ -109,6 +118,9 @@ def lftp(subject: Subject) -> str:
             *ca,
             "set net:timeout 30",
             "set net:max-retries 3",
+            "# Uploads have another name until they are whole: a broken one replaces nothing, 'put -c' continues it",
+            "set xfer:use-temp-file true",
+            'set xfer:temp-file-name "*.part"',
             f"open -u {lftp_word(subject.account.name)} "
             f"{lftp_word(f'ftp://{subject.fqdn}:{subject.service.explicit_port}')}",
             "",
@@ -118,18 +130,30 @@ def lftp(subject: Subject) -> str:
 
 def curl(subject: Subject) -> str:
     """From the pack's folder: curl -K clients/curl.conf -T FILE ftp://…/."""
-    url = f"ftp://{subject.fqdn}:{subject.service.explicit_port}/"
+    oldest = subject.service.tls_minimum_version
+    url = shell_comment(f"ftp://{subject.fqdn}:{subject.service.explicit_port}/")
     ca = [f"cacert = {curl_word('ca.pem')}"] if subject.own_authority else []
+    if oldest == "1.3":
+        newest = ["# Send one file a call: with TLS 1.3 curl loses others"]
+    else:
+        newest = ["# With TLS 1.3 curl loses files when it sends several in one call", f"tls-max = {curl_word('1.2')}"]
     return "\n".join(
         [
-            f"# {shell_comment(f'{subject.name} at {subject.fqdn}')}. From the pack's folder; asks for the password:",
-            f"#   curl -K clients/curl.conf -T report.csv {shell_comment(url)}",
-            f"#   curl -K clients/curl.conf -O {shell_comment(url)}report.csv",
+            f"# {shell_comment(f'{subject.name} at {subject.fqdn}')}. From the pack's folder; asks for the password.",
+            "# clients/upload.sh sends files like this, under another name until they are whole:",
+            f"#   curl -K clients/curl.conf -T x.csv -Q '-RNFR x.csv.part' -Q '-RNTO x.csv' {url}x.csv.part",
+            f"#   curl -K clients/curl.conf -O {url}x.csv",
             "ssl-reqd",
-            f"tlsv{subject.service.tls_minimum_version}",
+            f"tlsv{oldest}",
+            *newest,
+            "# The exit status tells of every file, not of the last one only",
+            "fail-early",
             *ca,
             f"user = {curl_word(subject.account.name)}",
             "connect-timeout = 15",
+            "# Gives up when nothing moves for a minute",
+            "speed-limit = 1",
+            "speed-time = 60",
             "",
         ]
     )

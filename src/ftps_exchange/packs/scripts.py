@@ -44,6 +44,8 @@ def selftest_sh(subject: Subject) -> str:
         "first_account": subject.account.name,
         "has_ca": "yes" if subject.own_authority else "no",
         "idle_ports_answer": "yes" if subject.offer.idle_ports_answer else "no",
+        "tls_max": _tls_max(subject),
+        "several_in_one_call": "yes" if _tls_max(subject) else "no",
     }
     cases = []
     for cause in causes_for(subject):
@@ -93,12 +95,25 @@ def transfer_ps1(subject: Subject) -> str:
     return _powershell("transfer.ps1", _powershell_facts(subject))
 
 
+def upload_sh(subject: Subject) -> str:
+    """Uploads with curl, for a POSIX shell."""
+    url = f"ftp://{subject.fqdn}:{subject.service.explicit_port}/"
+    facts = f"url={shell_word(url)}\naccount={shell_word(subject.account.name)}"
+    return fixed("upload.sh").replace("@FACTS@", facts, 1)
+
+
+def _tls_max(subject: Subject) -> str:
+    """The newest TLS that curl may speak: with 1.3 it loses files when it sends several in one call."""
+    return "" if subject.service.tls_minimum_version == "1.3" else "1.2"
+
+
 def _powershell_facts(subject: Subject) -> list[str]:
     return [
         f"$fqdn = {powershell_word(subject.fqdn)}",
         f"$port = {subject.service.explicit_port}",
         f"$firstAccount = {powershell_word(subject.account.name)}",
         f"$hasCa = ${'true' if subject.own_authority else 'false'}",
+        f"$tlsMax = {powershell_word(_tls_max(subject))}",
     ]
 
 

@@ -25,7 +25,7 @@ class Told:
     output: str
 
     def who(self) -> str:
-        found = re.search(r"^Who mends it: +(.*)$", self.output, re.M)
+        found = re.search(r"^Who fixes it: +(.*)$", self.output, re.M)
         return found.group(1) if found else ""
 
 
@@ -119,6 +119,25 @@ def test_tls_cut(firewall: Firewall, selftest: SelfTest, lab: Lab, how: str) -> 
     told = selftest("--no-login", password=None)
     assert (told.code, told.who()) == (30, "your side (network or workstation)"), told.output
     assert "inspection" in told.output
+
+
+def test_large_packets_lost(firewall: Firewall, selftest: SelfTest, lab: Lab) -> None:
+    """As on a tunnel that is narrower than it says: small packets pass, the server's certificate does not."""
+    sabotage(firewall, f"tcp sport {lab.explicit_port} meta length > 600 drop")
+    told = selftest("--no-login", password=None)
+    assert (told.code, told.who()) == (31, "your side (network or workstation)"), told.output
+    assert "MSS" in told.output
+
+
+def test_a_client_without_ecdhe(firewall: Firewall, selftest: SelfTest, acme: Customer) -> None:
+    acme.host.write(
+        f"{FOLDER}/openssl.cnf",
+        b"openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"
+        b"CipherString = AES256-SHA\nMaxProtocol = TLSv1.2\n",
+    )
+    acme.host.sh(f"sed -i '2i export OPENSSL_CONF={FOLDER}/openssl.cnf' {FOLDER}/selftest.sh")
+    told = selftest("--no-login", password=None)
+    assert (told.code, told.who()) == (32, "your side (network or workstation)"), told.output
 
 
 def test_wrong_authority(firewall: Firewall, selftest: SelfTest, acme: Customer) -> None:

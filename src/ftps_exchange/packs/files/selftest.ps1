@@ -3,7 +3,7 @@
 Tries the way from this machine to the service, step by step.
 
 .DESCRIPTION
-At the first step that fails it says what is wrong and which side has to mend it. It changes nothing but one small file
+At the first step that fails it says what is wrong and which side has to fix it. It changes nothing but three small files
 of its own in your folder on the server, which it removes again. Run it while no transfer of yours is running:
 
     powershell -NoProfile -ExecutionPolicy Bypass -File selftest.ps1
@@ -20,7 +20,7 @@ Another account than the first that may write.
 .PARAMETER NoImplicit
 Leave the port for implicit TLS out.
 .PARAMETER Ca
-Another authority than the file ca.pem beside this script.
+Another CA than the file ca.pem beside this script.
 .PARAMETER PasswordStdin
 Read the password from standard input instead of asking for it (for automatic tests).
 #>
@@ -39,6 +39,7 @@ $ErrorActionPreference = 'Stop'
 @FACTS@
 
 $work = $null
+$leftBehind = ''
 
 function Write-Row([string] $Step, [string] $Result, [string] $Seen) {
     [Console]::Out.WriteLine(('  {0,-14} {1,-5} {2}' -f $Step, $Result, $Seen))
@@ -47,10 +48,15 @@ function Write-Row([string] $Step, [string] $Result, [string] $Seen) {
 # The verdict, and the end
 function Stop-Here([int] $Code, [string] $Step, [string] $Seen) {
     Write-Row $Step 'FAIL' $Seen
+    if ($leftBehind) {
+        $leaving = $leftBehind
+        $script:leftBehind = ''
+        Remove-Three $leaving
+    }
     $cause = $causes[$Code]
     [Console]::Out.WriteLine('')
     [Console]::Out.WriteLine('What it means:    ' + $cause[0])
-    [Console]::Out.WriteLine('Who mends it:     ' + $cause[1])
+    [Console]::Out.WriteLine('Who fixes it:     ' + $cause[1])
     [Console]::Out.WriteLine('What to do:       ' + $cause[2])
     [Console]::Out.WriteLine('Exit code:        ' + $Code)
     if ($script:work) { Remove-Item -LiteralPath $script:work -Recurse -Force -ErrorAction SilentlyContinue }
@@ -71,7 +77,7 @@ $here = $PSScriptRoot
 if (-not $Ca -and $hasCa) { $Ca = Join-Path $here 'ca.pem' }
 $authority = @()
 if ($Ca) {
-    if (-not (Test-Path -LiteralPath $Ca)) { Stop-Here 3 'start' "cannot read the authority's file $Ca" }
+    if (-not (Test-Path -LiteralPath $Ca)) { Stop-Here 3 'start' "cannot read the CA's file $Ca" }
     $authority = @(Read-Authority $Ca)
     if ($authority.Count -eq 0) { Stop-Here 3 'start' "no certificate in $Ca" }
 }
@@ -192,6 +198,38 @@ function Read-Reply($Stream) {
     }
 }
 
+# The smallest message that begins TLS, with a cipher that nobody takes, and whether its answer (an alert) comes back.
+# It begins like every other, so inspection holds it too; but no packet of it is large.
+function Test-SmallTls([string] $Address) {
+    $ip = [Net.IPAddress]::Parse($Address)
+    $client = New-Object Net.Sockets.TcpClient ($ip.AddressFamily)
+    try {
+        $client.Connect($ip, $port)
+        $client.ReceiveTimeout = 5000
+        $stream = $client.GetStream()
+        [void] (Read-Reply $stream)
+        $command = [Text.Encoding]::ASCII.GetBytes("AUTH TLS`r`n")
+        $stream.Write($command, 0, $command.Length)
+        [void] (Read-Reply $stream)
+        $hello = [byte[]] (@(22, 3, 1, 0, 45, 1, 0, 0, 41, 3, 3) + @(1..32) + @(0, 0, 2, 0, 0, 1, 0))
+        $stream.Write($hello, 0, $hello.Length)
+        return ($stream.ReadByte() -eq 21)
+    }
+    catch { return $false }
+    finally { $client.Close() }
+}
+
+# Why TLS did not come about: an answer that says no, or silence
+function Stop-Tls([string] $Address, [string] $Told) {
+    $none = 'handshake.failure|no ciphers available|protocol version|unsupported protocol|no protocols available|' +
+    'common algorithm|no cipher match|0x80090331'
+    if ($Told -match $none) { Stop-Here 32 'TLS' "${Address}: $Told" }
+    $silent = 'timed? ?out|did not properly respond|respond after a period|temporarily unavailable'
+    if ($Told -notmatch $silent) { Stop-Here 30 'TLS' "${Address}: $Told" }
+    if (Test-SmallTls $Address) { Stop-Here 31 'TLS' "${Address}: small packets come back, large ones do not" }
+    Stop-Here 30 'TLS' "${Address}: silence when TLS begins, even for small packets"
+}
+
 function Test-Certificate([string] $Address) {
     $ip = [Net.IPAddress]::Parse($Address)
     $client = New-Object Net.Sockets.TcpClient ($ip.AddressFamily)
@@ -220,7 +258,12 @@ function Test-Certificate([string] $Address) {
         $leaf = New-Object Security.Cryptography.X509Certificates.X509Certificate2 ($tls.RemoteCertificate)
         $tls.Close()
     }
-    catch { Stop-Here 30 'TLS' "${Address}: $($_.Exception.GetBaseException().Message)" }
+    catch {
+        $inner = $_.Exception.GetBaseException()
+        $told = $inner.Message
+        if ($inner -is [ComponentModel.Win32Exception]) { $told += ' (0x{0:X8})' -f $inner.NativeErrorCode }
+        Stop-Tls $Address $told
+    }
     finally { $client.Close() }
 
     if (($flaws -band [Net.Security.SslPolicyErrors]::RemoteCertificateNameMismatch) -ne 0) {
@@ -236,7 +279,7 @@ function Test-Certificate([string] $Address) {
         }
     }
     else {
-        # The chain has to end in an authority of the pack, whatever this machine trusts besides
+        # The chain has to end in a CA of the pack, whatever this machine trusts besides
         $path = New-Object Security.Cryptography.X509Certificates.X509Chain
         $path.ChainPolicy.RevocationMode = [Security.Cryptography.X509Certificates.X509RevocationMode]::NoCheck
         $path.ChainPolicy.VerificationFlags =
@@ -282,9 +325,10 @@ $work = Join-Path ([IO.Path]::GetTempPath()) ('ftps-selftest-' + [Guid]::NewGuid
 
 # One curl. The password goes in through its standard input, never as an argument.
 function Invoke-Session([string[]] $Options) {
-    $all = @('-q', '-s', '-S', '-v', '--noproxy', '*', '--ssl-reqd', '--ssl-no-revoke', '--connect-timeout', '15',
+    $all = @('-q', '-s', '-S', '-v', '--fail-early', '--noproxy', '*', '--ssl-reqd', '--ssl-no-revoke', '--connect-timeout', '15',
         '--speed-time', '30', '--speed-limit', '1', '--max-time', '300', '-K', '-')
     if ($Ca) { $all += @('--cacert', $Ca) }
+    if ($tlsMax) { $all += @('--tls-max', $tlsMax) }
     $all += $Options
     $start = New-Object Diagnostics.ProcessStartInfo
     $start.FileName = $curl
@@ -317,10 +361,10 @@ function Stop-Session([string] $Step, [int] $Otherwise) {
     $told = (@($trace | Where-Object { $_ -match '^curl: \(\d+\) ' }) + @(''))[0] -replace '^curl: \(\d+\) ', ''
     if ($code -eq 60) { Stop-Here 40 'certificate' $told }
     if ($code -eq 77) { Stop-Here 3 'certificate' $told }
-    if ($code -eq 35 -or $code -eq 64) { Stop-Here 30 'TLS' $told }
+    if ($code -eq 35 -or $code -eq 64) { Stop-Tls $address $told }
     if (Get-Reply '421') { Stop-Here 51 'login' (Get-Reply '421') }
     if ($code -eq 67) { Stop-Here 50 'login' "${Account}: $(Get-Reply '530')" }
-    if (Get-Reply '(425|522)') { Stop-Here 71 'data ports' (Get-Reply '(425|522)') }
+    if (Get-Reply '425') { Stop-Here 71 'data ports' (Get-Reply '425') }
     if ((Get-Reply '22[79]') -and -not (Get-Reply '(226|55[03])') -and (7, 13, 14, 28) -contains $code) {
         Stop-Here 60 'data ports' $told
     }
@@ -377,23 +421,58 @@ if ($access -eq 'read') {
     Write-End 'Everything works that this account may do.'
     exit 0
 }
-$file = 'selftest-' + [DateTime]::UtcNow.ToString('yyyyMMddHHmmss') + '-' + $PID + '.txt'
-$sent = Join-Path $work 'sent'
-$received = Join-Path $work 'received'
+$mark = 'selftest-' + [DateTime]::UtcNow.ToString('yyyyMMddHHmmss') + '-' + $PID
 $content = "Self-test of $customer, may be removed.`n" + ([Guid]::NewGuid().ToString() + "`n") * 400
-[IO.File]::WriteAllText($sent, $content)
+# An empty file is where some clients stop; the third is larger than one packet of TLS
+$sent = @($content, '', ($content * 4))
+$sizes = @($sent | ForEach-Object { $_.Length })
+foreach ($number in 0..2) { [IO.File]::WriteAllText((Join-Path $work "sent.$number"), $sent[$number]) }
+
+# One call, as programs do it that send more than one file. Where TLS 1.3 is all that there is, curl can only send one.
+function Send-Three([string] $Family) {
+    $uploads = @(foreach ($number in 0..2) { '-T', (Join-Path $work "sent.$number"), "$url$mark.$number" })
+    if ($tlsMax) { Invoke-Session (@($Family) + $uploads); return }
+    foreach ($number in 0..2) {
+        Invoke-Session (@($Family) + $uploads[(3 * $number)..(3 * $number + 2)])
+        if ($code -ne 0) { return }
+    }
+}
+
+function Remove-Three([string] $Family) {
+    $removals = @(foreach ($number in 0..2) { '-Q', "-*DELE $mark.$number" })
+    Invoke-Session (@($Family, '--list-only', '-o', $listing) + $removals + @($url))
+}
+
 foreach ($address in $usable) {
     $family = if ($address.Contains(':')) { '-6' } else { '-4' }
-    Invoke-Session @($family, '-T', $sent, ($url + $file))
+    $leftBehind = $family
+    Send-Three $family
     if ($code -ne 0) { Stop-Session 'upload' 80 }
-    Invoke-Session @($family, '-o', $received, '-Q', "-DELE $file", ($url + $file))
-    if (-not (Test-Path -LiteralPath $received)) { Stop-Session 'download' 81 }
-    if ((Get-FileHash -LiteralPath $sent).Hash -ne (Get-FileHash -LiteralPath $received).Hash) {
-        Stop-Here 81 'download' 'it differs from what was sent'
+    # SIZE counts bytes only after TYPE I
+    $options = @($family, '-Q', '*TYPE I') + @(foreach ($number in 0..2) { '-Q', "*SIZE $mark.$number" })
+    foreach ($number in 0..2) { $options += @('-o', (Join-Path $work "got.$number"), "$url$mark.$number") }
+    Invoke-Session $options
+    $arrived = @($trace | Where-Object { $_ -match '^< 213 \d+' } | Select-Object -First 3 | ForEach-Object { [int] $_.Substring(6) })
+    $asked = @($trace | Where-Object { $_ -like '> SIZE*' }).Count -gt 0
+    if ($asked -and ($arrived -join ' ') -ne ($sizes -join ' ')) {
+        Stop-Here 83 'upload' "${address}: sent without an error, $sizes bytes; there are: $arrived"
     }
-    if (-not (Get-Reply '250')) { Stop-Here 82 'clean up' "${file}: $(Get-Reply '55')" }
-    Remove-Item -LiteralPath $received
-    Write-Row 'transfer' 'ok' "${address}: sent, fetched, equal, removed ($($content.Length) bytes)"
+    if ($code -ne 0) { Stop-Session 'download' 81 }
+    foreach ($number in 0..2) {
+        $got = Join-Path $work "got.$number"
+        # curl makes no file for an empty one in some versions
+        if (-not (Test-Path -LiteralPath $got)) { [IO.File]::WriteAllText($got, '') }
+        if ((Get-FileHash -LiteralPath $got).Hash -ne (Get-FileHash -LiteralPath (Join-Path $work "sent.$number")).Hash) {
+            Stop-Here 81 'download' 'it differs from what was sent'
+        }
+        Remove-Item -LiteralPath $got
+    }
+    Remove-Three $family
+    $leftBehind = ''
+    if (@($trace | Where-Object { $_ -like '< 250*' }).Count -lt 3) {
+        Stop-Here 82 'clean up' "$mark.0 to $mark.2: $(Get-Reply '55')"
+    }
+    Write-Row 'transfer' 'ok' "${address}: three files sent, sizes equal, fetched, hashes equal, removed ($sizes bytes)"
 }
 Write-End 'Everything works.'
 exit 0

@@ -1,13 +1,13 @@
 #!/bin/sh
 # Tries the way from this machine to the service, step by step. At the first step that fails it says what is wrong and
-# which side has to mend it. It changes nothing but one small file of its own in your folder on the server, which it
+# which side has to fix it. It changes nothing but three small files of its own in your folder on the server, which it
 # removes again. Run it while no transfer of yours is running.
 #
 #   sh selftest.sh                    everything; asks for the password on the terminal
 #   sh selftest.sh --no-login         what needs no password: name, ports, TLS, certificate
 #   sh selftest.sh --account NAME     with another account than the first that may write
 #   sh selftest.sh --no-implicit      leave the port for implicit TLS out
-#   sh selftest.sh --ca FILE          another authority than the file ca.pem beside this script
+#   sh selftest.sh --ca FILE          another CA than the file ca.pem beside this script
 #   sh selftest.sh --password-stdin   read the password from standard input instead (for automatic tests)
 #
 # Needs a POSIX shell and curl; with openssl it can say more about the certificate. Exit codes:
@@ -55,9 +55,9 @@ row() { printf '  %-14s %-5s %s\n' "$1" "$2" "$3"; }
 # fail CODE STEP WHAT-WAS-SEEN: the verdict, and the end
 fail() {
     row "$2" FAIL "$3"
-    if [ -n "$left_behind" ]; then session remove "-$family" --list-only -Q "-DELE $left_behind" "ftp://$fqdn:$port/"; fi
+    if [ -n "$left_behind" ]; then remove; fi
     explain "$1"
-    printf '\nWhat it means:    %s\nWho mends it:     %s\nWhat to do:       %s\nExit code:        %s\n' \
+    printf '\nWhat it means:    %s\nWho fixes it:     %s\nWhat to do:       %s\nExit code:        %s\n' \
         "$meaning" "$who" "$remedy" "$1"
     exit "$1"
 }
@@ -65,7 +65,7 @@ fail() {
 command -v curl >/dev/null 2>&1 || fail 3 start "curl is not installed"
 here=$(dirname "$0")
 if [ -z "$ca" ] && [ "$has_ca" = yes ]; then ca=$here/ca.pem; fi
-if [ -n "$ca" ] && [ ! -r "$ca" ]; then fail 3 start "cannot read the authority's file $ca"; fi
+if [ -n "$ca" ] && [ ! -r "$ca" ]; then fail 3 start "cannot read the CA's file $ca"; fi
 if [ -z "$account" ]; then account=$first_account; fi
 
 printf 'Way of %s to %s (%s)\n\n' "$customer" "$fqdn" "$(date -u '+%Y-%m-%d %H:%M UTC')"
@@ -203,6 +203,32 @@ see_certificate() {
     limited 10 openssl s_client "$@" <"$work/quit" >"$work/tls" 2>&1
 }
 
+# What a client without ECDHE says and gets, and one that is too old or too strict in its versions
+no_common_tls() {
+    grep -i -e 'alert handshake failure' -e 'handshake_failure' -e 'no ciphers available' -e 'alert protocol version' \
+        -e 'unsupported protocol' -e 'no protocols available' -e 'no cipher match' "$1" | sed -n '1s/^\(.\{1,90\}\).*/\1/p'
+}
+
+# The smallest message that begins TLS, with a cipher that nobody takes, and whether its answer (an alert) comes back.
+# It begins like every other, so inspection holds it too; but no packet of it is large.
+small_tls_is_answered() {
+    {
+        printf 'AUTH TLS\r\n'
+        sleep 2
+        printf '\026\003\001\000\055\001\000\000\051\003\003ftps-selftest-ftps-selftest-ftps\000\000\002\000\000\001\000'
+        sleep 3
+    } | curl -q -s --noproxy '*' --connect-timeout 4 --max-time 8 "telnet://$(in_url "$address"):$port/" 2>/dev/null |
+        od -An -v -tx1 | tr -d ' \n' | grep -q '0a1503'
+}
+
+# fail_tls WHAT-WAS-SEEN: TLS did not come about
+fail_tls() {
+    if small_tls_is_answered; then
+        fail 31 TLS "$address: small packets come back, large ones do not"
+    fi
+    fail 30 TLS "$address: $1"
+}
+
 judge_certificate() {
     number=$(sed -n 's/^ *Verify return code: \([0-9]*\).*/\1/p' "$work/tls" | sed -n 1p)
     issuer=$(sed -n 's/^issuer= *//p' "$work/tls" | sed -n 1p)
@@ -211,8 +237,11 @@ judge_certificate() {
             row TLS "-" "this openssl is too old to look closely; checked with the login"
             return
         fi
-        fail 30 TLS "$address: $(grep -v '^ *$' "$work/tls" | grep -i -e error -e reset -e 'closed' -e starttls |
-            sed -n '1s/^\(.\{1,90\}\).*/\1/p' | grep . || echo 'no answer when TLS begins')"
+        seen=$(no_common_tls "$work/tls")
+        if [ -n "$seen" ]; then fail 32 TLS "$address: $seen"; fi
+        seen=$(grep -v '^ *$' "$work/tls" | grep -i -e error -e reset -e closed | sed -n '1s/^\(.\{1,90\}\).*/\1/p')
+        if [ -n "$seen" ]; then fail 30 TLS "$address: $seen"; fi
+        fail_tls 'silence when TLS begins, even for small packets'
     fi
     case $number in
         0) row TLS ok "$address: certificate for $fqdn, signed by $issuer" ;;
@@ -265,8 +294,9 @@ session() {
     trace=$work/$1
     shift
     if [ -n "$ca" ]; then set -- --cacert "$ca" "$@"; fi
+    if [ -n "$tls_max" ]; then set -- --tls-max "$tls_max" "$@"; fi
     {
-        curl -q -s -S -v --noproxy '*' --ssl-reqd --connect-timeout 15 --speed-time 30 --speed-limit 1 --max-time 300 \
+        curl -q -s -S -v --fail-early --noproxy '*' --ssl-reqd --connect-timeout 15 --speed-time 30 --speed-limit 1 --max-time 300 \
             -K - "$@" <<END
 user = "$credentials"
 END
@@ -289,12 +319,17 @@ judge() {
                 *) fail 40 certificate "$told" ;;
             esac ;;
         77) fail 3 certificate "$told" ;;
-        35 | 64) fail 30 TLS "$told" ;;
+        35 | 64)
+            if [ -n "$(no_common_tls "$trace")" ]; then fail 32 TLS "$told"; fi
+            fail 30 TLS "$told" ;;
+        28) if grep -q '^< 234' "$trace" && ! grep -q '^> USER' "$trace"; then
+                fail_tls 'silence when TLS begins, even for small packets'
+            fi ;;
         67) if [ -n "$(reply 421)" ]; then fail 51 login "$(reply 421)"; fi
             fail 50 login "$account: $(reply 530)" ;;
     esac
     if [ -n "$(reply 421)" ]; then fail 51 login "$(reply 421)"; fi
-    if [ -n "$(reply 425)$(reply 522)" ]; then fail 71 "data ports" "$(reply 425)$(reply 522)"; fi
+    if [ -n "$(reply 425)" ]; then fail 71 "data ports" "$(reply 425)"; fi
     if grep -q -e '^< 227' -e '^< 229' "$trace" && ! grep -q -e '^< 226' -e '^< 550' -e '^< 553' "$trace"; then
         case $code in 7 | 28 | 13 | 14) fail 60 "data ports" "$told" ;; esac
     fi
@@ -344,12 +379,34 @@ if [ "$access" = read ]; then
     printf '\nEverything works that this account may do.\n'
     exit 0
 fi
-file=selftest-$(date -u '+%Y%m%d%H%M%S')-$$.txt
-{ printf 'Self-test of %s, may be removed.\n' "$customer"; cat "$0"; } >"$work/sent"
+mark=selftest-$(date -u '+%Y%m%d%H%M%S')-$$
+{ printf 'Self-test of %s, may be removed.\n' "$customer"; cat "$0"; } >"$work/sent.1"
+# An empty file is where some clients stop; the third is larger than one packet of TLS
+: >"$work/sent.2"
+cat "$work/sent.1" "$0" "$0" "$0" >"$work/sent.3"
+sizes=$(for number in 1 2 3; do wc -c <"$work/sent.$number"; done | tr -d ' ' | tr '\n' ' ')
+
+remove() {
+    session remove "-$family" --list-only -Q "-*DELE $mark.1" -Q "-*DELE $mark.2" -Q "-*DELE $mark.3" "ftp://$fqdn:$port/"
+}
+
+# One call, as programs do it that send more than one file. Where TLS 1.3 is all that there is, curl can only send one.
+send() {
+    if [ "$several_in_one_call" = yes ]; then
+        session upload "-$family" -T "$work/sent.1" "$url/$mark.1" -T "$work/sent.2" "$url/$mark.2" \
+            -T "$work/sent.3" "$url/$mark.3"
+        return
+    fi
+    for number in 1 2 3; do
+        session upload "-$family" -T "$work/sent.$number" "$url/$mark.$number"
+        [ "$code" -eq 0 ] || return
+    done
+}
+
 for entry in $usable; do
-    family=${entry%%=*}
-    left_behind=$file
-    session upload "-$family" -T "$work/sent" "ftp://$fqdn:$port/$file"
+    family=${entry%%=*} address=${entry#*=}
+    left_behind=yes
+    send
     if [ "$code" -ne 0 ]; then
         if [ -z "$access" ] && [ -n "$(reply 55)" ]; then
             row transfer "-" "$account may not write here: $(reply 55)"
@@ -358,14 +415,24 @@ for entry in $usable; do
         fi
         judge upload 80
     fi
-    session download "-$family" -o "$work/received" -Q "-DELE $file" "ftp://$fqdn:$port/$file"
-    if ! cmp -s "$work/sent" "$work/received"; then
-        if [ "$code" -eq 0 ]; then fail 81 download "IPv$family: it differs from what was sent"; fi
-        judge download 81
+    # SIZE counts bytes only after TYPE I
+    session download "-$family" -Q "*TYPE I" -Q "*SIZE $mark.1" -Q "*SIZE $mark.2" -Q "*SIZE $mark.3" \
+        -o "$work/got.1" "$url/$mark.1" -o "$work/got.2" "$url/$mark.2" -o "$work/got.3" "$url/$mark.3"
+    arrived=$(sed -n 's/^< 213 \([0-9]*\).*/\1/p' "$trace" | sed -n '1,3p' | tr '\n' ' ')
+    if [ "$arrived" != "$sizes" ] && grep -q '^> SIZE' "$trace"; then
+        fail 83 upload "IPv$family: sent without an error, ${sizes}bytes; there are: ${arrived:-none}"
     fi
-    grep -q '^< 250' "$trace" || fail 82 "clean up" "$file: $(reply 55)"
+    [ "$code" -eq 0 ] || judge download 81
+    for number in 1 2 3; do
+        # curl makes no file for an empty one in some versions
+        [ -e "$work/got.$number" ] || : >"$work/got.$number"
+        cmp -s "$work/sent.$number" "$work/got.$number" || fail 81 download "IPv$family: it differs from what was sent"
+    done
+    rm -f "$work"/got.*
+    remove
+    [ "$(grep -c '^< 250' "$trace")" -ge 3 ] || fail 82 "clean up" "$mark.1 to $mark.3: $(reply 55)"
     left_behind=
-    row transfer ok "IPv$family: sent, fetched, equal, removed ($(wc -c <"$work/sent" | tr -d ' ') bytes)"
+    row transfer ok "IPv$family: three files sent, sizes equal, fetched, content equal, removed (${sizes}bytes)"
 done
 
 printf '\nEverything works.\n'

@@ -5,7 +5,11 @@ Sends and fetches files over FTP with TLS.
 .DESCRIPTION
     powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -Upload C:\out\report.csv
     powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -Download report.csv -To C:\in
+    powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -Upload C:\out\report.csv -Resume
     powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -List
+
+Sends a file as FILE.part and gives it its name when it is whole: a broken upload replaces nothing. -Resume goes on where
+the last call broke off; use it only if the file did not change. Stops at the first file that fails.
 
 Asks for the password; for scheduled runs hand it in through standard input with -PasswordStdin, from wherever you keep
 secrets. It is never an argument, so no process list shows it. Transfers are made with curl.exe, which Windows has since
@@ -18,6 +22,7 @@ Folder on the server, such as / or /shared/maps.
 param(
     [string[]] $Upload = @(),
     [string[]] $Download = @(),
+    [switch] $Resume,
     [switch] $List,
     [string] $Folder = '/',
     [string] $To = '.',
@@ -47,8 +52,9 @@ else {
 }
 
 function Invoke-Curl([string[]] $Options) {
-    # TLS or nothing; no revocation lists, which an authority of its own usually has none of
+    # TLS or nothing; no revocation lists, which a CA of its own usually has none of
     $all = @('-q', '-s', '-S', '--noproxy', '*', '--ssl-reqd', '--ssl-no-revoke', '--connect-timeout', '15', '-K', '-')
+    if ($tlsMax) { $all += @('--tls-max', $tlsMax) }
     if ($hasCa) { $all += @('--cacert', (Join-Path (Split-Path -Parent $here) 'ca.pem')) }
     $all += $Options
     $start = New-Object Diagnostics.ProcessStartInfo
@@ -72,14 +78,20 @@ function Get-Url([string] $Name) {
 }
 
 foreach ($file in $Upload) {
-    # Under another name until it is whole: nobody fetches half a file
+    # Under another name until it is whole: a broken upload replaces nothing, and nobody fetches half a file
     $path = (Resolve-Path -LiteralPath $file).Path
     $name = Split-Path -Leaf $path
-    Invoke-Curl @('-T', $path, '-Q', "-RNFR $name.part", '-Q', "-RNTO $name", (Get-Url "$name.part"))
+    $options = @('-T', $path, '-Q', "-RNFR $name.part", '-Q', "-RNTO $name", (Get-Url "$name.part"))
+    if ($Resume) { $options += @('-C', '-') }
+    Invoke-Curl $options
     [Console]::Out.WriteLine("sent $name")
 }
 foreach ($name in $Download) {
-    Invoke-Curl @('-o', (Join-Path (Resolve-Path -LiteralPath $To).Path $name), (Get-Url $name))
+    $path = Join-Path (Resolve-Path -LiteralPath $To).Path $name
+    Invoke-Curl @('-o', "$path.part", (Get-Url $name))
+    # curl makes no file for an empty one in some versions
+    if (-not (Test-Path -LiteralPath "$path.part")) { [IO.File]::WriteAllText("$path.part", '') }
+    Move-Item -LiteralPath "$path.part" -Destination $path -Force
     [Console]::Out.WriteLine("fetched $name")
 }
 if ($List) { Invoke-Curl @('--list-only', ((Get-Url '') -replace '/*$', '/')) }
