@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,9 +176,4 @@ def program() -> bytes:
         path for path in package.rglob("*") if path.is_file() and (path.suffix == ".py" or _FILES in path.parents)
     )
     parts = [path.relative_to(package).as_posix().encode() + b"\n" + path.read_bytes() for path in sources]
-    for name in ("aerleon", "ftps-exchange"):
-        try:
-            parts.append(f"{name} {version(name)}".encode())
-        except PackageNotFoundError:
-            parts.append(f"{name} unknown".encode())
     return digest(parts).encode()

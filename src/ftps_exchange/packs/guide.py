@@ -32,7 +32,7 @@ from .document import (
     markdown_of,
 )
 from .escape import html_text
-from .programs import FOLDER, programs_for
+from .programs import FOLDER, hands_out_tickets, programs_for
 from .scripts import fixed
 from .subject import Subject
 
@@ -438,6 +438,11 @@ def _tls_versions(subject: Subject) -> Iterator[Part]:
         )
     else:
         yield "The service speaks TLS 1.2. With it every client of this page works; newer ones choose it by themselves."
+    if not hands_out_tickets(subject):
+        yield (
+            " Programs written in Go, rclone among them, cannot be used: they resume a TLS session by a ticket only, "
+            "and this service hands out none. Use curl or lftp instead."
+        )
 
 
 def _programs(subject: Subject) -> Iterator[Block]:

@@ -39,6 +39,7 @@ class PackService:
     passive: Ports
     tls_minimum_version: str = "1.2"
     tls_maximum_version: str = "1.2"
+    tls_session_tickets: bool = False
     inside4: str | None = None
     """The server's own address, to which an edge that is not ours translates; None: it holds the public one itself."""
     inside6: str | None = None
@@ -208,6 +209,7 @@ def _service(exchange: Mapping[str, Any], servers: Sequence[str]) -> PackService
             passive=(int(passive[0]), int(passive[1])),
             tls_minimum_version=str(exchange.get("tls_minimum_version") or "1.2"),
             tls_maximum_version=str(exchange.get("tls_maximum_version") or "1.2"),
+            tls_session_tickets=exchange.get("tls_session_tickets") is True,
             inside4=inside.get(4),
             inside6=inside.get(6),
         )

@@ -21,6 +21,8 @@ class Program:
     needs: str
     call: str
     tls_1_3: bool = False
+    by_ticket: bool = False
+    """Whether it resumes a TLS session by a ticket and by nothing else, as all that is written in Go."""
 
     @property
     def path(self) -> str:
@@ -40,8 +42,12 @@ PROGRAMS: Final = (
     Program("ftps.rb", "Ruby", "net-ftp; 0.3 or newer for implicit TLS", "ruby {path} put report.csv"),
     Program("ftps.pl", "Perl", "IO::Socket::SSL", "perl {path} put report.csv"),
     Program("ftps.mjs", "Node.js", "the package basic-ftp", "node {path} put report.csv", tls_1_3=True),
-    Program("ftps.go", "Go", "the module github.com/jlaffaye/ftp", "clients/programs/ftps put report.csv"),
-    Program("ftps-rclone.sh", "rclone", "rclone 1.60 or newer", "sh {path} put report.csv", tls_1_3=True),
+    Program(
+        "ftps.go", "Go", "the module github.com/jlaffaye/ftp", "clients/programs/ftps put report.csv", by_ticket=True
+    ),
+    Program(
+        "ftps-rclone.sh", "rclone", "rclone 1.60 or newer", "sh {path} put report.csv", tls_1_3=True, by_ticket=True
+    ),
 )
 
 # What every one of these languages takes between quotes, whatever its rules are
@@ -50,9 +56,18 @@ _FACT: Final = re.compile(r"@(HOST|PORT|IMPLICIT|ACCOUNT|CA_FILE)@")
 
 
 def programs_for(subject: Subject) -> tuple[Program, ...]:
-    """Those that lose no file: where the service speaks nothing older than TLS 1.3, they are fewer."""
+    """Those that work and lose no file, with the TLS versions of this service and with or without its tickets."""
     only_1_3 = subject.service.tls_minimum_version == "1.3"
-    return tuple(program for program in PROGRAMS if program.tls_1_3 or not only_1_3)
+    tickets = hands_out_tickets(subject)
+    return tuple(
+        program for program in PROGRAMS if (program.tls_1_3 or not only_1_3) and (tickets or not program.by_ticket)
+    )
+
+
+def hands_out_tickets(subject: Subject) -> bool:
+    """Whether programs that resume a session by its ticket only are served. IIS asks nobody to resume one."""
+    service = subject.service
+    return service.tls_session_tickets or service.tls_maximum_version == "1.3" or subject.offer.iis
 
 
 def programs(subject: Subject) -> dict[str, str]:

@@ -28,7 +28,7 @@ from ftps_exchange.packs.escape import (
     winscp_name,
 )
 from ftps_exchange.packs.guide import FIREWALLS, INSPECTION
-from ftps_exchange.packs.programs import FOLDER, PROGRAMS
+from ftps_exchange.packs.programs import FOLDER
 from ftps_exchange.packs.run import RULE_FORMATS
 from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject, offer_of
 from tests.unit.ftps_exchange.packs_folder import OFFER, pack, subject, texts
@@ -126,7 +126,7 @@ def test_scripts_and_profiles_hold_nobodys_text(text: str) -> None:
     """Names and addresses of the model only: what cannot get in need not be escaped."""
     quiet, hostile = pack(hostile_subject("quiet")).files, pack(hostile_subject(text)).files
     same = [path for path in quiet if path.startswith(("clients/", "selftest"))]
-    assert len(same) == 9 + len(PROGRAMS)
+    assert len(same) == 9 + len(programs_for(hostile_subject("quiet")))
     for path in same:
         assert quiet[path] == hostile[path], path
 

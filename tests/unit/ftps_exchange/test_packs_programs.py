@@ -7,24 +7,26 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ftps_exchange.checked import Account
 from ftps_exchange.packs import build, read_packs
-from ftps_exchange.packs.programs import PROGRAMS, programs
+from ftps_exchange.packs.programs import PROGRAMS, programs, programs_for
 from ftps_exchange.packs.scripts import fixed
 from ftps_exchange.packs.subject import Offer, Subject
 from tests.unit.ftps_exchange.packs_folder import subject, texts
 from tests.unit.ftps_exchange.test_packs_model import ACME, model
 
 NEWER_TLS = {"tls_minimum_version": "1.2", "tls_maximum_version": "1.3"}
+TICKETS = {"tls_session_tickets": True}
 ONLY_TLS_1_3 = {"tls_minimum_version": "1.3", "tls_maximum_version": "1.3"}
 
 
 def test_a_program_knows_the_service_and_the_account() -> None:
     for program in PROGRAMS:
-        text = programs(subject())[program.path]
+        text = programs(subject(service=TICKETS))[program.path]
         for fact in ("ftps.exchange.example", "acme-up", "ca.pem", "990", ".part", "FTPS_PASSWORD"):
             assert fact in text, f"{program.file}: {fact}"
         assert not re.search(r"@[A-Z_]+@", text), program.file
@@ -60,7 +62,7 @@ def test_the_program_in_python_is_one_and_checks_its_call(tmp_path: Path) -> Non
 @pytest.mark.parametrize("path", ["clients/upload.sh", "clients/programs/ftps-rclone.sh"])
 def test_shell_programs_are_ones_and_check_their_call(path: str, tmp_path: Path) -> None:
     script = tmp_path / "x.sh"
-    script.write_text(texts(subject())[path], encoding="utf-8")
+    script.write_text(texts(subject(service=TICKETS))[path], encoding="utf-8")
     subprocess.run(["/bin/sh", "-n", script], check=True, capture_output=True)
     done = subprocess.run(["/bin/sh", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
@@ -156,6 +158,27 @@ def test_with_tls_1_3_only_no_program_is_handed_out_that_loses_files() -> None:
     for program in PROGRAMS:
         if not program.tls_1_3:
             assert re.search(r"TLSv?_?1_?\.?2", fixed(f"snippets/{program.file}")), f"{program.file} may choose 1.3"
+
+
+@pytest.mark.parametrize(
+    ("service", "offer", "served"),
+    [
+        ({}, None, False),
+        (TICKETS, None, True),
+        (NEWER_TLS, None, True),
+        (ONLY_TLS_1_3, None, True),
+        ({}, Offer(iis=True), True),
+    ],
+)
+def test_programs_in_go_are_handed_out_where_they_can_work(
+    service: dict[str, Any], offer: Offer | None, served: bool
+) -> None:
+    one = subject(service=service) if offer is None else subject(offer, service=service)
+    files = {program.file for program in programs_for(one)}
+    assert ("ftps-rclone.sh" in files) is served
+    assert ("ftps.go" in files) is (served and service != ONLY_TLS_1_3)
+    assert {"ftps.py", "ftps.mjs"} <= files
+    assert ("Programs written in Go, rclone among them, cannot be used" in texts(one)["guide.md"]) is not served
 
 
 def test_another_program_makes_other_packs(monkeypatch: pytest.MonkeyPatch) -> None:
