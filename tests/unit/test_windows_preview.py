@@ -20,7 +20,7 @@ from ftps_exchange.iis.schema import check_settings
 
 PROJECT = Path(__file__).parents[2]
 PLAYBOOK = PROJECT / "playbooks" / "windows_preview.yml"
-OWN_MODULES = sorted(path.stem for path in (PROJECT / "library").glob("win_*.ps1"))
+OWN_MODULES = sorted(path.stem for path in (PROJECT / "plugins" / "modules").glob("win_*.ps1"))
 
 
 def run(inventory: Path, reports: Path, **environment: str) -> subprocess.CompletedProcess[str]:
