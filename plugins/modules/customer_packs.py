@@ -124,29 +124,41 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-created: &names
+created:
   description: Customers whose pack was made for the first time (in check mode, would be).
   returned: always
   type: list
   elements: str
   sample: [acme]
 updated:
-  <<: *names
   description: Customers whose pack changed.
+  returned: always
+  type: list
+  elements: str
+  sample: [acme]
 removed:
-  <<: *names
   description: Customers whose pack was taken away, removed or archived.
+  returned: always
+  type: list
+  elements: str
+  sample: [acme]
 kept:
-  <<: *names
   description: Customers who may not log in at present; their packs stayed as they are.
+  returned: always
+  type: list
+  elements: str
+  sample: [acme]
 unchanged:
   description: How many packs needed nothing.
   returned: always
   type: int
   sample: 2
 new_changes:
-  <<: *names
   description: Customers who have something to change on their side since the pack before.
+  returned: always
+  type: list
+  elements: str
+  sample: [acme]
 edited:
   description: Files of packs that somebody had changed or removed by hand; they are as they should be again.
   returned: always
