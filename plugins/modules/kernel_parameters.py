@@ -57,13 +57,12 @@ set:
   returned: always
 """
 
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 
 HEADER = "# Managed by Ansible: changes made here are lost.\n"
 OURS = "# of these, ours: "
@@ -178,7 +177,7 @@ def apply(
         for name in different:
             kernel.set(name, wanted[name])
         if content != file_before:
-            write_file(path, content)
+            replace_file(path, content, 0o644)
     return {
         "changed": bool(different) or content != file_before,
         "set": different,
@@ -192,16 +191,6 @@ def apply(
             {"before_header": str(path), "after_header": str(path), "before": file_before, "after": content},
         ],
     }
-
-
-def write_file(path: Path, text: str) -> None:
-    """Replace a file as a whole, so that a boot never reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as stream:
-        stream.write(text)
-        os.fchmod(stream.fileno(), 0o644)
-    os.replace(temporary, path)
 
 
 def main() -> None:

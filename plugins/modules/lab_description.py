@@ -86,13 +86,13 @@ left_out:
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 
 
 class DescriptionError(Exception):
@@ -186,18 +186,6 @@ def describe(
     return description, [customer["name"] for customer in present if customer["name"] not in customer_containers]
 
 
-def write_private(path: Path, text: str) -> None:
-    """Put the file in place whole, readable for its owner alone at any time."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.unlink(missing_ok=True)
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as target:
-        target.write(text)
-        target.flush()
-        os.fsync(target.fileno())
-    scratch.replace(path)
-
-
 def is_current(path: Path, text: str) -> bool:
     """Whether the file has this content and this mode already."""
     return path.is_file() and path.stat().st_mode & 0o777 == 0o600 and path.read_text(encoding="utf-8") == text
@@ -231,7 +219,8 @@ def main() -> None:
     text = json.dumps(description, indent=2) + "\n"
     changed = not is_current(path, text)
     if changed and not module.check_mode:
-        write_private(path, text)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        replace_file(path, text)
     customers = [customer["name"] for customer in description["customers"]]
     module.exit_json(changed=changed, path=str(path), customers=customers, left_out=left_out, lost=[])
 

@@ -71,7 +71,6 @@ changes:
 """
 
 import datetime
-import os
 import shutil
 import socket
 import subprocess
@@ -80,6 +79,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 
 try:
     from cryptography import x509
@@ -167,15 +167,6 @@ def make_certificates(fqdn: str, domain: str, now: datetime.datetime) -> dict[st
     }
 
 
-def write(path: Path, content: bytes, mode: int) -> None:
-    """Put a file in place whole, never readable by more than it should be."""
-    scratch = path.with_name(f".{path.name}.new")
-    scratch.unlink(missing_ok=True)
-    with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as target:
-        target.write(content)
-    scratch.replace(path)
-
-
 def provision_command(options: dict[str, Any], hostname: str) -> list[str]:
     """Command that makes the domain. Without a password in it: Samba then takes a random one, which is replaced."""
     command = ["samba-tool", "domain", "provision", "--server-role=dc", "--dns-backend=SAMBA_INTERNAL"]
@@ -205,7 +196,7 @@ def provision(options: dict[str, Any], hostname: str) -> None:
     if made.returncode != 0:
         told = " ".join(line for line in made.stderr.splitlines() if line.startswith("ERROR")) or made.stderr[-500:]
         raise ControllerError(f"samba-tool domain provision failed: {told.strip()}")
-    write(SAVED[SMB_CONF], without_forwarder(SMB_CONF.read_text()).encode(), 0o644)
+    replace_file(SAVED[SMB_CONF], without_forwarder(SMB_CONF.read_text()).encode(), 0o644)
 
 
 def without_forwarder(smb_conf: str) -> str:
@@ -270,7 +261,7 @@ def bring_to_state(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         if not path.exists() or path.read_bytes() != saved.read_bytes():
             changes.append(f"{path} put in place")
             if not check_mode:
-                write(path, saved.read_bytes(), 0o644)
+                replace_file(path, saved.read_bytes(), 0o644)
     changes += administrator_changes(options, check_mode)
     if not all((tls / name).exists() for name in ("ca.pem", "cert.pem", "key.pem")):
         changes.append("LDAPS certificate made")
@@ -278,7 +269,7 @@ def bring_to_state(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             tls.mkdir(mode=0o700, exist_ok=True)
             now = datetime.datetime.now(datetime.UTC)
             for name, content in make_certificates(f"{hostname}.{domain}", domain, now).items():
-                write(tls / name, content, 0o600 if name == "key.pem" else 0o644)
+                replace_file(tls / name, content, 0o600 if name == "key.pem" else 0o644)
     authority = tls / "ca.pem"
     return {
         "changed": bool(changes),

@@ -118,7 +118,6 @@ import os
 import re
 import secrets
 import socket
-import tempfile
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -126,6 +125,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 
 #: NFTNL_UDATA_COMMENT_MAXLEN; nft refuses more.
 COMMENT_BYTES = 128
@@ -585,8 +585,8 @@ class Rollback:
         token = secrets.token_hex(6)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._file(token)
-        write_private(path, previous)
-        write_private(self._boot_file(token), boot)
+        replace_file(path, previous)
+        replace_file(self._boot_file(token), boot)
         code, _, error = self.run(
             [
                 "systemd-run",
@@ -648,17 +648,6 @@ class Rollback:
         return output.strip() if code == 0 else "/usr/sbin/nft"
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, path)
-
-
 def read_text(path: Path) -> str | None:
     return path.read_text() if path.is_file() else None
 
@@ -668,7 +657,7 @@ def read_text(path: Path) -> str | None:
 
 def confirm(rollback: Rollback, path: Path, token: str, check_mode: bool) -> dict[str, Any]:
     if not check_mode:
-        write_private(path, rollback.confirm(token))
+        replace_file(path, rollback.confirm(token))
     return {"changed": True}
 
 
@@ -726,7 +715,7 @@ def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bo
             )
     if not result["confirmation"]:
         rollback.disarm_all()
-        write_private(path, wanted_file)
+        replace_file(path, wanted_file)
     return result
 
 

@@ -136,7 +136,6 @@ certificate:
 """
 
 import os
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -161,6 +160,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.certificate import (
     shown,
     subject,
 )
+from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 
 try:
     from cryptography import x509
@@ -214,22 +214,6 @@ def make_folder(folder: str) -> None:
     if not os.path.isdir(folder):
         os.makedirs(os.path.dirname(folder), mode=0o755, exist_ok=True)
         os.mkdir(folder, 0o700)
-
-
-def write(path: str, content: bytes) -> None:
-    """Put a file that only its owner may read in place of another in one step, never half written."""
-    folder = os.path.dirname(path)
-    make_folder(folder)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".server-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(temporary, path)
-    except OSError:
-        os.unlink(temporary)
-        raise
 
 
 def remove(path: str) -> None:
@@ -290,7 +274,8 @@ def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
                 module.warn(warning)
             changed = True
             if not module.check_mode:
-                write(path, bundle.pem())
+                make_folder(os.path.dirname(path))
+                replace_file(path, bundle.pem())
                 if requested_key(params["request_file"]) in (None, public_bytes(bundle.key.public_key())):
                     remove(params["request_file"])
             state = State(bundle, [], reasons_to_renew(bundle, wanted))

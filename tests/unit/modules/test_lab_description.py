@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import stat
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 from ansible_collections.ftps.exchange.plugins.modules import lab_description as description
 
 MODEL: dict[str, Any] = {
@@ -132,15 +132,10 @@ def test_an_encrypted_hand_over_file_is_named() -> None:
         description.read_passwords([("x.yml", "$ANSIBLE_VAULT;1.2;AES256;lab\n00")])
 
 
-def test_the_file_is_private_and_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "lab.json"
-    description.write_private(path, "{}\n")
-    assert path.read_text() == "{}\n"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+def test_a_file_that_others_may_read_is_not_current(tmp_path: Path) -> None:
+    path = tmp_path / "lab.json"
+    replace_file(path, "{}\n")
     assert description.is_current(path, "{}\n")
     assert not description.is_current(path, "{ }\n")
     path.chmod(0o644)
     assert not description.is_current(path, "{}\n")
-    description.write_private(path, "{}\n")
-    assert description.is_current(path, "{}\n")
-    assert [entry.name for entry in path.parent.iterdir()] == ["lab.json"]

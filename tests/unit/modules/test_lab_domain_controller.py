@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import stat
-from pathlib import Path
 
 from ansible_collections.ftps.exchange.plugins.modules import lab_domain_controller as controller
 from cryptography import x509
@@ -47,12 +45,3 @@ def test_provisioning_takes_no_password_on_the_command_line() -> None:
 def test_the_forwarder_to_itself_goes() -> None:
     configuration = "[global]\n\tdns forwarder = 10.0.0.2\n\trealm = CORP.EXAMPLE\n"
     assert controller.without_forwarder(configuration) == "[global]\n\trealm = CORP.EXAMPLE\n"
-
-
-def test_files_appear_whole_with_their_mode(tmp_path: Path) -> None:
-    path = tmp_path / "key.pem"
-    path.write_text("old")
-    path.chmod(0o644)
-    controller.write(path, b"new", 0o600)
-    assert path.read_bytes() == b"new"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
