@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage packs windows-preview bench mutants venv docs requirements clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage packs windows-preview bench mutants venv docs requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -55,6 +55,9 @@ bench: ## the benchmarks
 
 venv: ## the pinned tools in .venv/
 	@scripts/bootstrap
+
+collection: ## the collection ftps.exchange, in dist/: for an inventory in a repository of its own
+	@scripts/collection
 
 docs: venv ## write the generated references in docs/ again
 	@.venv/bin/python scripts/role_docs.py

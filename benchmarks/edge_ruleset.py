@@ -21,8 +21,7 @@ sys.path.insert(0, str(PROJECT))
 import yaml  # noqa: E402
 from ansible.parsing.dataloader import DataLoader  # noqa: E402
 from ansible.template import Templar, trust_as_template  # noqa: E402
-
-from library import nftables_table as table  # noqa: E402
+from ansible_collections.ftps.exchange.plugins.modules import nftables_table as table  # noqa: E402
 
 TARGET_SECONDS = 0.5
 REPETITIONS = 5

@@ -1,15 +1,10 @@
 """What every test of the project can rely on.
 
-How a test imports what it tests (the top of the repository is on the path, see pyproject.toml):
+How a test imports what it tests (see pythonpath in pyproject.toml):
 
-    from ftps_exchange import model          # the package in src/
-    from filter_plugins import exchange      # a filter plugin
-    from library import ldap_directory       # a module
-    from module_utils import sddl            # code that modules share
-    from scripts import role_docs            # a script
-
-A module itself writes ``from ansible.module_utils.sddl import …``, because that is where Ansible puts this project's
-``module_utils/`` when it runs the module. The line below gives tests the same view.
+    from ftps_exchange import model                                                 # the package in src/
+    from ansible_collections.ftps.exchange.plugins.modules import ldap_directory    # a module; other plugins likewise
+    from scripts import role_docs                                                   # a script
 """
 
 from __future__ import annotations
@@ -18,14 +13,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import ansible.module_utils
 import pytest
 
+from tests.windows import powershell as windows
+
 PROJECT = Path(__file__).resolve().parent.parent
-
-ansible.module_utils.__path__.append(str(PROJECT / "module_utils"))
-
-from tests.windows import powershell as windows  # noqa: E402
 
 NO_POWERSHELL = f"no PowerShell engine: neither {windows.VARIABLE} nor `pwsh` on the PATH"
 

@@ -20,7 +20,7 @@ from ftps_exchange.iis.schema import check_settings
 
 PROJECT = Path(__file__).parents[2]
 PLAYBOOK = PROJECT / "playbooks" / "windows_preview.yml"
-OWN_MODULES = sorted(path.stem for path in (PROJECT / "library").glob("win_*.ps1"))
+OWN_MODULES = sorted(path.stem for path in (PROJECT / "plugins" / "modules").glob("win_*.ps1"))
 
 
 def run(inventory: Path, reports: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -147,7 +147,11 @@ def calls_in_roles() -> list[tuple[str, str, dict[str, Any]]]:
     found = []
     for path in sorted((PROJECT / "roles").glob("*/tasks/*.yml")):
         for task in tasks(yaml.safe_load(path.read_text())):
-            found += [(str(path.relative_to(PROJECT)), name, task[name]) for name in OWN_MODULES if name in task]
+            found += [
+                (str(path.relative_to(PROJECT)), name, task[full])
+                for name in OWN_MODULES
+                if (full := f"ftps.exchange.{name}") in task
+            ]
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from .powershell import PROJECT, PowerShell
 
-MODULE = PROJECT / "library" / "win_iis_settings.ps1"
+MODULE = PROJECT / "plugins" / "modules" / "win_iis_settings.ps1"
 SOURCE = Path(__file__).parent / "stand_ins" / "web_administration.cs"
 SCHEMA = PROJECT / "src" / "ftps_exchange" / "iis" / "schema.json"
 LIBRARY = Path("System32", "inetsrv", "Microsoft.Web.Administration.dll")

@@ -48,7 +48,7 @@ class Engine:
 
 ENGINES: Final = (
     Engine("win_iis_settings", "tests/unit/windows/test_win_iis_settings.py", "ansible_runs or any_state or any_call"),
-    Engine("win_folder_tree", "tests/unit/library/test_win_folder_tree.py", "ansible_runs or grows"),
+    Engine("win_folder_tree", "tests/unit/modules/test_win_folder_tree.py", "ansible_runs or grows"),
 )
 
 
@@ -97,7 +97,7 @@ class Jury:
 
     def notices(self, text: str | None) -> str | None:
         """The test that fails with this text of the module."""
-        module = PROJECT / "library" / f"{self.engine.module}.ps1"
+        module = PROJECT / "plugins" / "modules" / f"{self.engine.module}.ps1"
         windows.PowerShell.instead = {} if text is None else {module: text}
         self.failed = None
         self.ran = 0
@@ -131,7 +131,7 @@ def check(engine: Engine, process: windows.PowerShell, every: int) -> bool:
         print(f"{engine.module}: the tests do not pass without a mutant: {failed or 'none ran'}")
         return False
     # Which ones it is must not be a matter of what stands at a round number of places
-    tried = mutants(process, PROJECT / "library" / f"{engine.module}.ps1")[every // 2 :: every]
+    tried = mutants(process, PROJECT / "plugins" / "modules" / f"{engine.module}.ps1")[every // 2 :: every]
     reasons = reviewed()
     alive = harmless = 0
     for mutant in tried:

@@ -200,7 +200,7 @@ def required_utils(text: str) -> dict[str, Path]:
         if name == "Ansible.Basic":
             continue
         folder, suffix = ("csharp", ".cs") if kind.lower() == "csharputil" else ("powershell", ".psm1")
-        own = PROJECT / "module_utils" / f"{name}{suffix}"
+        own = PROJECT / "plugins" / "module_utils" / f"{name}{suffix}"
         found[name] = own if own.exists() else CSHARP.parent / folder / own.name
     return found
 

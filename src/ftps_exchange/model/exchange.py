@@ -201,7 +201,7 @@ class Exchange(Strict):
         default=False,
         description=(
             "Whether TLS 1.2 hands out session tickets (on Linux; IIS has no setting for it). Programs written in Go, "
-            "such as rclone, need them. With tickets, somebody behind a customer's own public address can take a transfer."
+            "such as rclone, need them. With tickets, somebody behind a customer's public address can take a transfer."
         ),
     )
     directory: Directory = Field(description="The Active Directory domain, and the OU in it that is managed.")

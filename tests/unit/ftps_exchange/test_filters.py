@@ -20,7 +20,7 @@ from ftps_exchange.errors import ExchangeError
 from tests.unit.ftps_exchange.desired_state import GOLDEN, golden
 
 PROJECT = Path(__file__).parents[3]
-PLUGINS = PROJECT / "filter_plugins"
+PLUGINS = PROJECT / "plugins" / "filter"
 
 THUMBPRINT = "3B7E0F6C1D2A49587766554433221100FFEEDDCC"
 COPIED_THUMBPRINT = "a1 b2 c3 d4 e5 f6 07 18 29 3a 4b 5c 6d 7e 8f 90 a1 b2 c3 d4"
@@ -28,22 +28,22 @@ NETWORKS = ["198.51.100.128/25", "198.51.100.0/25", "2001:db8:7::/48"]
 OPTIONS = {"root": "D:\\ftps-exchange"}
 
 EXPRESSIONS = {
-    "exchange_access": "model | exchange_access",
-    "exchange_desired": "model | exchange_desired",
-    "exchange_directory": "model | exchange_directory",
-    "exchange_edge_sets": "model | exchange_edge_sets",
-    "exchange_firewall_addresses": f"{NETWORKS} | exchange_firewall_addresses",
-    "exchange_folders": "model | exchange_folders(sids, platform='posix')",
-    "exchange_group_names": "model | exchange_group_names",
-    "exchange_iis_application_host": "model | exchange_iis_settings(thumbprint, options)"
-    " | exchange_iis_application_host",
-    "exchange_iis_problems": "model | exchange_iis_problems",
-    "exchange_iis_settings": "model | exchange_iis_settings(thumbprint, options)",
-    "exchange_permission_matrix": "model | exchange_permission_matrix",
-    "exchange_predicted_sids": "model | exchange_group_names | exchange_predicted_sids",
-    "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | exchange_thumbprint",
-    "exchange_windows_lists": "model | exchange_windows_lists(sids, thumbprint, options)",
-    "exchange_wire_text": "{'sections': []} | exchange_wire_text",
+    "exchange_access": "model | ftps.exchange.exchange_access",
+    "exchange_desired": "model | ftps.exchange.exchange_desired",
+    "exchange_directory": "model | ftps.exchange.exchange_directory",
+    "exchange_edge_sets": "model | ftps.exchange.exchange_edge_sets",
+    "exchange_firewall_addresses": f"{NETWORKS} | ftps.exchange.exchange_firewall_addresses",
+    "exchange_folders": "model | ftps.exchange.exchange_folders(sids, platform='posix')",
+    "exchange_group_names": "model | ftps.exchange.exchange_group_names",
+    "exchange_iis_application_host": "model | ftps.exchange.exchange_iis_settings(thumbprint, options)"
+    " | ftps.exchange.exchange_iis_application_host",
+    "exchange_iis_problems": "model | ftps.exchange.exchange_iis_problems",
+    "exchange_iis_settings": "model | ftps.exchange.exchange_iis_settings(thumbprint, options)",
+    "exchange_permission_matrix": "model | ftps.exchange.exchange_permission_matrix",
+    "exchange_predicted_sids": "model | ftps.exchange.exchange_group_names | ftps.exchange.exchange_predicted_sids",
+    "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | ftps.exchange.exchange_thumbprint",
+    "exchange_windows_lists": "model | ftps.exchange.exchange_windows_lists(sids, thumbprint, options)",
+    "exchange_wire_text": "{'sections': []} | ftps.exchange.exchange_wire_text",
 }
 
 
@@ -66,10 +66,9 @@ def ansible(program: str, *arguments: str | Path, where: Path) -> subprocess.Com
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
             "ANSIBLE_CONFIG": str(where / "ansible.cfg"),
-            "ANSIBLE_FILTER_PLUGINS": str(PLUGINS),
+            "ANSIBLE_COLLECTIONS_PATH": str(PROJECT / "collections"),
             "ANSIBLE_HOME": str(where / "home"),
             "ANSIBLE_NOCOLOR": "1",
-            "PYTHONPATH": str(PROJECT / "src"),
         },
         capture_output=True,
         text=True,
@@ -166,7 +165,7 @@ def test_in_a_play_with_lazily_templated_values(tmp_path: Path) -> None:
 
 def test_a_failing_filter_says_what_where_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "vars.json").write_text(json.dumps({"model": golden("model"), "sids": {}}))
-    (tmp_path / "play.yml").write_text(PLAY.format(results="'folders': model | exchange_folders(sids)"))
+    (tmp_path / "play.yml").write_text(PLAY.format(results="'folders': model | ftps.exchange.exchange_folders(sids)"))
     run = ansible("playbook", "-i", "localhost,", "-e", "@vars.json", "play.yml", where=tmp_path)
     assert run.returncode != 0
     assert "group ftpsx-customers has no SID. The directory step makes the groups" in run.stdout + run.stderr
@@ -200,10 +199,11 @@ def test_every_filter_has_its_documentation_and_nothing_else_has() -> None:
 
 
 def test_ansible_doc_reads_all_of_it(tmp_path: Path) -> None:
-    run = ansible("doc", "--type", "filter", "--json", *EXPRESSIONS, where=tmp_path)
+    names = [f"ftps.exchange.{name}" for name in EXPRESSIONS]
+    run = ansible("doc", "--type", "filter", "--json", *names, where=tmp_path)
     assert run.returncode == 0, run.stderr
     documented = json.loads(run.stdout)
-    assert sorted(documented) == sorted(EXPRESSIONS)
+    assert sorted(documented) == sorted(names)
     assert all(one["doc"]["short_description"] and one["examples"] and one["return"] for one in documented.values())
 
 

@@ -28,7 +28,7 @@ from ftps_exchange.packs.escape import (
     winscp_name,
 )
 from ftps_exchange.packs.guide import FIREWALLS, INSPECTION
-from ftps_exchange.packs.programs import FOLDER
+from ftps_exchange.packs.programs import FOLDER, programs_for
 from ftps_exchange.packs.run import RULE_FORMATS
 from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject, offer_of
 from tests.unit.ftps_exchange.packs_folder import OFFER, pack, subject, texts

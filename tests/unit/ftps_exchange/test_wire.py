@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.ftps.exchange.plugins.filter.exchange import FilterModule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filter_plugins.exchange import FilterModule
 from ftps_exchange.folders import exchange_folders
 from ftps_exchange.iis.settings import exchange_iis_settings
 from ftps_exchange.wire import LONGEST_PLAIN, PACKED, exchange_windows_lists, exchange_wire_text
 from tests.windows.powershell import PowerShell, PowerShellError
 
 PROJECT = Path(__file__).resolve().parents[3]
-UNPACK = (PROJECT / "module_utils" / "Ansible.ModuleUtils.FtpsExchangeText.psm1").read_text()
+UNPACK = (PROJECT / "plugins" / "module_utils" / "Ansible.ModuleUtils.FtpsExchangeText.psm1").read_text()
 SCRIPT = (
     "param($source, $text)\n"
     "$util = New-Module -Name text -ScriptBlock ([scriptblock]::Create($source))\n"

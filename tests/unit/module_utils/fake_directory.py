@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible.module_utils.ftps_exchange_ldap import (
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
     Change,
     DirectoryError,
     NoSuchObjectError,

@@ -7,9 +7,14 @@ from typing import Any
 
 import yaml
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
 
-ROLES = Path(__file__).parents[3] / "roles"
+PROJECT = Path(__file__).parents[3]
+ROLES = PROJECT / "roles"
+
+# Roles call filters by their full names
+init_plugin_loader([str(PROJECT / "collections")])
 
 
 def role_variables(role: str, given: dict[str, Any]) -> Templar:

@@ -28,7 +28,7 @@ def files() -> list[Path]:
 FILES = files()
 # What the tests themselves are made of runs here only
 SHIPPED = [path for path in FILES if not path.is_relative_to(PROJECT / "tests" / "windows")]
-MODULES = [path for path in FILES if path.parent == PROJECT / "library"]
+MODULES = [path for path in FILES if path.parent == PROJECT / "plugins" / "modules"]
 
 
 def name(path: Path) -> str:

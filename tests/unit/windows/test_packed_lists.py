@@ -53,7 +53,7 @@ def test_folders(powershell: PowerShell, tmp_path: Path) -> None:
 
     def apply(folders: str) -> dict[str, Any]:
         return powershell.module(
-            PROJECT / "library" / "win_folder_tree.ps1",
+            PROJECT / "plugins" / "modules" / "win_folder_tree.ps1",
             {"root": str(tmp_path / "data"), "folders": folders, "sids": exchange_wire_text(golden("sids"), 0)},
             utils={ACCESS: STAND_IN},
             environment={"FTPS_EXCHANGE_FOLDERS": str(tmp_path / "lists")},

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from tests.windows.powershell import PowerShell
 from tests.windows.wire.authority import Authority, Pair
 
-MODULE = Path(__file__).resolve().parents[3] / "library" / "win_ftps_probe.ps1"
+MODULE = Path(__file__).resolve().parents[3] / "plugins" / "modules" / "win_ftps_probe.ps1"
 OTHER = "0" * 40
 
 

@@ -12,8 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-
-from library import ftps_sessions
+from ansible_collections.ftps.exchange.plugins.modules import ftps_sessions
 
 SCRIPT = Path(__file__).parents[4] / "roles" / "ftps_server" / "files" / "ftps-exchange-session"
 

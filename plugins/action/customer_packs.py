@@ -1,0 +1,151 @@
+"""Makes the customers' packs, in Ansible's own process on the control node, whatever host the task is for."""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import os
+from typing import Any
+
+import ansible_collections.ftps.exchange.plugins.plugin_utils.package  # noqa: F401  (where ftps_exchange is)
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.ftps.exchange.plugins.plugin_utils.plain import plain
+
+from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model import ModelError, check_model
+from ftps_exchange.packs import PackContact
+from ftps_exchange.packs.run import PacksError, Settings, Summary, make_packs
+from ftps_exchange.packs.store import Result
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "exchange": {"type": "raw", "required": True},
+    "customers_dir": {"type": "path", "required": True},
+    "exchange_file": {"type": "path"},
+    "directory": {"type": "path", "required": True},
+    "customer": {"type": "str"},
+    "formats": {"type": "list", "elements": "str", "default": []},
+    "provider_formats": {"type": "list", "elements": "str", "default": []},
+    "ca_file": {"type": "path"},
+    "servers": {"type": "list", "elements": "str", "default": []},
+    "contact": {
+        "type": "dict",
+        "default": {},
+        "options": {"name": {"type": "str"}, "email": {"type": "str"}, "phone": {"type": "str"}},
+    },
+    "change_deadline": {"type": "str"},
+    "when_removed": {"type": "str", "choices": ["remove", "archive"], "default": "remove"},
+    "removal_confirmed": {"type": "bool", "default": False},
+    "today": {"type": "str"},
+    "processes": {"type": "int", "default": 0},
+}
+
+
+class ActionModule(ActionBase):
+    """The action ``customer_packs``; what it takes and returns is in plugins/modules/customer_packs.py."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make the packs."""
+        super().run(tmp, task_vars)
+        _, asked = self.validate_argument_spec(ARGUMENTS)
+        # What is read is needed until the end, seconds later: searching it for garbage would be a tenth of the work.
+        gc.disable()
+        # Packs are handed out: everybody may read them, whatever umask Ansible was started with.
+        os.umask(0o022)
+        try:
+            summary = _make(plain(asked), check_mode=self._task.check_mode, want_diff=self._task.diff)
+        except ModelError as error:
+            problems = [str(problem) for problem in error.problems]
+            raise AnsibleActionFail(str(error), result={"problems": problems}) from None
+        except PacksError as error:
+            result = {"problems": error.problems, **answer(error.summary)}
+            raise AnsibleActionFail(str(error), result=result) from None
+        except (ExchangeError, OSError) as error:
+            raise AnsibleActionFail(str(error), result={"problems": [str(error)]}) from None
+        done = answer(summary)
+        return {**done, "warnings": warnings_of(done, asked["change_deadline"])}
+
+
+def _make(asked: dict[str, Any], *, check_mode: bool, want_diff: bool) -> Summary:
+    try:
+        today = datetime.date.fromisoformat(asked["today"]) if asked["today"] else None
+    except ValueError:
+        raise AnsibleActionFail(f"today is {asked['today']!r}: write a day as YYYY-MM-DD.") from None
+    contact = asked["contact"] or {}
+    model = check_model(asked["exchange"], asked["customers_dir"], exchange_file=asked["exchange_file"], today=today)
+    return make_packs(
+        model,
+        Settings(
+            directory=os.path.abspath(asked["directory"]),
+            customer=asked["customer"] or None,
+            formats=tuple(asked["formats"]),
+            provider_formats=tuple(asked["provider_formats"]),
+            ca_file=asked["ca_file"] or None,
+            servers=tuple(asked["servers"]),
+            contact=PackContact(*(contact.get(key) or None for key in ("name", "email", "phone"))),
+            deadline=asked["change_deadline"] or None,
+            when_removed=asked["when_removed"],
+            removal_confirmed=asked["removal_confirmed"],
+            today=today,
+            processes=asked["processes"],
+            check_mode=check_mode,
+            want_diff=want_diff,
+        ),
+    )
+
+
+def answer(summary: Summary) -> dict[str, Any]:
+    """What the module returns about a run."""
+    results = summary.results
+
+    def gone(result: Result) -> bool:
+        return result.action in ("removed", "archived")
+
+    return {
+        "changed": summary.changed,
+        "created": summary.names("created"),
+        "updated": summary.names("changed"),
+        "removed": summary.names("removed") + summary.names("archived"),
+        "kept": summary.kept,
+        "unchanged": len(summary.names("unchanged")),
+        "new_changes": [result.customer for result in results if result.new_change],
+        "edited": [f"{result.customer}/{path}" for result in results if not gone(result) for path in result.edited],
+        "edited_and_removed": [
+            f"{result.customer}/{path}" for result in results if gone(result) for path in result.edited
+        ],
+        "unreadable": summary.unreadable,
+        "foreign": [f"{result.customer}/{path}" for result in results for path in result.foreign],
+        "diff": [diff for result in results for diff in result.diffs],
+    }
+
+
+def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
+    """What a person should look at."""
+    found = []
+    if told["edited"]:
+        found.append(f"Changed by hand, and written anew: {_some(told['edited'])}. Change the inventory instead.")
+    if told["edited_and_removed"]:
+        found.append(
+            "Changed by hand, and taken away with the pack of a customer who is gone: "
+            f"{_some(told['edited_and_removed'])}."
+        )
+    if told["unreadable"]:
+        found.append(
+            f"Of no customer, with a pack.json that cannot be read: {_some(told['unreadable'])}. Left where it is: "
+            "look into it, and take it away by hand."
+        )
+    if told["foreign"]:
+        found.append(f"Not ours, and left where it is: {_some(told['foreign'])}.")
+    if told["new_changes"] and not deadline:
+        found.append(
+            f"CHANGES.md names no day for {_some(told['new_changes'])}: run again with "
+            "customer_packs_change_deadline=YYYY-MM-DD before you hand the packs out."
+        )
+    return found
+
+
+def _some(names: list[str], most: int = 10) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,102 @@
+"""The checked model -> what each target needs, as filters.
+
+All work is done by the package ftps_exchange, which knows nothing of Ansible; each filter has its documentation beside
+this file (``ansible-doc -t filter exchange_directory``). What goes wrong is a ValueError, whose text Ansible shows.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any, Never
+
+import ansible_collections.ftps.exchange.plugins.plugin_utils.package  # noqa: F401  (where ftps_exchange is)
+
+try:
+    from ftps_exchange.access import exchange_access
+    from ftps_exchange.desired import exchange_desired
+    from ftps_exchange.directory import exchange_directory, exchange_group_names
+    from ftps_exchange.edge import exchange_edge_sets
+    from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
+    from ftps_exchange.iis.render import exchange_iis_application_host
+    from ftps_exchange.iis.settings import exchange_iis_problems, exchange_iis_settings
+    from ftps_exchange.permissions import exchange_permission_matrix
+    from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
+    from ftps_exchange.wire import exchange_windows_lists, exchange_wire_text
+except ImportError as error:
+    # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
+    _MISSING: str | None = str(error)
+else:
+    _MISSING = None
+
+_NAMES = (
+    "exchange_access",
+    "exchange_desired",
+    "exchange_directory",
+    "exchange_edge_sets",
+    "exchange_firewall_addresses",
+    "exchange_folders",
+    "exchange_group_names",
+    "exchange_iis_application_host",
+    "exchange_iis_problems",
+    "exchange_iis_settings",
+    "exchange_permission_matrix",
+    "exchange_predicted_sids",
+    "exchange_thumbprint",
+    "exchange_windows_lists",
+    "exchange_wire_text",
+)
+
+
+def _unavailable(*_args: object, **_options: object) -> Never:
+    raise RuntimeError(
+        f"the project's package ftps_exchange cannot be imported by this Python ({_MISSING}). Run `make venv` and use "
+        ".venv/bin/ansible-playbook"
+    )
+
+
+def _model_as_text(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a filter take the model as its JSON text as well.
+
+    A dictionary that reaches a filter is wrapped by Ansible, which looks at each value for a template: two seconds with
+    10,000 customers, at every use. A text is a text.
+    """
+
+    @functools.wraps(function)
+    def call(model: object, *args: Any, **options: Any) -> Any:
+        return function(json.loads(model) if isinstance(model, str) else model, *args, **options)
+
+    return call
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Filter names and what they call."""
+        if _MISSING is not None:
+            return dict.fromkeys(_NAMES, _unavailable)
+        of_the_model = (
+            exchange_access,
+            exchange_desired,
+            exchange_directory,
+            exchange_edge_sets,
+            exchange_folders,
+            exchange_group_names,
+            exchange_iis_problems,
+            exchange_iis_settings,
+            exchange_permission_matrix,
+            exchange_windows_lists,
+        )
+        others = (
+            exchange_firewall_addresses,
+            exchange_iis_application_host,
+            exchange_predicted_sids,
+            exchange_thumbprint,
+            exchange_wire_text,
+        )
+        return {
+            **{function.__name__: _model_as_text(function) for function in of_the_model},
+            **{function.__name__: function for function in others},
+        }

@@ -1,0 +1,38 @@
+"""What the argument specification of a role cannot say, as filters: a role's variables -> what is wrong with them.
+
+The work is done by the package ftps_exchange; each filter has its documentation beside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Never
+
+import ansible_collections.ftps.exchange.plugins.plugin_utils.package  # noqa: F401  (where ftps_exchange is)
+
+_NAMES = ("edge_problems", "ftps_server_problems", "host_firewall_problems")
+
+try:
+    from ftps_exchange import preflight
+except ImportError as error:
+    # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
+    _MISSING: str | None = str(error)
+else:
+    _MISSING = None
+
+
+def _unavailable(*_args: object, **_options: object) -> Never:
+    raise RuntimeError(
+        f"the project's package ftps_exchange cannot be imported by this Python ({_MISSING}). Run `make venv` and use "
+        ".venv/bin/ansible-playbook"
+    )
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Filter names and what they call."""
+        if _MISSING is not None:
+            return dict.fromkeys(_NAMES, _unavailable)
+        return {name: getattr(preflight, name) for name in _NAMES}

@@ -1,0 +1,222 @@
+#!/usr/bin/python
+"""Set kernel parameters (sysctl) now and for the next boot, several at once."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kernel_parameters
+short_description: Sets kernel parameters now and for the next boot
+description:
+  - Owns one file of C(/etc/sysctl.d) and makes the running kernel agree with it. What is right already is not
+    written, so it also works where C(/proc/sys) cannot be written but somebody has set the values from outside, as
+    the C(--sysctl) option of a container engine does.
+  - A parameter that is a list of numbers, such as C(net.ipv4.ip_local_reserved_ports), may have several owners.
+    With O(number_lists) only the declared numbers are ours. Others' stay, and ours of the last run go when they are
+    no longer declared.
+options:
+  path:
+    description: The file to own.
+    type: path
+    required: true
+  values:
+    description: Value by name of the parameter.
+    type: dict
+    default: {}
+  number_lists:
+    description: Numbers to have in the list, as C(first-last) or single ones with commas between, by name.
+    type: dict
+    default: {}
+  optional:
+    description: Names of parameters that not every kernel has, and that are skipped where they are missing.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+author: ftps-exchange
+"""
+
+EXAMPLES = r"""
+- name: Forward packets, and keep the passive ports for the service
+  ftps.exchange.kernel_parameters:
+    path: /etc/sysctl.d/90-ftps-exchange.conf
+    values:
+      net.ipv4.ip_forward: 1
+    number_lists:
+      net.ipv4.ip_local_reserved_ports: 50000-50099
+"""
+
+RETURN = r"""
+set:
+  description: Parameters of the running kernel that were changed.
+  type: list
+  elements: str
+  returned: always
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
+
+HEADER = "# Managed by Ansible: changes made here are lost.\n"
+OURS = "# of these, ours: "
+
+
+class ParameterError(Exception):
+    """What, where, remedy: shown to the user as it is."""
+
+
+def parse_numbers(text: str) -> set[int]:
+    """'21,50000-50003' -> {21, 50000, 50001, 50002, 50003}."""
+    numbers: set[int] = set()
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        first, _, last = part.partition("-")
+        if not first.isdigit() or (last and not last.isdigit()):
+            raise ParameterError(f"'{part}' is neither a number nor a range first-last")
+        numbers.update(range(int(first), int(last or first) + 1))
+    return numbers
+
+
+def format_numbers(numbers: Iterable[int]) -> str:
+    """The kernel's own form: sorted, neighbours joined."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+
+
+def ours_before(file_text: str) -> dict[str, set[int]]:
+    """What the file of the last run says about whose numbers are whose."""
+    ours: dict[str, set[int]] = {}
+    marked = ""
+    for line in file_text.splitlines():
+        if marked:
+            ours[line.partition("=")[0].strip()] = parse_numbers(marked)
+        marked = line.removeprefix(OURS) if line.startswith(OURS) else ""
+    return ours
+
+
+def merge(live: str, ours: str, previously_ours: set[int]) -> str:
+    return format_numbers((parse_numbers(live) - previously_ours) | parse_numbers(ours))
+
+
+def file_content(values: Mapping[str, str], ours: Mapping[str, str]) -> str:
+    text = HEADER
+    for name, value in sorted(values.items()):
+        if name in ours:
+            text += f"{OURS}{ours[name]}\n"
+        text += f"{name} = {value}\n"
+    return text
+
+
+def same(left: str, right: str) -> bool:
+    return left.split() == right.split()
+
+
+class Kernel:
+    """/proc/sys; another root in tests."""
+
+    def __init__(self, root: Path = Path("/proc/sys")) -> None:
+        self.root = root
+
+    def get(self, name: str) -> str | None:
+        path = self._path(name)
+        return path.read_text().strip() if path.is_file() else None
+
+    def set(self, name: str, value: str) -> None:
+        try:
+            self._path(name).write_text(f"{value}\n")
+        except OSError as error:
+            raise ParameterError(
+                f"{name} is '{self.get(name)}', should be '{value}', and cannot be set: {error.strerror}. In a "
+                f"container, have it set from outside, for example podman run --sysctl {name}={value}"
+            ) from None
+
+    def _path(self, name: str) -> Path:
+        return self.root.joinpath(*name.split("."))
+
+
+def apply(
+    kernel: Kernel,
+    path: Path,
+    values: Mapping[str, Any],
+    number_lists: Mapping[str, Any],
+    optional: Iterable[str],
+    check_mode: bool,
+) -> dict[str, Any]:
+    file_before = path.read_text() if path.is_file() else ""
+    previously_ours = ours_before(file_before)
+    wanted = {name: str(int(value) if isinstance(value, bool) else value) for name, value in values.items()}
+    ours = {name: str(numbers) for name, numbers in number_lists.items()}
+    live: dict[str, str] = {}
+    skipped = set()
+    for name in [*wanted, *ours]:
+        value = kernel.get(name)
+        if value is not None:
+            live[name] = value
+        elif name in optional:
+            skipped.add(name)
+        else:
+            raise ParameterError(f"this kernel has no parameter {name}: is the part that it belongs to switched off?")
+    wanted = {name: value for name, value in wanted.items() if name not in skipped}
+    for name in ours.keys() - skipped:
+        wanted[name] = merge(live[name], ours[name], previously_ours.get(name, set()))
+
+    different = [name for name in sorted(wanted) if not same(live[name], wanted[name])]
+    content = file_content(wanted, ours)
+    if not check_mode:
+        for name in different:
+            kernel.set(name, wanted[name])
+        if content != file_before:
+            replace_file(path, content, 0o644)
+    return {
+        "changed": bool(different) or content != file_before,
+        "set": different,
+        "diff": [
+            {
+                "before_header": "running kernel",
+                "after_header": "running kernel",
+                "before": "".join(f"{name} = {live[name]}\n" for name in different),
+                "after": "".join(f"{name} = {wanted[name]}\n" for name in different),
+            },
+            {"before_header": str(path), "after_header": str(path), "before": file_before, "after": content},
+        ],
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "values": {"type": "dict", "default": {}},
+            "number_lists": {"type": "dict", "default": {}},
+            "optional": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        result = apply(
+            Kernel(),
+            Path(params["path"]),
+            params["values"],
+            params["number_lists"],
+            params["optional"],
+            module.check_mode,
+        )
+    except ParameterError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+#!/usr/bin/python
+"""Passwords of accounts in the managed OU."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ldap_passwords
+short_description: Sets passwords of accounts in the managed OU, enables and unlocks them
+version_added: "0.1.0"
+description:
+  - Sets the given password of each account. Those named in O(enable) are enabled with the same request, so that no
+    account is ever enabled without its new password. A lock-out after failed attempts is lifted.
+  - Only accounts in the managed OU. When one of them is not there, the module fails before it changes anything.
+  - A password cannot be read back, so each call sets them all and reports a change.
+options:
+  server_uri:
+    description: C(ldaps://) and the name of a domain controller as its certificate has it.
+    type: str
+    required: true
+  bind_dn:
+    description:
+      - Who changes the directory, as a distinguished name or C(name@domain). Needs the right to reset passwords in
+        the managed OU.
+    type: str
+    required: true
+  bind_password:
+    description: The password of O(bind_dn).
+    type: str
+    required: true
+  ca_cert:
+    description: PEM text of the CA certificates that the controller's certificate is verified against, alone.
+    type: str
+    required: true
+  managed_ou:
+    description: Distinguished name of the OU that is owned.
+    type: str
+    required: true
+  passwords:
+    description:
+      - The password of each account, by account name. In check mode the values do not matter; the accounts are looked
+        up.
+    type: dict
+    required: true
+  enable:
+    description: The accounts among O(passwords) that shall be enabled. The others stay as they are, disabled or not.
+    type: list
+    elements: str
+    default: []
+requirements:
+  - python-ldap 3.4 or newer (Debian and Ubuntu, C(python3-ldap))
+notes:
+  - No message of this module holds a password. Use C(no_log) on the task all the same, since its arguments do.
+attributes:
+  check_mode:
+    support: full
+    description: Finds out whether all accounts exist.
+  diff_mode:
+    support: none
+    description: There is nothing to show that is not secret.
+seealso:
+  - module: ldap_directory
+  - module: exchange_handover
+author: the ftps-exchange authors
+"""
+
+EXAMPLES = r"""
+- name: Set the initial passwords
+  ftps.exchange.ldap_passwords:
+    server_uri: ldaps://dc1.corp.example
+    bind_dn: svc-ftps-exchange@corp.example
+    bind_password: "{{ vault_directory_password }}"
+    ca_cert: "{{ lookup('ansible.builtin.file', 'files/corp-ca.pem') }}"
+    managed_ou: OU=FTPS Exchange,DC=corp,DC=example
+    passwords: "{{ handover.passwords }}"
+    enable: "{{ handover.passwords | list }}"
+  no_log: true
+"""
+
+RETURN = r"""
+accounts:
+  description: The accounts whose password was set.
+  type: list
+  elements: str
+  returned: always, once the directory was reached
+refused:
+  description: What the server said about the others, such as a rule for passwords that was not met.
+  type: dict
+  returned: always, once the directory was reached
+"""
+
+from collections.abc import Iterable, Mapping
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.ftps.exchange.plugins.module_utils.directory import few, is_user
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
+    ACCOUNT_DISABLED,
+    LDAP_IMPORT_ERROR,
+    LOCKED_OUT,
+    PASSWORD_EXPIRED,
+    PASSWORD_NOT_REQUIRED,
+    Change,
+    DirectoryError,
+    Entry,
+    LdapsSession,
+    NoSuchObjectError,
+    Session,
+    connection_arguments,
+    search_names,
+)
+
+
+def find_accounts(session: Session, managed_ou: str, names: Iterable[str]) -> dict[str, Entry]:
+    """The accounts of these names. Raises when one of them is not in the managed OU."""
+    wanted = {name.casefold(): name for name in names}
+    try:
+        entries = search_names(
+            session,
+            managed_ou,
+            {"sAMAccountName": wanted.values()},
+            ("objectClass", "sAMAccountName", "userAccountControl", "lockoutTime"),
+        )
+    except NoSuchObjectError:
+        entries = []
+    found = {entry.text("sAMAccountName").casefold(): entry for entry in entries if is_user(entry)}
+    missing = sorted(name for key, name in wanted.items() if key not in found)
+    if missing:
+        raise DirectoryError(
+            f"No account of that name in {managed_ou}: {few(missing, ', ')}. No password was set. Run "
+            "playbooks/directory.yml first, which makes the accounts."
+        )
+    return {name: found[key] for key, name in wanted.items()}
+
+
+def password_change(name: str, entry: Entry, password: str, enable: bool) -> Change:
+    """One request for each account: either all of it happens, or nothing."""
+    # MS-ADTS 3.1.1.3.1.5.1: UTF-16LE and in quotation marks.
+    values: list[tuple[str, tuple[str | bytes, ...]]] = [("unicodePwd", (f'"{password}"'.encode("utf-16-le"),))]
+    control = entry.number("userAccountControl") or 0
+    if enable and control & ACCOUNT_DISABLED:
+        values.append(
+            (
+                "userAccountControl",
+                (str(control & ~(ACCOUNT_DISABLED | PASSWORD_NOT_REQUIRED | LOCKED_OUT | PASSWORD_EXPIRED)),),
+            )
+        )
+    if entry.number("lockoutTime"):
+        values.append(("lockoutTime", ("0",)))
+    return Change(stage=0, action="modify", dn=entry.dn, what=name, values=tuple(values))
+
+
+def set_passwords(
+    session: LdapsSession, accounts: Mapping[str, Entry], passwords: Mapping[str, str], enable: Iterable[str]
+) -> dict[str, str]:
+    """Set them all. Returns what the server refused, by account."""
+    enabled = set(enable)
+    changes = [password_change(name, entry, passwords[name], name in enabled) for name, entry in accounts.items()]
+    refused: dict[str, str] = session.modify_each(changes)
+    return refused
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **connection_arguments(),
+            "passwords": {"type": "dict", "required": True, "no_log": True},
+            "enable": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    if LDAP_IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("python-ldap"), exception=LDAP_IMPORT_ERROR)
+    options = module.params
+    passwords: dict[str, str] = options["passwords"]
+    refused: dict[str, str] = {}
+    try:
+        session = LdapsSession(options["server_uri"], options["bind_dn"], options["bind_password"], options["ca_cert"])
+        accounts = find_accounts(session, options["managed_ou"], passwords)
+        if not module.check_mode:
+            refused = set_passwords(session, accounts, passwords, options["enable"])
+    except DirectoryError as error:
+        module.fail_json(msg=str(error))
+    done = sorted(name for name in accounts if name not in refused)
+    if refused:
+        reasons = few([f"{name}: {reason}" for name, reason in sorted(refused.items())], "; ")
+        module.fail_json(
+            msg=f"The directory refused {len(refused)} of {len(accounts)} passwords: {reasons}. "
+            f"The other {len(done)} are set.",
+            changed=bool(done),
+            accounts=done,
+            refused=refused,
+        )
+    module.exit_json(changed=bool(accounts), accounts=done, refused=refused)
+
+
+if __name__ == "__main__":
+    main()

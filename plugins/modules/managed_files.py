@@ -1,0 +1,345 @@
+#!/usr/bin/python
+"""Folders and text files of the system, many in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: managed_files
+short_description: Folders and text files of the system, many in one call
+description:
+  - Makes folders and writes text files with given content, owner and mode. What M(ansible.builtin.file) and
+    M(ansible.builtin.template) do in two or three calls for each one, this does in one call for all.
+  - Writes only what differs, each file in one step (a reader sees the old content or the new, never half of it), and
+    only after O(files[].validate) has found it good. The first file that is not good ends the run; those before it in
+    the list are written then.
+  - Content comes from the control node, for example by the lookup P(ansible.builtin.template#lookup).
+options:
+  folders:
+    description: Folders that must be there, made in this order before any file. Missing parents get mode C(0755).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path., type: path, required: true}
+      mode: {description: "Mode, as octal digits.", type: str, default: "0755"}
+      owner: {description: Name of the owner., type: str, default: root}
+      group: {description: Name of the group., type: str, default: root}
+  files:
+    description: Files that must be there, written in this order. Missing parents get mode C(0755).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path. A symbolic link is replaced by the file., type: path, required: true}
+      content: {description: The whole content. It shows in the diff., type: str, required: true}
+      mode: {description: "Mode, as octal digits.", type: str, default: "0644"}
+      owner: {description: Name of the owner., type: str, default: root}
+      group: {description: Name of the group., type: str, default: root}
+      validate:
+        description:
+          - Command that must succeed before new content is put in place, with C(%s) for the name of a temporary file
+            that holds it.
+          - In check mode it is run as well, so that a mistake is found there, unless the file does not exist yet, when
+            what it needs may not be there either.
+        type: str
+  pending_file:
+    description:
+      - Absolute path of a file in which the paths of changed files are kept until somebody removes it, best in C(/run),
+        which a restart of the host empties.
+      - Handlers are forgotten when a run fails before they ran, and the next run finds nothing changed that would
+        notify them again. With this, they are notified until the last one has removed the file.
+    type: path
+attributes:
+  check_mode:
+    support: full
+    description: Tells what it would change.
+  diff_mode:
+    support: full
+    description: Content, owner and mode, of every file that differs.
+author: the ftps-exchange contributors
+"""
+
+EXAMPLES = r"""
+- name: Describe the service
+  ftps.exchange.managed_files:
+    folders:
+      - {path: /etc/example}
+      - {path: /var/log/example, mode: "0750", group: adm}
+    files:
+      - path: /etc/example/example.conf
+        content: "{{ lookup('ansible.builtin.template', 'example.conf.j2') }}"
+        validate: example --configtest %s
+      - path: /usr/local/sbin/example-helper
+        content: "{{ lookup('ansible.builtin.file', 'example-helper', rstrip=false) }}"
+        mode: "0755"
+    pending_file: /run/example.pending
+  register: example_files
+  notify:
+    - Reload example
+    - Forget what had to be done
+
+# The handlers, in this order:
+- name: Reload example
+  ansible.builtin.systemd_service:
+    name: example.service
+    state: reloaded
+  when: "'/etc/example/example.conf' in example_files.pending_paths"
+
+- name: Forget what had to be done
+  ansible.builtin.file:
+    path: /run/example.pending
+    state: absent
+"""
+
+RETURN = r"""
+changed_paths:
+  description: Folders and files that were changed (in check mode, would be), in the order of the lists.
+  returned: always
+  type: list
+  elements: str
+  sample: [/etc/example/example.conf]
+pending_paths:
+  description: Those, and the ones of earlier runs that are still in O(pending_file). With any, the task is changed.
+  returned: always
+  type: list
+  elements: str
+  sample: [/etc/example/example.conf]
+"""
+
+import contextlib
+import grp
+import os
+import pwd
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+# Runs a command: (exit status, output, errors)
+Runner = Callable[[str], tuple[int, str, str]]
+
+
+class FilesError(Exception):
+    """Something is not as the task says it can be; the message names path, problem and remedy."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One folder (content is None) or file as it should be."""
+
+    path: Path
+    content: bytes | None
+    mode: int
+    owner: str
+    group: str
+    validate: str | None = None
+
+    def attributes(self) -> str:
+        """Owner and mode as a line of the diff."""
+        return f"# {self.owner}:{self.group} {self.mode:04o}\n"
+
+
+def wanted_of(item: dict[str, Any]) -> Wanted:
+    """Read one element of the options."""
+    path = Path(item["path"])
+    if not path.is_absolute() or ".." in path.parts:
+        raise FilesError(f"{item['path']}: not an absolute path without '..'")
+    try:
+        mode = int(item["mode"], 8)
+    except ValueError:
+        raise FilesError(f'{path}: mode {item["mode"]!r} is not octal; quote it, for example "0644"') from None
+    content = item.get("content")
+    if item.get("validate") and "%s" not in item["validate"]:
+        raise FilesError(f"{path}: validate {item['validate']!r} lacks %s for the file to look at")
+    return Wanted(
+        path=path,
+        content=None if content is None else content.encode(),
+        mode=mode,
+        owner=item["owner"],
+        group=item["group"],
+        validate=item.get("validate"),
+    )
+
+
+def name_of(number: int, lookup: Callable[[int], Any]) -> str:
+    """Name of a user or group id; the number where it has none."""
+    try:
+        return str(lookup(number)[0])
+    except KeyError:
+        return str(number)
+
+
+def found_attributes(status: os.stat_result) -> str:
+    """Owner and mode that are there, as a line of the diff."""
+    owner, group = name_of(status.st_uid, pwd.getpwuid), name_of(status.st_gid, grp.getgrgid)
+    return f"# {owner}:{group} {stat.S_IMODE(status.st_mode):04o}\n"
+
+
+def look(path: Path) -> tuple[os.stat_result | None, bytes | None]:
+    """Read what is there: its status and, of a regular file, the content."""
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None, None
+    return status, path.read_bytes() if stat.S_ISREG(status.st_mode) else None
+
+
+def difference(want: Wanted) -> dict[str, str] | None:
+    """Compare one folder or file with what is there; None if nothing is to be done."""
+    status, content = look(want.path)
+    is_folder = status is not None and stat.S_ISDIR(status.st_mode)
+    if want.content is None and status is not None and not is_folder:
+        raise FilesError(f"{want.path}: should be a folder, but is something else; move it away")
+    if want.content is not None and is_folder:
+        raise FilesError(f"{want.path}: should be a file, but is a folder; move it away")
+    attributes = "" if status is None else found_attributes(status)
+    if attributes == want.attributes() and content == want.content:
+        return None
+    return {
+        "before_header": str(want.path),
+        "after_header": str(want.path),
+        "before": attributes + (content or b"").decode(errors="replace"),
+        "after": want.attributes() + (want.content or b"").decode(),
+    }
+
+
+@contextlib.contextmanager
+def temporary(want: Wanted, folder: Path | None) -> Iterator[Path]:
+    """A file that has the new content, readable by its owner only; removed unless it was renamed."""
+    handle, name = tempfile.mkstemp(prefix=".ansible-", suffix=want.path.suffix, dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(want.content or b"")
+            file.flush()
+            os.fsync(file.fileno())
+        yield Path(name)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def check(want: Wanted, path: Path, run: Runner) -> None:
+    """Let the file's own program look at the new content."""
+    if want.validate is None:
+        return
+    code, output, errors = run(want.validate.replace("%s", str(path)))
+    if code != 0:
+        told = (errors.strip() or output.strip()).replace(str(path), str(want.path))
+        raise FilesError(f"{want.path}: refused by {want.validate.split()[0]}, left as it was: {told}")
+
+
+def set_attributes(want: Wanted, path: Path) -> None:
+    """Set owner and mode (in this order: chown drops bits)."""
+    try:
+        os.chown(path, pwd.getpwnam(want.owner).pw_uid, grp.getgrnam(want.group).gr_gid)
+    except KeyError as problem:
+        raise FilesError(f"{want.path}: no such owner or group: {want.owner}:{want.group}") from problem
+    os.chmod(path, want.mode)
+
+
+class Pending:
+    """The changed paths of this run and of earlier ones, of which nobody has been told yet."""
+
+    def __init__(self, path: Path | None, *, check_mode: bool) -> None:
+        self.path = path
+        self.check_mode = check_mode
+        content = None if path is None else look(path)[1]
+        self.paths = [] if content is None else content.decode().splitlines()
+
+    def add(self, path: Path) -> None:
+        """Note a path, before it is changed: told once too often is better than never."""
+        if str(path) in self.paths:
+            return
+        self.paths.append(str(path))
+        if self.path is None or self.check_mode:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{path}\n")
+
+
+def apply(want: Wanted, run: Runner, pending: Pending) -> None:
+    """Make one folder or file as it should be."""
+    if want.content is None:
+        want.path.mkdir(mode=want.mode, parents=True, exist_ok=True)
+        set_attributes(want, want.path)
+        return
+    want.path.parent.mkdir(parents=True, exist_ok=True)
+    if look(want.path)[1] == want.content and not want.path.is_symlink():
+        set_attributes(want, want.path)
+        return
+    with temporary(want, want.path.parent) as path:
+        check(want, path, run)
+        set_attributes(want, path)
+        pending.add(want.path)
+        path.rename(want.path)
+
+
+def foresee(want: Wanted, run: Runner) -> None:
+    """Find in check mode what would stop the real run."""
+    if want.content is None or want.validate is None or not want.path.exists():
+        return
+    if look(want.path)[1] != want.content:
+        with temporary(want, None) as path:
+            check(want, path, run)
+
+
+def manage(wanted: list[Wanted], run: Runner, pending: Pending, *, check_mode: bool) -> list[dict[str, str]]:
+    """Go through the list in order; give the differences."""
+    differences = []
+    for want in wanted:
+        found = difference(want)
+        if found is None:
+            continue
+        if check_mode:
+            foresee(want, run)
+        else:
+            apply(want, run, pending)
+        if want.content is not None:
+            pending.add(want.path)
+        differences.append(found)
+    return differences
+
+
+def main() -> None:
+    """Run the module."""
+    place = {
+        "path": {"type": "path", "required": True},
+        "owner": {"type": "str", "default": "root"},
+        "group": {"type": "str", "default": "root"},
+    }
+    folder = place | {"mode": {"type": "str", "default": "0755"}}
+    file = place | {
+        "mode": {"type": "str", "default": "0644"},
+        "content": {"type": "str", "required": True},
+        "validate": {"type": "str"},
+    }
+    module = AnsibleModule(
+        argument_spec={
+            "folders": {"type": "list", "elements": "dict", "default": [], "options": folder},
+            "files": {"type": "list", "elements": "dict", "default": [], "options": file},
+            "pending_file": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    # Parents and folders get the mode they are given, whatever umask the connection has.
+    os.umask(0o022)
+    try:
+        wanted = [wanted_of(item) for item in module.params["folders"] + module.params["files"]]
+        pending_file = module.params["pending_file"]
+        pending = Pending(Path(pending_file) if pending_file else None, check_mode=module.check_mode)
+        differences = manage(wanted, module.run_command, pending, check_mode=module.check_mode)
+    except (FilesError, OSError) as problem:
+        module.fail_json(msg=str(problem))
+    paths = [one["after_header"] for one in differences]
+    module.exit_json(
+        changed=bool(differences or pending.paths), changed_paths=paths, pending_paths=pending.paths, diff=differences
+    )
+
+
+if __name__ == "__main__":
+    main()

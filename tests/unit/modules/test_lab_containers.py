@@ -1,0 +1,268 @@
+"""What the lab module would do, without podman."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.ftps.exchange.plugins.modules import lab_containers as lab
+
+NETWORKS = {
+    "inside": {"ip4": "10.77.20.0/24", "ip6": "fd77:20::/64"},
+    "outside": {"ip4": "198.51.100.0/24"},
+}
+HOSTS: dict[str, Any] = {
+    "router": {
+        "networks": {"outside": ["198.51.100.20"], "inside": ["10.77.20.1", "fd77:20::1"]},
+        "sysctls": {"net.ipv4.ip_forward": "1"},
+    },
+    "client": {
+        "networks": {"inside": ["10.77.20.11", "fd77:20::11"]},
+        "gateways": ["10.77.20.1", "fd77:20::1"],
+        "domain": "corp.example",
+        "search": "corp.example",
+        "nameserver": "10.77.20.1",
+        "names": {"198.51.100.10": ["ftps.example", "ftps"]},
+        "volumes": {"data": "/srv/data"},
+    },
+}
+
+
+def parsed(
+    networks: Mapping[str, Any] = NETWORKS, hosts: Mapping[str, Any] = HOSTS, image: str = "image:1"
+) -> tuple[dict[str, lab.Network], list[lab.Container]]:
+    found = lab.parse_networks("demo", networks)
+    return found, lab.parse_hosts("demo", image, hosts, found)
+
+
+def in_place(networks: dict[str, lab.Network], containers: list[lab.Container], **changed: Any) -> lab.Found:
+    state: dict[str, Any] = {
+        "containers": {container.name: container.digest for container in containers},
+        "running": frozenset(container.name for container in containers),
+        "networks": {network.name: network.digest for network in networks.values()},
+        "volumes": frozenset({"demo-client-data"}),
+    }
+    return lab.Found(**{**state, **changed})
+
+
+def test_nothing_there_yet() -> None:
+    networks, containers = parsed()
+    empty = lab.Found(containers={}, running=frozenset(), networks={}, volumes=frozenset())
+    plan = lab.plan_present(empty, networks.values(), containers)
+    assert plan.lines() == [
+        "create network demo-inside",
+        "create network demo-outside",
+        "create volume demo-client-data",
+        "create container demo-client",
+        "create container demo-router",
+    ]
+
+
+def test_everything_there() -> None:
+    networks, containers = parsed()
+    assert lab.plan_present(in_place(networks, containers), networks.values(), containers).lines() == []
+
+
+def test_a_stopped_container_is_started() -> None:
+    networks, containers = parsed()
+    found = in_place(networks, containers, running=frozenset({"demo-router"}))
+    assert lab.plan_present(found, networks.values(), containers).lines() == ["start container demo-client"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("gateways", ["10.77.20.1"]),
+        ("nameserver", "10.77.20.2"),
+        ("volumes", {"data": "/srv/other"}),
+        ("networks", {"inside": ["10.77.20.12"]}),
+        ("capabilities", ["SYS_NICE"]),
+        ("names", {}),
+    ],
+)
+def test_a_changed_definition_makes_that_container_anew_and_keeps_its_volume(key: str, value: Any) -> None:
+    networks, containers = parsed()
+    found = in_place(networks, containers)
+    _, wanted = parsed(hosts={**HOSTS, "client": {**HOSTS["client"], key: value}})
+    assert lab.plan_present(found, networks.values(), wanted).lines() == [
+        "remove container demo-client",
+        "create container demo-client",
+    ]
+
+
+def test_another_image_makes_all_containers_anew() -> None:
+    networks, containers = parsed()
+    _, wanted = parsed(image="image:2")
+    plan = lab.plan_present(in_place(networks, containers), networks.values(), wanted)
+    assert plan.remove_containers == ["demo-client", "demo-router"]
+    assert [container.name for container in plan.create_containers] == ["demo-client", "demo-router"]
+
+
+def test_a_changed_network_takes_its_containers_with_it() -> None:
+    networks, containers = parsed()
+    wanted_networks, wanted = parsed(networks={**NETWORKS, "outside": {"ip4": "198.51.100.0/25"}})
+    plan = lab.plan_present(in_place(networks, containers), wanted_networks.values(), wanted)
+    assert plan.lines() == [
+        "remove container demo-router",
+        "remove network demo-outside",
+        "create network demo-outside",
+        "create container demo-router",
+    ]
+
+
+def test_what_nobody_declares_any_more_goes_except_its_data() -> None:
+    networks, containers = parsed()
+    wanted_networks, wanted = parsed(hosts={"router": HOSTS["router"]})
+    plan = lab.plan_present(in_place(networks, containers), wanted_networks.values(), wanted)
+    assert plan.lines() == ["remove container demo-client"]
+
+
+def test_removal_takes_all_that_carries_the_label_even_of_a_half_made_lab() -> None:
+    found = lab.Found(
+        containers={"demo-client": ""},
+        running=frozenset(),
+        networks={"demo-inside": ""},
+        volumes=frozenset({"demo-old-data"}),
+    )
+    assert lab.plan_absent(found).lines() == [
+        "remove container demo-client",
+        "remove network demo-inside",
+        "remove volume demo-old-data",
+    ]
+
+
+def test_names_of_others_are_told_and_not_taken() -> None:
+    networks, containers = parsed()
+    empty = lab.Found(containers={}, running=frozenset(), networks={}, volumes=frozenset())
+    plan = lab.plan_present(empty, networks.values(), containers)
+    others = {"container demo-router", "volume demo-client-data", "network elsewhere", "container demo-inside"}
+    assert lab.names_in_use(plan, others) == ["volume demo-client-data", "container demo-router"]
+
+
+def test_files_of_a_host() -> None:
+    assert lab.host_files("client", HOSTS["client"]) == {
+        "/etc/hosts": (
+            "127.0.0.1 localhost\n"
+            "::1 localhost ip6-localhost ip6-loopback\n"
+            "10.77.20.11 client.corp.example client\n"
+            "fd77:20::11 client.corp.example client\n"
+            "198.51.100.10 ftps.example ftps\n"
+        ),
+        "/etc/resolv.conf": "search corp.example\nnameserver 10.77.20.1\n",
+        "/etc/lab/routes": "default via 10.77.20.1\ndefault via fd77:20::1\n",
+    }
+
+
+def test_a_host_has_no_resolver_and_no_way_out_unless_declared() -> None:
+    files = lab.host_files("router", HOSTS["router"])
+    assert files["/etc/resolv.conf"] == ""
+    assert files["/etc/lab/routes"] == ""
+
+
+def test_archive_holds_the_files() -> None:
+    _, containers = parsed()
+    with tarfile.open(fileobj=io.BytesIO(containers[0].archive())) as archive:
+        member = archive.getmember("etc/lab/routes")
+        content = archive.extractfile(member)
+        assert content is not None
+        assert content.read() == b"default via 10.77.20.1\ndefault via fd77:20::1\n"
+        assert (member.uid, member.gid, member.mode) == (0, 0, 0o644)
+
+
+def test_commands() -> None:
+    networks, containers = parsed()
+    client, router = (container.create_command("demo", ["--ulimit", "nofile=9:9"]) for container in containers)
+    assert networks["inside"].create_command("demo") == [
+        "network",
+        "create",
+        "--internal",
+        "--disable-dns",
+        "--label",
+        "ftps-exchange.lab=demo",
+        "--label",
+        f"ftps-exchange.lab.definition={networks['inside'].digest}",
+        "--ipv6",
+        "--subnet",
+        "10.77.20.0/24",
+        "--subnet",
+        "fd77:20::/64",
+        "demo-inside",
+    ]
+    assert "--ipv6" not in networks["outside"].create_command("demo")
+    assert client[:3] == ["create", "--name", "demo-client"]
+    assert client[-1] == "image:1"
+    assert "ftps-exchange.lab=demo" in client
+    assert "demo-inside:ip=10.77.20.11,ip=fd77:20::11,interface_name=inside" in client
+    assert "demo-client-data:/srv/data" in client
+    assert "nofile=9:9" in client
+    assert "--privileged" not in client
+    # Forwarding is inherited from the machine otherwise
+    assert "net.ipv4.ip_forward=0" in client
+    assert "net.ipv4.ip_forward=1" in router
+    assert "net.ipv6.conf.all.forwarding=0" in router
+
+
+@pytest.mark.parametrize(
+    ("networks", "hosts", "told"),
+    [
+        ({"Inside": {"ip4": "10.0.0.0/24"}}, {}, "network 'Inside'"),
+        ({"averyveryverylongname": {"ip4": "10.0.0.0/24"}}, {}, "1 to 15 characters"),
+        ({"inside": {"ip4": "10.0.0.1/24"}}, {}, "network inside, ip4: 10.0.0.1/24 has host bits set"),
+        ({"inside": {"ip4": "fd00::/64"}}, {}, "network inside, ip4: fd00::/64 is IPv6"),
+        ({"inside": {"ipv4": "10.0.0.0/24"}}, {}, "unknown key ipv4; known are ip4, ip6"),
+        ({"inside": {}}, {}, "give it a subnet"),
+        (NETWORKS, {"client": {"networks": {"office": []}}}, "network office is not declared; declared are inside"),
+        (NETWORKS, {"client": {"networks": {"inside": ["10.1.1.1"]}}}, "10.1.1.1 lies in no subnet of network inside"),
+        (NETWORKS, {"client": {"networks": {"inside": ["ten"]}}}, "host client, network inside: 'ten'"),
+        (NETWORKS, {"client": {"gateway": []}}, "host client: unknown key gateway; known are"),
+        (NETWORKS, {"-x": {}}, "host '-x'"),
+    ],
+)
+def test_a_wrong_definition_is_told(networks: dict[str, Any], hosts: dict[str, Any], told: str) -> None:
+    with pytest.raises(lab.LabError) as error:
+        parsed(networks, hosts)
+    assert told in str(error.value)
+
+
+def test_runtime_is_podmans_own_with_cgroups_of_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/sbin/{name}")
+    controllers = tmp_path / "cgroup.controllers"
+    assert lab.runtime_arguments(controllers) == ["--runtime", "runc"]
+    controllers.touch()
+    assert lab.runtime_arguments(controllers) == []
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ("000001ffffffffff", []),
+        ("000001fffeffffff", ["--ulimit", "nproc=32768:32768", "--ulimit", "nofile=20000:20000"]),
+    ],
+)
+def test_limits_are_lowered_only_where_they_cannot_be_raised(capabilities: str, expected: list[str]) -> None:
+    status = f"Name:\tpython3\nCapInh:\t0000000000000000\nCapEff:\t{capabilities}\n"
+    assert lab.limit_arguments(status, 20000, 96365) == expected
+
+
+def test_limits_never_exceed_those_of_the_process() -> None:
+    status = "CapEff:\t0000000000000000\n"
+    assert lab.limit_arguments(status, -1, -1) == ["--ulimit", "nproc=32768:32768"]
+    assert lab.limit_arguments(status, 1024, 500) == ["--ulimit", "nproc=500:500", "--ulimit", "nofile=1024:1024"]
+
+
+def test_one_failure_of_many_is_told_in_full() -> None:
+    done: list[int] = []
+
+    def work(item: int) -> None:
+        done.append(item)
+        if item % 2:
+            raise lab.LabError(f"item {item} failed")
+
+    with pytest.raises(lab.LabError, match=r"^item 1 failed \(and 1 more failed\)$"):
+        lab.everywhere(work, [0, 1, 2, 3])
+    assert sorted(done) == [0, 1, 2, 3]
+    lab.everywhere(work, [])
