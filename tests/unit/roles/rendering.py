@@ -7,14 +7,10 @@ from typing import Any
 
 import yaml
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.ftps.exchange.plugins.filter import preflight
 
-PROJECT = Path(__file__).parents[3]
-ROLES = PROJECT / "roles"
-
-# Roles call filters by their full names
-init_plugin_loader([str(PROJECT / "collections")])
+ROLES = Path(__file__).parents[3] / "roles"
 
 
 def role_variables(role: str, given: dict[str, Any]) -> Templar:
@@ -22,7 +18,11 @@ def role_variables(role: str, given: dict[str, Any]) -> Templar:
     variables: dict[str, Any] = {}
     for file in files:
         variables |= trusted(yaml.safe_load(file.read_text())) if file.exists() else {}
-    return Templar(loader=DataLoader(), variables=variables | given)
+    templar = Templar(loader=DataLoader(), variables=variables | given)
+    # By the full names that roles use: no collection is looked for here
+    for name, function in preflight.FilterModule().filters().items():
+        templar.environment.filters[f"ftps.exchange.{name}"] = function
+    return templar
 
 
 def trusted(value: Any) -> Any:
