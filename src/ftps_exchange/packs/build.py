@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .changes import changes_markdown, facts_of, next_changes
+from .formats import REGISTRY
 from .guide import Files, blocks, guide_html, guide_markdown
 from .profiles import profiles
 from .rules import TABLE, render_rules
@@ -103,16 +104,8 @@ def _side(file: str) -> str:
 
 def _named(rules: Iterable[str], firewall: str | None) -> tuple[str, ...]:
     """The files that a customer reads first: of the own firewall, and the table."""
-    own = [path for path in rules if firewall and _format_of(path) == firewall]
+    own = [path for path in rules if firewall and REGISTRY[firewall].made(path.removeprefix("rules/"))]
     return (*own, *(path for path in rules if path.startswith("rules/firewall.")))
-
-
-_PREFIXES: Final = {"ip6tables": "iptables"}
-
-
-def _format_of(path: str) -> str:
-    name = path.removeprefix("rules/").split("-", 1)[0]
-    return _PREFIXES.get(name, name)
 
 
 def _marker(

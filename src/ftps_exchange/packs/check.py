@@ -13,6 +13,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_network
 from itertools import product
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 from ftps_exchange.errors import ExchangeError
 
-from .model import Family, PackCustomer, PackService, families
+from .model import FAMILIES, Family, PackCustomer, PackService, families
 
 type Fact = tuple[str, str, str, str, str]
 """What a rule does, its source, its destination, its ports, and where a translation leads; "" is not said."""
@@ -29,6 +30,21 @@ type Reader = Callable[[str], Iterator[Fact]]
 _NET: Final = r"[0-9a-f:.]+(?:/[0-9]{1,3})?"
 _NAME: Final = r"[A-Za-z0-9_-]+"
 _RANGE: Final = r"[0-9]{1,5}(?:[-:][0-9]{1,5})?"
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """How a format is read, and what its rules have to say besides what passes."""
+
+    read: Reader
+    asked_before: bool = False
+    """Rules are asked before the translation, so they name the public address."""
+    answers: bool = False
+    """Answers have rules of their own."""
+    translates: tuple[Family, ...] = ()
+    """The families of which it translates these clients' connections to these ports."""
+    translates_hosts: tuple[Family, ...] = ()
+    """The families of which it translates the whole address, for everybody."""
 
 
 class UnsoundError(Exception):
@@ -48,7 +64,7 @@ def check_rules(
                 fact
                 for name, text in files.items()
                 if format == "table" or f"-{side}" in name
-                for fact in _READERS[format](text if format != "table" else _table_of(name, text, side))
+                for fact in _LANGUAGES[format].read(text if format != "table" else _table_of(name, text, side))
             }
         except (UnsoundError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise _refused(format, customer, f"cannot be read back ({error})") from error
@@ -90,8 +106,8 @@ def _expected_of(
 ) -> Iterator[Fact]:
     ports = [_ports(f"{first}-{last}") for first, last in service.ports]
     translated = public != server
-    # Where a firewall asks its rules before it translates, they name the public address.
-    asked = public if format in ("palo_alto", "fortigate", "table") else server
+    language = _LANGUAGES[format]
+    asked = public if language.asked_before else server
     if format == "pf":
         outside = customer.sources(family) if side == "customer" else clients
         yield from (("in", client, public, port, "") for client, port in product(clients, ports))
@@ -103,11 +119,11 @@ def _expected_of(
         yield from (("group", "", peer, port, "") for peer, port in product(peers, ports))
     else:
         yield from (("pass", client, asked, port, "") for client, port in product(clients, ports))
-    if format in ("nftables", "iptables", "routeros"):
+    if language.answers:
         yield from (("back", client, server, port, "") for client, port in product(clients, ports))
-    if translated and format in ("nftables", "iptables", "routeros", "palo_alto", "pf", "table"):
+    if translated and family in language.translates:
         yield from (("translate", client, public, port, server) for client, port in product(clients, ports))
-    if translated and (format in ("cisco_asa", "juniper_srx", "fortigate") or (format == "cisco_ios" and family == 4)):
+    if translated and family in language.translates_hosts:
         yield ("translate", "", public, "", server)
 
 
@@ -597,18 +613,18 @@ def _table(text: str) -> Iterator[Fact]:
             yield from _each("translate", [source], destination, [ports], found[1])
 
 
-_READERS: Final[dict[str, Reader]] = {
-    "nftables": _nftables,
-    "iptables": _iptables,
-    "cisco_asa": _cisco_asa,
-    "cisco_ios": _cisco_ios,
-    "juniper_srx": _juniper_srx,
-    "palo_alto": _palo_alto,
-    "fortigate": _fortigate,
-    "windows": _windows,
-    "pf": _pf,
-    "routeros": _routeros,
-    "aws": _aws,
-    "azure": _azure,
-    "table": _table,
+_LANGUAGES: Final[dict[str, _Language]] = {
+    "nftables": _Language(_nftables, answers=True, translates=FAMILIES),
+    "iptables": _Language(_iptables, answers=True, translates=FAMILIES),
+    "cisco_asa": _Language(_cisco_asa, translates_hosts=FAMILIES),
+    "cisco_ios": _Language(_cisco_ios, translates_hosts=(4,)),
+    "juniper_srx": _Language(_juniper_srx, translates_hosts=FAMILIES),
+    "palo_alto": _Language(_palo_alto, asked_before=True, translates=FAMILIES),
+    "fortigate": _Language(_fortigate, asked_before=True, translates_hosts=FAMILIES),
+    "windows": _Language(_windows),
+    "pf": _Language(_pf, translates=FAMILIES),
+    "routeros": _Language(_routeros, answers=True, translates=FAMILIES),
+    "aws": _Language(_aws),
+    "azure": _Language(_azure),
+    "table": _Language(_table, asked_before=True, translates=FAMILIES),
 }

@@ -13,8 +13,8 @@ from typing import Any, Final, Literal
 from ftps_exchange.errors import ExchangeError
 
 from .build import Choice, build_pack, digest, program
+from .formats import REGISTRY
 from .model import PackContact, PackCustomer, PackService, read_packs
-from .rules import FORMATS, TABLE
 from .store import (
     OtherPackError,
     Result,
@@ -27,7 +27,7 @@ from .store import (
 )
 from .subject import Authorities, Offer, Subject, offer_of, read_authorities
 
-RULE_FORMATS: Final[tuple[str, ...]] = tuple(name for name in FORMATS if name != TABLE)
+RULE_FORMATS: Final[tuple[str, ...]] = tuple(REGISTRY)
 _WORTH_A_PROCESS: Final = 200
 """Fewer packs than this are made sooner by one process."""
 _PART: Final = 25

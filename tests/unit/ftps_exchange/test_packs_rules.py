@@ -20,6 +20,7 @@ from ftps_exchange.model.customer import Customer
 from ftps_exchange.packs import FORMATS, PackContact, PackCustomer, PackService, render_rules
 from ftps_exchange.packs import check as checker
 from ftps_exchange.packs.flows import Job, jobs
+from ftps_exchange.packs.formats import REGISTRY
 from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED, HOSTILE, cases
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "packs"
@@ -432,7 +433,7 @@ def test_nothing_leaves_that_the_checker_refuses() -> None:
         return {f"nftables-{job.side}.nft": "table inet filter {\n\tct state new accept\n}\n"}
 
     with (
-        mock.patch.dict("ftps_exchange.packs.rules._RENDERERS", {"nftables": empty}),
+        mock.patch.dict(REGISTRY, {"nftables": dataclasses.replace(REGISTRY["nftables"], render=empty)}),
         pytest.raises(ExchangeError, match="an unknown line: 'ct state new accept'"),
     ):
         render_rules("nftables", HAND_CHECKED, ACME)

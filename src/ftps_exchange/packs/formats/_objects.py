@@ -1,0 +1,18 @@
+"""What the firewalls share that want named objects: Juniper SRX, Palo Alto, FortiGate."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from ftps_exchange.packs.flows import Job
+from ftps_exchange.packs.text import identifier
+
+
+def object_name(job: Job, network: str) -> str:
+    """A name that tells the network, so that a network more renames nothing."""
+    return identifier(f"{job.name}-{network.replace('/', '-').replace('.', '-').replace(':', '-')}", longest=60)
+
+
+def host_network(address: str) -> str:
+    """An address as a network of one."""
+    return str(ip_network(address))
