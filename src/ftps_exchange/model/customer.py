@@ -58,7 +58,11 @@ def _firewalls() -> list[str]:
 
 
 def _check_firewall(name: str) -> str:
+    from ftps_exchange.packs.formats import GONE
+
     known = _firewalls()
+    if name in GONE:
+        raise RefusedError("is not one of the choices.", GONE[name])
     if name not in known:
         raise PydanticKnownError(
             "literal_error", {"expected": " or ".join(", ".join(map(repr, known)).rsplit(", ", 1))}
@@ -68,6 +72,9 @@ def _check_firewall(name: str) -> str:
 
 def _firewall_schema(schema: dict[str, Any]) -> None:
     schema["enum"] = _firewalls()
+
+
+Firewall = Annotated[str, AfterValidator(as_validator(_check_firewall)), Field(json_schema_extra=_firewall_schema)]
 
 
 class Contact(Strict):
@@ -161,7 +168,13 @@ class Customer(Strict):
         default=False,
         description="true: other customers who also say true may come from the same addresses.",
     )
-    firewall: Annotated[str, AfterValidator(_check_firewall), Field(json_schema_extra=_firewall_schema)] | None = Field(
+    implicit_tls: bool = Field(
+        default=False,
+        description=(
+            "true: some of the customer's clients know implicit TLS only, so its pack opens exchange.implicit_port too."
+        ),
+    )
+    firewall: Firewall | None = Field(
         default=None, description="The firewall that the customer's IT staff runs; chooses the rules of its pack."
     )
     accounts: list[Account] = Field(

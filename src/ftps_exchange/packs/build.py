@@ -18,6 +18,7 @@ from .profiles import profiles
 from .rules import TABLE, render_rules
 from .scripts import selftest_ps1, selftest_sh
 from .subject import Subject
+from .updates import updates
 
 MADE_BY: Final = "ftps-exchange customer pack"
 """By this a pack is known as ours: nothing without it is ever changed or removed."""
@@ -49,15 +50,21 @@ class Pack:
 
 
 def build_pack(
-    subject: Subject, choice: Choice, inputs: str, previous: Mapping[str, Any] | None, deadline: str | None
+    subject: Subject,
+    choice: Choice,
+    inputs: str,
+    previous: Mapping[str, Any] | None,
+    deadline: str | None,
+    rules_before: Mapping[str, str] | None = None,
 ) -> Pack:
-    """Everything of one pack. ``previous`` is the ``pack.json`` of the one before."""
+    """Everything of one pack. ``previous`` is the ``pack.json`` of the one before, ``rules_before`` its rules."""
     formats = choice.for_customer(subject.customer.firewall)
     rules, provider_rules = _rules(subject, formats, choice.provider)
     facts = facts_of(subject)
     changes, new_change = next_changes(previous, facts, deadline)
     clients = {f"clients/{name}": text for name, text in profiles(subject).items()}
     texts = {
+        **updates(rules_before or {}, {**rules, **provider_rules}),
         **rules,
         **provider_rules,
         **clients,

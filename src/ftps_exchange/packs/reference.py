@@ -6,6 +6,7 @@ python -m ftps_exchange.packs.reference docs/packs.md
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +18,17 @@ def parts() -> dict[str, str]:
     """Every part by the name of its marks."""
     return {
         "formats": "| format | file | load | take back | loaded twice |\n|---|---|---|---|---|\n" + "".join(_formats()),
-        "notes": "".join(f"- **{each.title}**: {note}\n" for each in REGISTRY.values() for note in each.notes),
+        "notes": "".join(_notes()),
         "inspection": "| firewall | what to do |\n|---|---|\n"
         + "".join(f"| {each.title} | {each.helper} |\n" for each in REGISTRY.values()),
     }
+
+
+def _notes() -> Iterator[str]:
+    lines = textwrap.TextWrapper(120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    for each in REGISTRY.values():
+        for note in each.notes:
+            yield lines.fill(f"- **{each.title}**: {note}") + "\n"
 
 
 def _formats() -> Iterator[str]:

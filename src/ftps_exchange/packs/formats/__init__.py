@@ -18,7 +18,8 @@ from . import (
     juniper_srx,
     nftables,
     palo_alto,
-    pf,
+    pf_freebsd,
+    pf_openbsd,
     routeros,
     windows,
 )
@@ -33,7 +34,8 @@ _ALL: Final[tuple[Format, ...]] = (
     palo_alto.FORMAT,
     fortigate.FORMAT,
     windows.FORMAT,
-    pf.FORMAT,
+    pf_openbsd.FORMAT,
+    pf_freebsd.FORMAT,
     routeros.FORMAT,
     aws.FORMAT,
     azure.FORMAT,
@@ -41,4 +43,9 @@ _ALL: Final[tuple[Format, ...]] = (
 
 REGISTRY: Final[dict[str, Format]] = {one.name: one for one in _ALL}
 
-__all__ = ["REGISTRY", "Format"]
+GONE: Final[dict[str, str]] = {
+    "pf": "Write pf_openbsd, or pf_freebsd (FreeBSD, pfSense, OPNsense): their languages differ."
+}
+"""Names that were formats once, and what to write instead."""
+
+__all__ = ["GONE", "REGISTRY", "Format"]

@@ -16,9 +16,12 @@ def nat_stays(job: Job) -> list[str]:
 def access_list_entries(flow: Flow, network: Callable[[str], str]) -> list[str]:
     """A permit for each source and port; ``network`` writes one with its mask."""
     host = f"host {flow.server}"
-    return [f"permit tcp {network(source)} {host} {_ports(ports)}" for source in flow.sources for ports in flow.ports]
+    return [
+        f"permit tcp {network(source)} {host} {port_words(ports)}" for source in flow.sources for ports in flow.ports
+    ]
 
 
-def _ports(ports: Ports) -> str:
+def port_words(ports: Ports) -> str:
+    """One port or a range."""
     first, last = ports
     return f"eq {first}" if first == last else f"range {first} {last}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Final
 
-from ftps_exchange.packs.flows import UNTRIED, Job, header, lines_if, port_text
+from ftps_exchange.packs.flows import UNTRIED, Job, header, lines_if, not_translated, port_text
 from ftps_exchange.packs.text import plain
 
 from ._cloud import as_json, pairs
@@ -48,10 +48,14 @@ def _security_group(job: Job) -> str:
         *(
             f"That {flow.service} leads to {flow.server} is the static translation: an elastic address does it."
             for flow in job.translated
+            if flow.family == 4
         ),
+        *not_translated(job, 6, remedy="AWS has no NAT for IPv6: give the instance that address."),
         "AWS inspects no FTP: nothing to switch off. Answers pass, because a security group keeps state.",
         UNTRIED,
     )
+    # Only what never changes: a group's own description is create-only, and a named group cannot be replaced
+    identity = plain(f"FTPS {job.service.name}, customer {job.customer.name}")
     description = plain(f"FTPS {job.service.fqdn}, customer {job.customer.name}")
     # Outwards one rule for each port and not for each client: the clients are whoever has the group.
     to_service = [(flow, flow.server, ports) for flow in job.flows for ports in flow.ports]
@@ -77,7 +81,7 @@ def _security_group(job: Job) -> str:
                     "Type": "AWS::EC2::SecurityGroup",
                     "Properties": {
                         "GroupName": job.name,
-                        "GroupDescription": description,
+                        "GroupDescription": identity,
                         "VpcId": {"Ref": "VpcId"},
                         **({} if out else {"SecurityGroupIngress": rules}),
                         "SecurityGroupEgress": rules if out else [_NOTHING_OUT],
@@ -88,13 +92,24 @@ def _security_group(job: Job) -> str:
     )
 
 
+_CAPACITY: Final = 300
+
+
+def _capacity(rules: int) -> int:
+    """300 or, for those who need more, ten times that, and so on; a fifth stays free when a step is taken."""
+    capacity = _CAPACITY
+    while rules > capacity * 4 // 5:
+        capacity *= 10
+    return capacity
+
+
 def _network_firewall(job: Job) -> str:
     how = (
         "Load:  aws cloudformation deploy --template-file FILE --stack-name NAME",
-        "       then add the rule group to the policy of your firewall. The policy needs: stateless default action",
-        "       aws:forward_to_sfe, strict order, stateful default action aws:drop_strict. Otherwise it lets through",
-        "       what no rule passes. A policy in action order refuses this group: write DEFAULT_ACTION_ORDER here,",
-        "       and drop the rest by a rule of your own.",
+        "       then add the rule group to the policy of your firewall. Load a newer file as the same stack.",
+        "       The policy needs: stateless default action aws:forward_to_sfe, strict order, stateful default action",
+        "       aws:drop_strict. Otherwise it lets through what no rule passes. A policy in action order refuses this",
+        "       group: write DEFAULT_ACTION_ORDER here, and drop the rest by a rule of your own.",
         "Undo:  take it out of the policy, then: aws cloudformation delete-stack --stack-name NAME",
         "AWS inspects no FTP unless a rule names the protocol: these name tcp. Answers pass, the group is stateful.",
         UNTRIED,
@@ -114,6 +129,7 @@ def _network_firewall(job: Job) -> str:
         }
         for number, (flow, source, ports) in enumerate(pairs(job), 1)
     ]
+    capacity = _capacity(len(rules))
     return as_json(
         {
             "AWSTemplateFormatVersion": "2010-09-09",
@@ -123,9 +139,10 @@ def _network_firewall(job: Job) -> str:
                 "RuleGroup": {
                     "Type": "AWS::NetworkFirewall::RuleGroup",
                     "Properties": {
-                        "RuleGroupName": job.name,
+                        # Capacity is create-only: with another one, it is another group
+                        "RuleGroupName": job.name if capacity == _CAPACITY else f"{job.name}-{capacity}",
                         "Type": "STATEFUL",
-                        "Capacity": max(100, len(rules)),
+                        "Capacity": capacity,
                         "RuleGroup": {
                             "RulesSource": {"StatefulRules": rules},
                             # Only a policy in strict order can drop by default, and it takes no group in another order.
@@ -155,8 +172,8 @@ FORMAT = Format(
         (
             "a security group cannot name both ends of a connection; one of them is whoever has the group. The rule "
             "group of Network Firewall beside it names both. A group has 60 rules unless AWS was asked for more; a "
-            "template of more than 51,200 bytes (a rule group of some 25 networks) needs `--s3-bucket`. The "
-            "service's elastic address is the translation."
+            "template of more than 51,200 bytes (a rule group of some 25 networks) needs `--s3-bucket`. An "
+            "elastic address translates IPv4; AWS has no NAT for IPv6."
         ),
         (
             "what is open by default: CloudFormation gives a group without outgoing rules one for everything. So "
@@ -165,6 +182,10 @@ FORMAT = Format(
             "policy of Network Firewall passes what no rule names unless it forwards everything to the stateful "
             "rules, is in strict order and drops by default: the rule groups are for that order, which other "
             "policies refuse."
+        ),
+        (
+            "a newer file is the same stack: nothing that is set at creation only depends on what may change. The "
+            "capacity of a rule group has a reserve, and where more is needed the group has another name."
         ),
     ),
 )

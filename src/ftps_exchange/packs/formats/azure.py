@@ -22,6 +22,13 @@ def _priority(name: str) -> int:
     return _FIRST_PRIORITY + 2 * (int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % steps)
 
 
+def _resource(rule: str) -> str:
+    return (
+        "[resourceId('Microsoft.Network/networkSecurityGroups/securityRules', "
+        f"parameters('networkSecurityGroup'), '{rule}')]"
+    )
+
+
 def render(job: Job) -> dict[str, str]:
     """Rules for a network security group that exists: those of others stay."""
     out = job.side == "customer"
@@ -38,6 +45,10 @@ def render(job: Job) -> dict[str, str]:
         + "; ".join(
             f"az network nsg rule delete --resource-group GROUP --nsg-name NAME --name {job.name}-{flow.family}"
             for flow in job.flows
+        ),
+        *(
+            f"An older version had IPv{family} too? That rule stays: delete {job.name}-{family} in the same way."
+            for family in job.missing
         ),
         *lines_if(out, "A group lets everything out to the Internet by default: deny it below these rules."),
         *lines_if(
@@ -68,6 +79,8 @@ def render(job: Job) -> dict[str, str]:
                 "priority": f"[add(parameters('firstPriority'), {number})]",
                 "direction": "Outbound" if out else "Inbound",
             },
+            # Two changes of one group at once collide: "another operation is in progress"
+            **({"dependsOn": [_resource(f"{job.name}-{job.flows[number - 1].family}")]} if number else {}),
         }
         for number, flow in enumerate(job.flows)
     ]
@@ -110,5 +123,6 @@ FORMAT = Format(
             "customer's name (200 to 3,999, two for each). Among 50 customers it may happen that two have the same: "
             "Azure refuses the load, and `firstPriority=NUMBER` gives another."
         ),
+        "the second rule waits for the first (`dependsOn`), because a group takes one change at a time.",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from ftps_exchange.packs.flows import REPLACE, UNTRIED, Flow, Job, commented, header, lines_if
+from ftps_exchange.packs.flows import REPLACE, UNTRIED, Flow, Job, commented, header, lines_if, not_translated
 
 from ._cisco import access_list_entries, nat_stays
 from .format import Format
@@ -32,11 +32,7 @@ def render(job: Job) -> dict[str, str]:
             "NAT: no-payload keeps the router from looking for addresses in what it translates.",
             "     The interfaces need ip nat outside and ip nat inside.",
         ),
-        *(
-            f"IPv6 is not translated here: see to it that {flow.service} leads to {flow.server}."
-            for flow in job.translated
-            if flow.family == 6
-        ),
+        *not_translated(job, 6, remedy="IOS translates prefixes only (NPTv6)."),
         "Answers pass, because 'inspect' keeps state.",
         UNTRIED,
     )
@@ -60,14 +56,21 @@ def render(job: Job) -> dict[str, str]:
         *(f"no class-map type inspect match-all {each}" for each in classes),
         *undo,
     ]
-    lines += [f"ip nat inside source static {flow.server} {flow.service} no-payload" for flow in _nat44(job)]
+    lines += [line for flow in job.translated if flow.family == 4 for line in _translation(job, flow)]
     text = "\n".join(lines) + "\n\n" + commented(["Undo:", *undo, *nat_stays(job)], "!")
     return {f"cisco_ios-{job.side}.txt": commented(header(job, how), "!") + "\n" + text}
 
 
-def _nat44(job: Job) -> list[Flow]:
-    """IOS translates IPv4 this way; an IPv6 server has its public address itself or stands behind NPTv6."""
-    return [flow for flow in job.translated if flow.family == 4]
+def _translation(job: Job, flow: Flow) -> list[str]:
+    """The whole address, where nothing else uses it; else port by port, since IOS translates no range."""
+    static = "ip nat inside source static"
+    if job.service.public_address_use == "dedicated":
+        return [f"{static} {flow.server} {flow.service} no-payload"]
+    return [
+        f"{static} tcp {flow.server} {port} {flow.service} {port} no-payload"
+        for first, last in flow.ports
+        for port in range(first, last + 1)
+    ]
 
 
 def _with_wildcard(text: str) -> str:
@@ -88,7 +91,9 @@ FORMAT = Format(
     ),
     load="paste in configuration mode",
     undo="lines at the end of the file",
-    again="the same; what an older version opened stays: take it back first",
+    update="lines",
+    comment="!",
+    again="the same; what an older version opened stays: the file `-update` takes it away",
     helper=(
         "each class asks for `match protocol tcp` besides its access list, in the file: by a list alone, port 21 is "
         "inspected as FTP. Never `match protocol ftp`, nor a class above that matches the service otherwise. NAT: "
@@ -97,7 +102,9 @@ FORMAT = Format(
     notes=(
         (
             "for the zone-based policy firewall, IPv4 and IPv6. A router with plain access lists keeps no state; "
-            "write the lists' lines into yours with `reflect`, or put a firewall there. IPv6 is not translated."
+            "write the lists' lines into yours with `reflect`, or put a firewall there. IPv6 is not translated: "
+            "there are prefixes only (NPTv6)."
         ),
+        ("translates no range of ports, so there is a line for each port unless the whole address is the service's."),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from ftps_exchange.packs.flows import Job
 
@@ -29,6 +30,10 @@ class Format:
     """What a second load does."""
     helper: str
     """What to do about FTP inspection."""
+    update: Literal["", "lines", "entries"] = ""
+    """Of what the file is made, where a newer one leaves rules of the older one: updates.py writes the difference."""
+    comment: str = "#"
+    """What a comment begins with."""
     notes: tuple[str, ...] = ()
     """What its reader must know besides."""
 

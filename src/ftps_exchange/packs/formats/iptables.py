@@ -30,6 +30,12 @@ def _iptables(job: Job, flow: Flow) -> str:
             flow.translated,
             f"       {tool} -t nat -D PREROUTING -j {name}; {tool} -t nat -F {name}; {tool} -t nat -X {name}",
         ),
+        *(
+            f"An older version had IPv{family} too? Undo that, by: "
+            f"{other} -D FORWARD -j {name}; {other} -F {name}; {other} -X {name}"
+            for family in job.missing
+            for other in ["iptables" if family == 4 else "ip6tables"]
+        ),
         OPENS_ONLY,
         *HELPER,
         "Tried: rules of this form were loaded by a kernel, and connections went through them.",

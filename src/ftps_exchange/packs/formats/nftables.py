@@ -46,12 +46,12 @@ def render(job: Job) -> dict[str, str]:
         "\t}",
         "}",
     ]
+    if job.side == "provider":
+        # An older version may have translated what this one does not
+        lines += [line for ip in ("ip", "ip6") for line in (f"table {ip} {name} {{", "}", f"delete table {ip} {name}")]
     for flow in job.translated:
         ip = inet(flow)
         lines += [
-            f"table {ip} {name} {{",
-            "}",
-            f"delete table {ip} {name}",
             f"table {ip} {name} {{",
             "\tchain translate {",
             "\t\ttype nat hook prerouting priority dstnat; policy accept;",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ftps_exchange.packs.flows import REPLACE, UNTRIED, Job, commented, header, lines_if, port_text
+from ftps_exchange.packs.flows import REPLACE, UNTRIED, Job, commented, header, lines_if, not_translated, port_text
 
 from ._objects import host_network, object_name
 from .format import Format
@@ -13,19 +13,35 @@ def render(job: Job) -> dict[str, str]:
     name = job.name
     inner, outer = ("trust", "untrust") if job.side == "customer" else ("dmz", "untrust")
     source_zone, target_zone = (inner, outer) if job.side == "customer" else (outer, inner)
+    # PAN-OS has no NAT66, and a rule for it would fail the commit of all the others
+    translated = [flow for flow in job.translated if flow.family == 4]
     how = (
         "Load:  set cli scripting-mode on, configure, paste, then: commit. The console knows no comments: leave out",
         "       the lines that begin with #.",
         f"       Zones: replace {inner} and {outer} by yours.",
-        f"       New rules go to the end. Move them above what denies: move rulebase security rules {name}-4 top",
+        "       New rules go to the end, and the first that matches wins. Move them above what denies:",
+        *(f"       move rulebase security rules {name}-{flow.family} top" for flow in job.flows),
+        *lines_if(translated, "       and above other translations of this address:"),
+        *(f"       move rulebase nat rules {name}-{flow.family} top" for flow in translated),
+        "       Several virtual systems? Before configure:  set system setting target-vsys NAME",
+        "       Panorama? After set and delete write  device-group NAME,  and for rulebase:  pre-rulebase",
         "Undo:  the lines at the end of this file, then commit.",
         REPLACE,
         "FTP ALG: no switch for this service alone is known. The rules name ports, not the application ftp: once the",
         "control channel is encrypted, no application can be told. If App-ID still drops connections, add an",
         "application override for these addresses and ports, and leave them out of decryption.",
         "Answers pass, because the firewall keeps state.",
+        *not_translated(
+            job,
+            6,
+            remedy="PAN-OS translates prefixes only (NPTv6, not NAT66).",
+        ),
         *lines_if(
-            job.translated, "The rules name the address before translation and the zone after it, as PAN-OS wants it."
+            any(flow.family == 6 for flow in job.translated),
+            f"       A device in front of this one does it? Then the server's address belongs into {name}-SERVICE6.",
+        ),
+        *lines_if(
+            translated, "The rules name the address before translation and the zone after it, as PAN-OS wants it."
         ),
         UNTRIED,
     )
@@ -48,7 +64,7 @@ def render(job: Job) -> dict[str, str]:
             f"application any service {name} action allow"
         )
         undo_rules.append(f"delete {rule}")
-        if flow.translated:
+        if flow in translated:
             server, rule = f"{name}-SERVER{flow.family}", f"rulebase nat rules {name}-{flow.family}"
             lines += [
                 f"set address {server} ip-netmask {host_network(flow.server)}",
@@ -70,9 +86,20 @@ FORMAT = Format(
     inspection="use the services of the rules file, not the application “ftp”, and exempt it from decryption",
     load="`set cli scripting-mode on`, paste, `commit`",
     undo="lines at the end of the file",
-    again="the same; what an older version opened stays: take it back first",
+    update="lines",
+    again="the same; what an older version opened stays: the file `-update` takes it away",
     helper=(
         "no switch for one service is known here. The rules name ports and not the application `ftp`. If App-ID "
         "drops the connection: an application override for these addresses and ports. No decryption for them"
+    ),
+    notes=(
+        (
+            "has no NAT66 (NPTv6 translates prefixes): a NAT rule for IPv6 would fail the commit of all the others, "
+            "so there is none, and the file says who has to see to it."
+        ),
+        (
+            "security and NAT rules are first match, each in its own list: both have to be moved up. Panorama and "
+            "virtual systems have other beginnings of lines, which the file names."
+        ),
     ),
 )

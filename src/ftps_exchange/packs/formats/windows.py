@@ -20,8 +20,18 @@ def render(job: Job) -> dict[str, str]:
             "       Windows lets out everything by default: the rule matters where outgoing connections are blocked.",
         ),
         f"Undo:  Remove-NetFirewallRule -Name {names}",
+        *(
+            f"An older version had IPv{family} too? Remove-NetFirewallRule -Name {job.name}-{family}"
+            for family in job.missing
+        ),
         "FTP inspection: netsh advfirewall set global StatefulFtp disable  (the control channel is encrypted, so the",
         "inspector reads no port in it). It is one switch for the whole machine, so this script leaves it alone.",
+        "A rule that blocks wins over these, wherever it comes from: Get-NetFirewallRule -Action Block -Enabled True",
+        *lines_if(
+            job.side == "provider",
+            "The rules that come with the FTP service let everybody in, on all its ports. Switch them off:",
+            "Get-NetFirewallRule -Name IIS-WebServerRole-FTP-* | Disable-NetFirewallRule",
+        ),
         "Answers pass, because the firewall keeps state.",
         *lines_if(job.translated, "Windows translates nothing here: that belongs on the firewall in front."),
         "Tried: read by the parser of PowerShell and run against stand-ins of the two commands; on no real Windows.",
@@ -71,5 +81,11 @@ FORMAT = Format(
     undo="`Remove-NetFirewallRule`",
     again="the same",
     helper="`netsh advfirewall set global StatefulFtp disable`, one switch for the machine, so not in the file",
-    notes=("lets everything out by default: the outgoing rules matter where that is blocked. It translates nothing.",),
+    notes=(
+        ("lets everything out by default: the outgoing rules matter where that is blocked. It translates nothing."),
+        (
+            "a rule that blocks wins over ours, and the rules that come with the FTP service let everybody in: the "
+            "file says how to find the former and switch off the latter."
+        ),
+    ),
 )
