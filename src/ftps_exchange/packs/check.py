@@ -222,20 +222,30 @@ def _each(kind: str, sources: Iterable[str], destination: str, ports: Iterable[s
         yield (kind, _net(source), _net(destination), _ports(port), _net(to) if to else "")
 
 
+_VISIBLE: Final = re.compile(r"[\t\n\x20-\x7e]*")
+
+
 def _lines(text: str, comment: str) -> Iterator[str]:
     """The lines that are no comment; every one printable ASCII, so that none hides another."""
+    if not _VISIBLE.fullmatch(text):
+        hidden = next(line for line in text.split("\n") if not _VISIBLE.fullmatch(line))
+        raise UnsoundError(f"a character that hides something, in {hidden!r}")
     for line in text.split("\n"):
-        if not re.fullmatch(r"[\t\x20-\x7e]*", line):
-            raise UnsoundError(f"a character that hides something, in {line!r}")
         stripped = line.strip()
         if stripped and not stripped.startswith(comment):
             yield stripped
 
 
-def _match(line: str, *patterns: str) -> tuple[int, re.Match[str]]:
+@lru_cache(maxsize=64)
+def _known(*patterns: str) -> tuple[re.Pattern[str], ...]:
+    """The lines that may stand in a file, compiled once for all of it."""
+    return tuple(map(re.compile, patterns))
+
+
+def _match(line: str, known: Iterable[re.Pattern[str]]) -> tuple[int, re.Match[str]]:
     """Which pattern the whole line is."""
-    for number, pattern in enumerate(patterns):
-        found = re.fullmatch(pattern, line)
+    for number, pattern in enumerate(known):
+        found = pattern.fullmatch(line)
         if found:
             return number, found
     raise UnsoundError(f"an unknown line: {line!r}")
@@ -264,16 +274,16 @@ def _once[T](settings: dict[str, T], key: str, value: T) -> None:
 def _nftables(text: str) -> Iterator[Fact]:
     many = rf"(\{{ {_NET}(?:, {_NET})* \}}|{_NET})"
     ports = rf"(\{{ {_RANGE}(?:, {_RANGE})* \}}|{_RANGE})"
+    known = _known(
+        rf"(ip6?) saddr {many} \1 daddr ({_NET}) tcp dport {ports} ct state new,established accept",
+        rf"(ip6?) saddr ({_NET}) \1 daddr {many} tcp sport {ports} ct state established accept",
+        rf"(ip6?) saddr {many} \1 daddr ({_NET}) tcp dport {ports} dnat to ({_NET})",
+        r"table inet filter \{|table ip6? ftps_[a-z0-9_]+ \{|chain (?:ftps_[a-z0-9_]+|translate) \{|\}",
+        r"flush chain inet filter ftps_[a-z0-9_]+|delete table ip6? ftps_[a-z0-9_]+",
+        r"type nat hook prerouting priority dstnat; policy accept;",
+    )
     for line in _lines(text, "#"):
-        number, found = _match(
-            line,
-            rf"(ip6?) saddr {many} \1 daddr ({_NET}) tcp dport {ports} ct state new,established accept",
-            rf"(ip6?) saddr ({_NET}) \1 daddr {many} tcp sport {ports} ct state established accept",
-            rf"(ip6?) saddr {many} \1 daddr ({_NET}) tcp dport {ports} dnat to ({_NET})",
-            r"table inet filter \{|table ip6? ftps_[a-z0-9_]+ \{|chain (?:ftps_[a-z0-9_]+|translate) \{|\}",
-            r"flush chain inet filter ftps_[a-z0-9_]+|delete table ip6? ftps_[a-z0-9_]+",
-            r"type nat hook prerouting priority dstnat; policy accept;",
-        )
+        number, found = _match(line, known)
         if number == 0:
             yield from _each("pass", _list(found[2]), found[3], _list(found[4]))
         elif number == 1:
@@ -284,17 +294,17 @@ def _nftables(text: str) -> Iterator[Fact]:
 
 def _iptables(text: str) -> Iterator[Fact]:
     ports = rf"({_RANGE}(?:,{_RANGE})*)"
+    known = _known(
+        rf"-A {_NAME} -s ({_NET}) -d ({_NET}) -p tcp -m multiport --dports {ports} "
+        r"-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT",
+        rf"-A {_NAME} -s ({_NET}) -d ({_NET}) -p tcp -m multiport --sports {ports} "
+        r"-m conntrack --ctstate ESTABLISHED -j ACCEPT",
+        rf"-A {_NAME} -s ({_NET}) -d ({_NET}) -p tcp -m multiport --dports {ports} "
+        rf"-j DNAT --to-destination ({_NET})",
+        rf"\*filter|\*nat|COMMIT|:{_NAME} - \[0:0\]",
+    )
     for line in _lines(text, "#"):
-        number, found = _match(
-            line,
-            rf"-A {_NAME} -s ({_NET}) -d ({_NET}) -p tcp -m multiport --dports {ports} "
-            r"-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT",
-            rf"-A {_NAME} -s ({_NET}) -d ({_NET}) -p tcp -m multiport --sports {ports} "
-            r"-m conntrack --ctstate ESTABLISHED -j ACCEPT",
-            rf"-A {_NAME} -s ({_NET}) -d ({_NET}) -p tcp -m multiport --dports {ports} "
-            rf"-j DNAT --to-destination ({_NET})",
-            rf"\*filter|\*nat|COMMIT|:{_NAME} - \[0:0\]",
-        )
+        number, found = _match(line, known)
         if number == 0:
             yield from _each("pass", [found[1]], found[2], _list(found[3]))
         elif number == 1:
@@ -318,17 +328,17 @@ def _cisco_asa(text: str) -> Iterator[Fact]:
     services: dict[str, str] = {}
     ports: dict[tuple[str, str], list[tuple[int, int]]] = {}
     kind = name = ""
+    known = _known(
+        rf"access-list FTPS-{_NAME} extended {_CISCO_ACE}",
+        rf"object (network|service) (FTPS-{_NAME})",
+        rf"host ({_NET})",
+        r"service tcp source (?:eq|range) ([0-9]+(?: [0-9]+)?)",
+        rf"nat \({_NAME},{_NAME}\) static ({_NET})",
+        rf"nat \({_NAME},{_NAME}\) source static (FTPS-{_NAME}) (FTPS-{_NAME}|interface(?: ipv6)?) "
+        rf"service (FTPS-{_NAME}) \3",
+    )
     for line in _lines(text, "!"):
-        number, found = _match(
-            line,
-            rf"access-list FTPS-{_NAME} extended {_CISCO_ACE}",
-            rf"object (network|service) (FTPS-{_NAME})",
-            rf"host ({_NET})",
-            r"service tcp source (?:eq|range) ([0-9]+(?: [0-9]+)?)",
-            rf"nat \({_NAME},{_NAME}\) static ({_NET})",
-            rf"nat \({_NAME},{_NAME}\) source static (FTPS-{_NAME}) (FTPS-{_NAME}|interface(?: ipv6)?) "
-            rf"service (FTPS-{_NAME}) \3",
-        )
+        number, found = _match(line, known)
         if number == 0:
             yield from _each("pass", [_cisco_end(found[1].split())], found[2], [found[3].replace(" ", "-")])
         elif number == 1:
@@ -358,16 +368,16 @@ def _cisco_ios(text: str) -> Iterator[Fact]:
     inspected: list[str] = []
     ports: dict[tuple[str, str], list[tuple[int, int]]] = {}
     place = ("", "")
+    known = _known(
+        _CISCO_ACE,
+        rf"ip nat inside source static ({_NET}) ({_NET}) no-payload",
+        rf"(ip access-list extended|ipv6 access-list|class-map type inspect match-all) (FTPS-{_NAME})",
+        rf"match (protocol|access-group) (tcp|name FTPS-{_NAME})",
+        rf"(policy-map|class) type inspect (FTPS-{_NAME})|(inspect)|exit",
+        rf"ip nat inside source static tcp ({_NET}) ([0-9]+) ({_NET}) \2 no-payload",
+    )
     for line in _lines(text, "!"):
-        number, found = _match(
-            line,
-            _CISCO_ACE,
-            rf"ip nat inside source static ({_NET}) ({_NET}) no-payload",
-            rf"(ip access-list extended|ipv6 access-list|class-map type inspect match-all) (FTPS-{_NAME})",
-            rf"match (protocol|access-group) (tcp|name FTPS-{_NAME})",
-            rf"(policy-map|class) type inspect (FTPS-{_NAME})|(inspect)|exit",
-            rf"ip nat inside source static tcp ({_NET}) ([0-9]+) ({_NET}) \2 no-payload",
-        )
+        number, found = _match(line, known)
         if number == 0 and place[0].endswith(("access-list", "extended")):
             ends = _cisco_end(found[1].split()), found[2], found[3].replace(" ", "-")
             lists.setdefault(place[1], []).extend(_each("pass", [ends[0]], ends[1], [ends[2]]))
@@ -419,21 +429,21 @@ def _juniper_srx(text: str) -> Iterator[Fact]:
     pools: dict[str, str] = {}
     book = rf"set security (?:address-book (global)|zones security-zone ({_NAME}) address-book)"
     nat = rf"set security nat (static|destination) rule-set {_NAME} rule ({_NAME})"
+    known = _known(
+        rf"{book} address ({_NAME}) ({_NET})",
+        rf"{book} address-set ({_NAME}) address ({_NAME})",
+        rf"set applications application ({_NAME}) destination-port ({_RANGE})",
+        rf"set applications application-set ({_NAME}) application ({_NAME})",
+        rf"set security policies from-zone ({_NAME}) to-zone ({_NAME}) policy ({_NAME}) "
+        rf"(?:match )?(source-address|destination-address|application|then) ({_NAME})",
+        rf"{nat} match (destination-address|destination-port|protocol) ({_NET}|[0-9]+ to [0-9]+|tcp)",
+        rf"{nat} then (static-nat prefix|destination-nat pool) ({_NET}|{_NAME})",
+        rf"set security nat destination pool ({_NAME}) address ({_NET})",
+        rf"set applications application {_NAME} (?:protocol tcp|application-protocol ignore)",
+        rf"set security nat (?:static|destination) rule-set {_NAME} from zone {_NAME}",
+    )
     for line in _lines(text, "#"):
-        number, found = _match(
-            line,
-            rf"{book} address ({_NAME}) ({_NET})",
-            rf"{book} address-set ({_NAME}) address ({_NAME})",
-            rf"set applications application ({_NAME}) destination-port ({_RANGE})",
-            rf"set applications application-set ({_NAME}) application ({_NAME})",
-            rf"set security policies from-zone ({_NAME}) to-zone ({_NAME}) policy ({_NAME}) "
-            rf"(?:match )?(source-address|destination-address|application|then) ({_NAME})",
-            rf"{nat} match (destination-address|destination-port|protocol) ({_NET}|[0-9]+ to [0-9]+|tcp)",
-            rf"{nat} then (static-nat prefix|destination-nat pool) ({_NET}|{_NAME})",
-            rf"set security nat destination pool ({_NAME}) address ({_NET})",
-            rf"set applications application {_NAME} (?:protocol tcp|application-protocol ignore)",
-            rf"set security nat (?:static|destination) rule-set {_NAME} from zone {_NAME}",
-        )
+        number, found = _match(line, known)
         if number == 0:
             books.setdefault(found[1] or found[2], _Objects()).add(found[3], found[4])
         elif number == 1:
@@ -481,17 +491,17 @@ def _srx_translations(
 
 def _palo_alto(text: str) -> Iterator[Fact]:
     objects, services = _Objects(), _Objects()
+    known = _known(
+        rf"set address ({_NAME}) ip-netmask ({_NET})",
+        rf"set address-group ({_NAME}) static ({_NAME})",
+        rf"set service ({_NAME}) protocol tcp port ({_RANGE}(?:,{_RANGE})*)",
+        rf"set rulebase security rules {_NAME} from {_NAME} to {_NAME} source ({_NAME}) destination ({_NAME}) "
+        rf"application any service ({_NAME}) action allow",
+        rf"set rulebase nat rules {_NAME} from {_NAME} to {_NAME} source ({_NAME}) destination ({_NAME}) "
+        rf"service ({_NAME}) destination-translation translated-address ({_NAME})",
+    )
     for line in _lines(text, "#"):
-        number, found = _match(
-            line,
-            rf"set address ({_NAME}) ip-netmask ({_NET})",
-            rf"set address-group ({_NAME}) static ({_NAME})",
-            rf"set service ({_NAME}) protocol tcp port ({_RANGE}(?:,{_RANGE})*)",
-            rf"set rulebase security rules {_NAME} from {_NAME} to {_NAME} source ({_NAME}) destination ({_NAME}) "
-            rf"application any service ({_NAME}) action allow",
-            rf"set rulebase nat rules {_NAME} from {_NAME} to {_NAME} source ({_NAME}) destination ({_NAME}) "
-            rf"service ({_NAME}) destination-translation translated-address ({_NAME})",
-        )
+        number, found = _match(line, known)
         if number == 0:
             objects.add(found[1], found[2])
         elif number == 1:
@@ -523,17 +533,17 @@ def _fortigate_entries(text: str) -> Iterator[tuple[str, str, dict[str, str]]]:
     section: str | None = None
     name: str | None = None
     settings: dict[str, str] = {}
+    known = _known(
+        r"config firewall (address6?|addrgrp6?|service custom|vip6?|policy|central-snat-map)",
+        rf'edit (?:"({_NAME})"|0)',
+        r'set ([a-z0-9-]+) ("[A-Za-z0-9_., @+()-]*"(?: "[A-Za-z0-9_-]+")*|[A-Za-z0-9./: -]+)',
+        "next",
+        "end",
+        rf'append member ("{_NAME}")',
+        "unset (protocol)",
+    )
     for line in _lines(text, "#"):
-        number, found = _match(
-            line,
-            r"config firewall (address6?|addrgrp6?|service custom|vip6?|policy|central-snat-map)",
-            rf'edit (?:"({_NAME})"|0)',
-            r'set ([a-z0-9-]+) ("[A-Za-z0-9_., @+()-]*"(?: "[A-Za-z0-9_-]+")*|[A-Za-z0-9./: -]+)',
-            "next",
-            "end",
-            rf'append member ("{_NAME}")',
-            "unset (protocol)",
-        )
+        number, found = _match(line, known)
         if number == 0 and section is None:
             section = found[1]
         elif number == 1 and section is not None and name is None:
@@ -636,6 +646,7 @@ _WINDOWS_KEYS: Final = {"Name", "Description", "Direction", "Action", "Enabled",
 
 def _windows(text: str) -> Iterator[Fact]:
     rule: dict[str, list[str]] | None = None
+    known = _known(r"([A-Za-z]+) = (?:'([A-Za-z0-9_., @+()-]*)'|@\(('[^']+'(?:, '[^']+')*)\))")
     for line in _lines(text, "#"):
         if line == "@{":
             rule = {}
@@ -643,7 +654,7 @@ def _windows(text: str) -> Iterator[Fact]:
             yield from _windows_rule(rule)
             rule = None
         elif rule is not None:
-            _, found = _match(line, r"([A-Za-z]+) = (?:'([A-Za-z0-9_., @+()-]*)'|@\(('[^']+'(?:, '[^']+')*)\))")
+            _, found = _match(line, known)
             _once(rule, found[1], re.findall(r"'([^']+)'", found[3]) if found[3] else [found[2]])
         elif line not in _WINDOWS_FIXED and line != "}":
             raise UnsoundError(f"an unknown line: {line!r}")
@@ -669,8 +680,9 @@ _PF_MATCH: Final = (
 
 
 def _pf_openbsd(text: str) -> Iterator[Fact]:
+    known = _known(rf"pass (in |out |)quick {_PF_MATCH} flags S/SA keep state(?: rdr-to ({_NET}))?")
     for line in _lines(text, "#"):
-        _, found = _match(line, rf"pass (in |out |)quick {_PF_MATCH} flags S/SA keep state(?: rdr-to ({_NET}))?")
+        _, found = _match(line, known)
         way, clients, ports = found[1].strip(), _list(found[2]), _list(found[4])
         for direction in (way,) if way else ("in", "out"):
             yield from _each(direction, clients, found[3], ports)
@@ -680,10 +692,9 @@ def _pf_openbsd(text: str) -> Iterator[Fact]:
 
 def _pf_freebsd(text: str) -> Iterator[Fact]:
     filtering = False
+    known = _known(rf"rdr pass ()?{_PF_MATCH} -> ({_NET})", rf"pass (in |out |)quick {_PF_MATCH} flags S/SA keep state")
     for line in _lines(text, "#"):
-        number, found = _match(
-            line, rf"rdr pass ()?{_PF_MATCH} -> ({_NET})", rf"pass (in |out |)quick {_PF_MATCH} flags S/SA keep state"
-        )
+        number, found = _match(line, known)
         clients, ports = _list(found[2]), _list(found[4])
         if number == 0 and filtering:
             raise UnsoundError(f"a translation below a rule of the filter: {line!r}")
@@ -701,23 +712,23 @@ def _routeros(text: str) -> Iterator[Fact]:
     jump = rf"/(ipv?6?) firewall filter add chain=forward action=jump jump-target=(FTPS-{_NAME}) comment=\2"
     chains = set()
     others = ""
+    known = _known(
+        rf"add chain=({_NAME}) action=accept protocol=tcp src-address=({_NET}) dst-address=({_NET}) "
+        rf"dst-port={ports} connection-state=new,established comment=\1",
+        rf"add chain=({_NAME}) action=accept protocol=tcp src-address=({_NET}) dst-address=({_NET}) "
+        rf"src-port={ports} connection-state=established comment=\1",
+        rf"add chain=dstnat action=dst-nat protocol=tcp src-address=({_NET}) dst-address=({_NET}) "
+        rf"dst-port={ports} to-address(?:es)?=({_NET}) comment=({_NAME})",
+        rf":if \(\[:len \$others\] = 0\) do=\{{ {jump} \}} else=\{{ "
+        r"/\1 firewall filter add chain=forward action=jump jump-target=\2 comment=\2 "
+        r"place-before=\[:pick \$others 0\] \}",
+        r":local others \[/(ip|ipv6) firewall filter find chain=forward dynamic=no\]",
+        rf":if \(\[:len \[/(?:ip|ipv6) firewall filter find chain=forward jump-target=(FTPS-{_NAME})\]\] = 0\) "
+        r"do=\{",
+        rf"/(?:ip|ipv6) firewall (?:filter|nat)|remove \[find (?:chain|comment)=(FTPS-{_NAME})\]|\}}",
+    )
     for line in _lines(text, "#"):
-        number, found = _match(
-            line,
-            rf"add chain=({_NAME}) action=accept protocol=tcp src-address=({_NET}) dst-address=({_NET}) "
-            rf"dst-port={ports} connection-state=new,established comment=\1",
-            rf"add chain=({_NAME}) action=accept protocol=tcp src-address=({_NET}) dst-address=({_NET}) "
-            rf"src-port={ports} connection-state=established comment=\1",
-            rf"add chain=dstnat action=dst-nat protocol=tcp src-address=({_NET}) dst-address=({_NET}) "
-            rf"dst-port={ports} to-address(?:es)?=({_NET}) comment=({_NAME})",
-            rf":if \(\[:len \$others\] = 0\) do=\{{ {jump} \}} else=\{{ "
-            r"/\1 firewall filter add chain=forward action=jump jump-target=\2 comment=\2 "
-            r"place-before=\[:pick \$others 0\] \}",
-            r":local others \[/(ip|ipv6) firewall filter find chain=forward dynamic=no\]",
-            rf":if \(\[:len \[/(?:ip|ipv6) firewall filter find chain=forward jump-target=(FTPS-{_NAME})\]\] = 0\) "
-            r"do=\{",
-            rf"/(?:ip|ipv6) firewall (?:filter|nat)|remove \[find (?:chain|comment)=(FTPS-{_NAME})\]|\}}",
-        )
+        number, found = _match(line, known)
         if number == 0:
             chains.add(found[1])
             yield from _each("pass", [found[2]], found[3], _list(found[4]))
@@ -804,11 +815,10 @@ def _table_of(name: str, text: str, side: str) -> str:
 
 
 def _table(text: str) -> Iterator[Fact]:
+    known = _known(rf"(?:in|out) tcp any allow(?:, translate to ({_NET}))?")
     for line in text.split("\n"):
         _side, direction, action, protocol, source, source_port, destination, ports, _state = line.split("\t")
-        _, found = _match(
-            f"{direction} {protocol} {source_port} {action}", rf"(?:in|out) tcp any allow(?:, translate to ({_NET}))?"
-        )
+        _, found = _match(f"{direction} {protocol} {source_port} {action}", known)
         yield from _each("pass", [source], destination, [ports])
         if found[1]:
             yield from _each("translate", [source], destination, [ports], found[1])

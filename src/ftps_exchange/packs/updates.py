@@ -241,7 +241,7 @@ def _update[L: _File](language: type[L], format_: Format, path: str, before: str
 
 
 def update_path(path: str) -> str:
-    """``rules/cisco_asa-customer.txt`` -> ``rules/cisco_asa-customer-update.txt``."""
+    """``rules/NAME.txt`` -> ``rules/NAME-update.txt``."""
     return f"{path.removesuffix('.txt')}-update.txt"
 
 

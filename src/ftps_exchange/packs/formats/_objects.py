@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_network
 
 from ftps_exchange.packs.flows import Job
@@ -13,6 +14,7 @@ def object_name(job: Job, network: str) -> str:
     return identifier(f"{job.name}-{network.replace('/', '-').replace('.', '-').replace(':', '-')}", longest=60)
 
 
+@lru_cache(maxsize=4096)
 def host_network(address: str) -> str:
     """An address as a network of one."""
     return str(ip_network(address))
