@@ -64,7 +64,7 @@ def build_pack(
     changes, new_change = next_changes(previous, facts, deadline)
     clients = {f"clients/{name}": text for name, text in profiles(subject).items()}
     texts = {
-        **updates(rules_before or {}, {**rules, **provider_rules}),
+        **updates(subject.customer, rules_before or {}, {**rules, **provider_rules}),
         **rules,
         **provider_rules,
         **clients,

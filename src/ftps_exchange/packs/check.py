@@ -87,6 +87,25 @@ def _says(format: str, language: _Language, file: str, side: str, variant: str) 
     return bool(found) and (not language.variants or end == variant)
 
 
+_REMOVES: Final = re.compile(
+    r"no (?:access-list|class-map type inspect match-all|ip access-list extended|ipv6 access-list) FTPS-[A-Za-z0-9-]+.*"
+    r"|no policy-map type inspect FTPS-[A-Za-z0-9-]+|no class type inspect FTPS-[A-Za-z0-9-]+|no permit tcp .*"
+    r"|delete [a-z0-9 -]*\bFTPS-.*|delete \"FTPS-[A-Za-z0-9-]+\"|config firewall [a-z0-9 -]+|exit|end"
+)
+
+
+def check_update(format: str, customer: PackCustomer, rules: str, update: str) -> None:  # noqa: A002
+    """Raise an ExchangeError unless an update only says what the rules say, or removes something of ours."""
+    comment = "!" if format.startswith("cisco_") else "#"
+    try:
+        known = set(_lines(rules, comment))
+        for line in _lines(update, comment):
+            if line not in known and not _REMOVES.fullmatch(line):
+                raise UnsoundError(f"neither a line of the rules nor a removal: {line!r}")
+    except UnsoundError as error:
+        raise _refused(f"{format}, update", customer, f"cannot be read back ({error})") from error
+
+
 def _refused(format: str, customer: PackCustomer, problem: str) -> ExchangeError:  # noqa: A002
     return ExchangeError(
         f"the generated file {problem}",

@@ -124,6 +124,15 @@ def not_translated(job: Job, *families: Family, remedy: str) -> tuple[str, ...]:
     )
 
 
+def translation_note(job: Job) -> tuple[str, ...]:
+    """What of the public address is translated, for firewalls that do it for all customers at once."""
+    if not job.translated:
+        return ()
+    if job.service.public_address_use == "dedicated":
+        return ("NAT: the whole address, since the inventory says that nothing else uses it (public_address_use).",)
+    return ("NAT: the ports of this service only, since others may use the address (public_address_use).",)
+
+
 def header(job: Job, how: tuple[str, ...]) -> list[str]:
     """The lines that every file begins with: what, for whom, how to load and undo. No line holds foreign text as is."""
     service = job.service

@@ -9,14 +9,19 @@ Only what bears a name of ours is ever removed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
+from ftps_exchange.errors import ExchangeError
+
+from .check import check_update
 from .flows import commented
 from .formats import REGISTRY, Format
+from .model import PackCustomer
 
 _OURS: Final = "FTPS-"
 _GONE: Final = "Gone:"
@@ -197,7 +202,7 @@ class _Entries(_File):
         return ["", said, f"       {', '.join(sorted(left))}"] if left else []
 
 
-def updates(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+def updates(customer: PackCustomer, before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """Files by path, as the pack before had them and as this one has them -> the update files of this one."""
     found = {}
     for path, text in now.items():
@@ -208,7 +213,10 @@ def updates(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]
         language: type[_File] = _Entries if format_.update == "entries" else _Lines
         made = _update(language, format_, path, before[path], text, earlier)
         if made:
-            found[update_path(path)] = made
+            # The pack before may be of a version that wrote rules in another way: then there is no update
+            with contextlib.suppress(ExchangeError):
+                check_update(format_.name, customer, text, made)
+                found[update_path(path)] = made
     return found
 
 

@@ -14,15 +14,21 @@ from typing import Any, Final
 
 import pytest
 
+from ftps_exchange.errors import ExchangeError
 from ftps_exchange.packs import PackCustomer, PackService, render_rules
+from ftps_exchange.packs import updates as module
+from ftps_exchange.packs.check import check_update
 from ftps_exchange.packs.formats import REGISTRY
-from ftps_exchange.packs.updates import updates
 from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED, cases
 
 UPDATED: Final = [each.name for each in REGISTRY.values() if each.update]
 SHARED: Final = ("nat (", "object ", "ip nat ", "set security nat ")
 
 type State = dict[Any, Any]
+
+
+def updates(before: dict[str, str], now: dict[str, str]) -> dict[str, str]:
+    return module.updates(ACME, before, now)
 
 
 def console(state: State, text: str, comment: str) -> Iterator[None]:
@@ -231,12 +237,39 @@ def test_where_no_rule_changes_the_update_stays_as_it_is(name: str) -> None:
     again = render_rules(name, HAND_CHECKED, other)
     assert again != files
     assert updates(files, again) == {}
-    (path, *_rest) = files
-    earlier = {f"{path.removesuffix('.txt')}-update.txt": "what was handed out"}
+    before = render_rules(name, HAND_CHECKED, dataclasses.replace(ACME, sources4=("203.0.113.99/32",), inside4=()))
+    earlier = updates(before, files)
+    assert len(earlier) >= 2
     assert updates({**files, **earlier}, again) == earlier
+
+
+def test_rules_of_a_pack_that_were_written_in_another_way_make_no_update() -> None:
+    files = render_rules("cisco_asa", HAND_CHECKED, ACME)
+    before = {path: f"{text}object-group network FTPS-lab\n" for path, text in files.items()}
+    assert updates(before, files) == {}
 
 
 def test_formats_that_are_replaced_as_a_whole_have_none() -> None:
     for name in set(REGISTRY) - set(UPDATED):
         other = dataclasses.replace(HAND_CHECKED, explicit_port=2121)
         assert updates(render_rules(name, HAND_CHECKED, ACME), render_rules(name, other, ACME)) == {}
+
+
+@pytest.mark.parametrize("name", UPDATED)
+def test_an_update_that_says_anything_else_is_refused(name: str) -> None:
+    after = render_rules(name, HAND_CHECKED, dataclasses.replace(ACME, sources4=("203.0.113.99/32",), inside4=()))
+    made = updates(render_rules(name, HAND_CHECKED, ACME), after)
+    for path, text in made.items():
+        rules = after[path.replace("-update.txt", ".txt")]
+        check_update(name, ACME, rules, text)
+        for line in (
+            "access-list FTPS-lab-OUT extended permit ip any any",
+            "set security policies default-policy permit-all",
+            " permit ip any any",
+            "no access-list OTHER extended deny ip any any",
+            "delete security policies",
+            'set srcaddr "all"',
+            "clear configure all",
+        ):
+            with pytest.raises(ExchangeError, match="neither a line of the rules nor a removal"):
+                check_update(name, ACME, rules, f"{text}{line}\n")

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from ftps_exchange.packs.flows import REPLACE, UNTRIED, Flow, Job, commented, header, lines_if, port_text
+from ftps_exchange.packs.flows import (
+    REPLACE,
+    UNTRIED,
+    Flow,
+    Job,
+    commented,
+    header,
+    lines_if,
+    port_text,
+    translation_note,
+)
 from ftps_exchange.packs.model import Ports
 
 from ._cisco import access_list_entries, nat_stays, port_words
@@ -28,6 +38,7 @@ def render(job: Job) -> dict[str, str]:
             "       inventory: the ASA refuses an interface's address unless the nat line says interface.",
         ),
         "Undo:  the lines at the end of this file.",
+        *translation_note(job),
         REPLACE,
         "       (The last line of a list takes its access-group away with it. Then look: show run access-group)",
         "FTP inspection: must not look at this service. The control channel is encrypted, so inspect ftp reads no port",

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from ftps_exchange.packs.flows import REPLACE, UNTRIED, Flow, Job, commented, header, lines_if, not_translated
+from ftps_exchange.packs.flows import (
+    REPLACE,
+    UNTRIED,
+    Flow,
+    Job,
+    commented,
+    header,
+    lines_if,
+    not_translated,
+    translation_note,
+)
 
 from ._cisco import access_list_entries, nat_stays
 from .format import Format
@@ -22,6 +32,7 @@ def render(job: Job) -> dict[str, str]:
         f"       It has none? Then bind this one: service-policy type inspect {policy}",
         "       (everything else of the zone pair is dropped).",
         "Undo:  the lines at the end of this file.",
+        *translation_note(job),
         REPLACE,
         "FTP inspection: must not look at this service. The control channel is encrypted, so it reads no port in it,",
         "and may cut what it cannot read. A class that names an access list alone is inspected as FTP on port 21, and",

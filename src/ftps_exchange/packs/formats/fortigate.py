@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from ftps_exchange.packs.flows import UNTRIED, Flow, Job, commented, header, lines_if, port_text
+from ftps_exchange.packs.flows import UNTRIED, Flow, Job, commented, header, lines_if, port_text, translation_note
 from ftps_exchange.packs.text import plain
 
 from ._objects import host_network, object_name
@@ -43,6 +43,7 @@ def _commands(job: Job, *, central: bool) -> str:
         "       valid, for they name the objects, which are renewed. Loaded again, their names are refused as taken.",
         "       The file -update, if the pack has one, leaves them out already, and removes what is gone.",
         "Undo:  the lines at the end of this file, after the policies of these names are deleted.",
+        *translation_note(job),
         "FTP session helper: off for this service by 'set helper disable', on for everybody else. The control channel",
         "is encrypted, so the helper reads no port in it. Leave SSL inspection off for these policies.",
         "Answers pass, because the FortiGate keeps state.",

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ftps_exchange.packs.flows import REPLACE, UNTRIED, Flow, Job, commented, header, lines_if, port_text
+from ftps_exchange.packs.flows import (
+    REPLACE,
+    UNTRIED,
+    Flow,
+    Job,
+    commented,
+    header,
+    lines_if,
+    port_text,
+    translation_note,
+)
 
 from ._objects import host_network, object_name
 from .format import Format
@@ -40,6 +50,7 @@ def _commands(job: Job, *, zone_books: bool) -> str:
         "       New policies go to the end. Where one above denies everything, move them before it:",
         *(f"       insert {policies}-{flow.family} before policy NAME" for flow in job.flows),
         "Undo:  the lines at the end of this file, then commit.",
+        *translation_note(job),
         REPLACE,
         "FTP ALG: off for this service by 'application-protocol ignore', on for everybody else. The control channel is",
         "encrypted, so the ALG reads no port in it.",

@@ -14,6 +14,7 @@ def render(job: Job) -> dict[str, str]:
     names = ", ".join(f"{job.name}-{flow.family}" for flow in job.flows)
     how = (
         f"Load:  on the {machine} itself: in an elevated PowerShell, run this file. A second run changes nothing.",
+        "       The execution policy refuses it? Read it and paste its lines there: the policy can stay as it is.",
         "       By group policy: enter the same values there.",
         *lines_if(
             job.side == "customer",

@@ -5,6 +5,7 @@
 # Change: ____________________  Owner: ____________________  Date: ____________________
 #
 # Load:  on the client itself: in an elevated PowerShell, run this file. A second run changes nothing.
+#        The execution policy refuses it? Read it and paste its lines there: the policy can stay as it is.
 #        By group policy: enter the same values there.
 #        Windows lets out everything by default: the rule matters where outgoing connections are blocked.
 # Undo:  Remove-NetFirewallRule -Name FTPS-lab-4, FTPS-lab-6

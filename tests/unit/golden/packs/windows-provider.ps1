@@ -4,6 +4,7 @@
 # Change: ____________________  Owner: ____________________  Date: ____________________
 #
 # Load:  on the server itself: in an elevated PowerShell, run this file. A second run changes nothing.
+#        The execution policy refuses it? Read it and paste its lines there: the policy can stay as it is.
 #        By group policy: enter the same values there.
 # Undo:  Remove-NetFirewallRule -Name FTPS-lab-acme-4, FTPS-lab-acme-6
 # FTP inspection: netsh advfirewall set global StatefulFtp disable  (the control channel is encrypted, so the
