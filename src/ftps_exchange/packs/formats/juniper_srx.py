@@ -42,7 +42,7 @@ def _commands(job: Job, *, zone_books: bool) -> str:
             ("       For address books of the zones. A global book cannot stand beside them: it has its own file.",)
             if zone_books
             else (
-                "       For the global address book. Have zones books of their own (security zones ... address-book)?",
+                "       For the global address book. Do your zones have their own (security zones ... address-book)?",
                 "       Both together fail the commit: take the file -zone-books.",
             )
         ),
