@@ -61,7 +61,9 @@ collection: ## the collection ftps.exchange, in dist/: for an inventory in a rep
 
 docs: venv ## write the generated references in docs/ again
 	@.venv/bin/python scripts/role_docs.py
+	@.venv/bin/python -m ftps_exchange.schema docs/schema
 	@.venv/bin/python -m ftps_exchange.iis.reference docs/iis.md
+	@.venv/bin/python -m ftps_exchange.packs.reference docs/packs.md
 
 requirements: venv ## pin requirements*.txt anew from requirements*.in (with the oldest Python supported: 3.12)
 	@scripts/pin_requirements

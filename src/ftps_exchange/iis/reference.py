@@ -1,19 +1,16 @@
 """Writes the tables of docs/iis.md from the settings themselves: each value, IIS's own default, and the reason.
 
-    python -m ftps_exchange.iis.reference docs/iis.md
-
-What stands between two marks of the same name is replaced, everything else stays.
+python -m ftps_exchange.iis.reference docs/iis.md
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from ..errors import ExchangeError
+from ..marked import filled
 from .render import written_value
 from .schema import Element, sections
 from .settings import (
@@ -27,7 +24,6 @@ from .settings import (
     Setting,
 )
 
-_MARKED: Final = re.compile(r"(<!-- (?P<name>[a-z]+): written by make docs -->\n).*?(<!-- /(?P=name) -->)", re.DOTALL)
 _HEAD: Final = "| setting | value | IIS's default | why |\n|---|---|---|---|\n"
 
 
@@ -47,16 +43,7 @@ def tables() -> dict[str, str]:
 
 def with_tables(text: str) -> str:
     """A document with its tables as the settings have them now."""
-    known = tables()
-    found = {match["name"] for match in _MARKED.finditer(text)}
-    if found != set(known):
-        raise ExchangeError(
-            "does not have each table once",
-            field="docs/iis.md",
-            value=sorted(found ^ set(known)),
-            remedy="Put the marks of each table back: <!-- name: written by make docs --> and <!-- /name -->",
-        )
-    return _MARKED.sub(lambda match: f"{match[1]}{known[match['name']]}{match[3]}", text)
+    return filled(text, tables(), "docs/iis.md")
 
 
 def _of_sections(settings: Mapping[str, Iterable[Setting]]) -> Iterator[str]:

@@ -67,10 +67,12 @@ class _Check:
         customers = [(file, self._check_customer(file)) for file in self.loaded.customers]
         self._check_names()
         self._check_shares()
+        self._check_implicit_tls()
         self._check_addresses()
         if exchange is None or self.service or self.problems:
             # The service first, since its problems often explain those of its customers.
             raise ModelError(self.service + sorted(self.problems, key=lambda p: (p.file, p.line or 0)))
+        self.notes += exchange_rules.notes(exchange)
         result = [
             self._customer(file, customer, today)
             for file, customer in sorted(customers, key=lambda pair: pair[0].name)
@@ -257,6 +259,20 @@ class _Check:
                         f"Declare it in exchange.shares, or correct it; known: {listed}.{suggestion(share, known)}",
                     )
 
+    def _check_implicit_tls(self) -> None:
+        settings = self.exchange if isinstance(self.exchange, dict) else {}
+        if settings.get("implicit_port") is not None:
+            return
+        for file in self.loaded.customers:
+            if file.content.get("implicit_tls") is True:
+                self._refuse(
+                    file,
+                    ("implicit_tls",),
+                    True,
+                    "asks for implicit TLS, which the service does not offer.",
+                    "Leave it away, or give exchange.implicit_port (usually 990).",
+                )
+
     def _check_addresses(self) -> None:
         settings = self.exchange if isinstance(self.exchange, dict) else {}
         public = exchange_rules.public_addresses(settings)
@@ -319,6 +335,7 @@ class _Check:
             "sources6": six,
             "inside_networks": customer.inside_networks,
             "shared_exit": customer.shared_exit,
+            "implicit_tls": customer.implicit_tls,
             "firewall": customer.firewall,
             "accounts": accounts,
             "shares": [{"name": share.name, "access": share.access} for share in customer.shares],

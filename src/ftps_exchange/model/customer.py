@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticKnownError
 
 from ftps_exchange.model import names, networks
 from ftps_exchange.model.exchange import Rule, ShareName, Strict, _name_schema
@@ -47,6 +48,33 @@ InsideNetwork = Annotated[
     str, AfterValidator(as_validator(networks.check_inside_network)), Field(json_schema_extra=_NETWORK_SCHEMA)
 ]
 Line = Annotated[str, AfterValidator(as_validator(names.check_line))]
+
+
+def _firewalls() -> list[str]:
+    # Imported here: the formats are written on top of this model
+    from ftps_exchange.packs.formats import REGISTRY
+
+    return list(REGISTRY)
+
+
+def _check_firewall(name: str) -> str:
+    from ftps_exchange.packs.formats import GONE
+
+    known = _firewalls()
+    if name in GONE:
+        raise RefusedError("is not one of the choices.", GONE[name])
+    if name not in known:
+        raise PydanticKnownError(
+            "literal_error", {"expected": " or ".join(", ".join(map(repr, known)).rsplit(", ", 1))}
+        )
+    return name
+
+
+def _firewall_schema(schema: dict[str, Any]) -> None:
+    schema["enum"] = _firewalls()
+
+
+Firewall = Annotated[str, AfterValidator(as_validator(_check_firewall)), Field(json_schema_extra=_firewall_schema)]
 
 
 class Contact(Strict):
@@ -140,23 +168,13 @@ class Customer(Strict):
         default=False,
         description="true: other customers who also say true may come from the same addresses.",
     )
-    firewall: (
-        Literal[
-            "nftables",
-            "iptables",
-            "cisco_asa",
-            "cisco_ios",
-            "juniper_srx",
-            "palo_alto",
-            "fortigate",
-            "windows",
-            "pf",
-            "routeros",
-            "aws",
-            "azure",
-        ]
-        | None
-    ) = Field(
+    implicit_tls: bool = Field(
+        default=False,
+        description=(
+            "true: some of the customer's clients know implicit TLS only, so its pack opens exchange.implicit_port too."
+        ),
+    )
+    firewall: Firewall | None = Field(
         default=None, description="The firewall that the customer's IT staff runs; chooses the rules of its pack."
     )
     accounts: list[Account] = Field(

@@ -158,6 +158,15 @@ class Exchange(Strict):
         default=None,
         description="Public IPv6 address as customers reach it, such as '2001:db8:100::10'; null without IPv6.",
     )
+    public_address_use: Literal["shared", "firewall", "dedicated"] = Field(
+        default="shared",
+        description=(
+            "What else uses the public addresses on a firewall that this project does not manage, for the rules in "
+            "provider/ of the packs. firewall: it is the firewall's own outside address. shared: others may use it. In "
+            "both cases only the service's ports are translated. dedicated: nothing else uses it, so the whole address "
+            "may be translated."
+        ),
+    )
     explicit_port: Port = Field(default=21, description="Port of explicit FTPS (AUTH TLS), 1 to 65535.")
     implicit_port: Port | None = Field(
         default=None,
@@ -293,6 +302,17 @@ def _ports(exchange: dict[str, Any]) -> Iterator[Rule]:
                 if passive[0] + sessions - 1 <= 65535
                 else "a lower first port, or fewer sessions."
             ),
+        )
+
+
+def notes(exchange: Exchange) -> Iterator[str]:
+    """Yield what is allowed and still worth a look."""
+    first, last = exchange.passive_ports
+    if last - first + 1 > 2 * exchange.max_sessions:
+        yield (
+            f"exchange: passive_ports has {last - first + 1} ports for {exchange.max_sessions} sessions "
+            "(max_sessions), and every customer's firewall has to open all of them; "
+            f"[{first}, {first + 2 * exchange.max_sessions - 1}] is plenty."
         )
 
 

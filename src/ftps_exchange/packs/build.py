@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from .changes import changes_markdown, facts_of, next_changes
+from .formats import REGISTRY
 from .guide import Files, blocks, guide_html, guide_markdown
 from .profiles import profiles
 from .programs import programs
 from .rules import TABLE, render_rules
 from .scripts import selftest_ps1, selftest_sh
 from .subject import Subject
+from .updates import updates
 
 _FILES: Final = Path(__file__).parent / "files"
 MADE_BY: Final = "ftps-exchange customer pack"
@@ -49,15 +51,21 @@ class Pack:
 
 
 def build_pack(
-    subject: Subject, choice: Choice, inputs: str, previous: Mapping[str, Any] | None, deadline: str | None
+    subject: Subject,
+    choice: Choice,
+    inputs: str,
+    previous: Mapping[str, Any] | None,
+    deadline: str | None,
+    rules_before: Mapping[str, str] | None = None,
 ) -> Pack:
-    """Everything of one pack. ``previous`` is the ``pack.json`` of the one before."""
+    """Everything of one pack. ``previous`` is the ``pack.json`` of the one before, ``rules_before`` its rules."""
     formats = choice.for_customer(subject.customer.firewall)
     rules, provider_rules = _rules(subject, formats, choice.provider)
     facts = facts_of(subject)
     changes, new_change = next_changes(previous, facts, deadline)
     clients = {f"clients/{name}": text for name, text in profiles(subject).items()}
     texts = {
+        **updates(subject.customer, rules_before or {}, {**rules, **provider_rules}),
         **rules,
         **provider_rules,
         **clients,
@@ -105,16 +113,8 @@ def _side(file: str) -> str:
 
 def _named(rules: Iterable[str], firewall: str | None) -> tuple[str, ...]:
     """The files that a customer reads first: of the own firewall, and the table."""
-    own = [path for path in rules if firewall and _format_of(path) == firewall]
+    own = [path for path in rules if firewall and REGISTRY[firewall].made(path.removeprefix("rules/"))]
     return (*own, *(path for path in rules if path.startswith("rules/firewall.")))
-
-
-_PREFIXES: Final = {"ip6tables": "iptables"}
-
-
-def _format_of(path: str) -> str:
-    name = path.removeprefix("rules/").split("-", 1)[0]
-    return _PREFIXES.get(name, name)
 
 
 def _marker(

@@ -173,7 +173,7 @@ def _tasks(change: Change, now: Facts, rules: Sequence[str]) -> Iterator[Inline]
         yield (
             "All of this stands in ",
             *_files(rules),
-            " of this pack: load it on the day, in place of the earlier one.",
+            " of this pack: load it on the day. Is there a file -update beside it? It holds just the difference.",
         )
     if "fqdn" in after and after["fqdn"] == now["fqdn"]:
         yield (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .model import Family, PackCustomer, PackService, Ports, families
+from .model import FAMILIES, Family, PackCustomer, PackService, Ports, families
 from .text import identifier, plain
 
 type Side = Literal["customer", "provider"]
@@ -64,6 +64,11 @@ class Job:
         return tuple(flow for flow in self.flows if flow.translated)
 
     @property
+    def missing(self) -> tuple[Family, ...]:
+        """The families without rules; an older version may have had some."""
+        return tuple(family for family in FAMILIES if family not in {flow.family for flow in self.flows})
+
+    @property
     def who(self) -> str:
         """The customer and who answers there, for a comment."""
         contact = ", ".join(
@@ -97,10 +102,35 @@ def port_text(ports: Ports, dash: str = "-") -> str:
     return str(first) if first == last else f"{first}{dash}{last}"
 
 
+CHANGE: Final = "Change: ____________________  Owner: ____________________  Date: ____________________"
+"""For whoever loads it to fill in: a date of ours would make another file every day."""
+
 UNTRIED: Final = "Tried: on no real device. Read the lines before you load them."
-REPLACE: Final = "To replace an older version of this file: run the undo lines of that version first."
+REPLACE: Final = "An older version is loaded? Never undo it first: load this one, then the end of the file -update."
 
 OPENS_ONLY: Final = "It only opens. What your own rules do not drop passes this firewall anyway: that is its default."
+
+
+def not_translated(job: Job, *families: Family, remedy: str) -> tuple[str, ...]:
+    """Who has to see to a translation of these families, which this firewall does not do."""
+    return tuple(
+        line
+        for flow in job.translated
+        if flow.family in families
+        for line in (
+            f"IPv{flow.family} is not translated here: see to it that {flow.service} leads to {flow.server}.",
+            f"       {remedy}",
+        )
+    )
+
+
+def translation_note(job: Job) -> tuple[str, ...]:
+    """What of the public address is translated, for firewalls that do it for all customers at once."""
+    if not job.translated:
+        return ()
+    if job.service.public_address_use == "dedicated":
+        return ("NAT: the whole address, since the inventory says that nothing else uses it (public_address_use).",)
+    return ("NAT: the ports of this service only, since others may use the address (public_address_use).",)
 
 
 def header(job: Job, how: tuple[str, ...]) -> list[str]:
@@ -115,7 +145,7 @@ def header(job: Job, how: tuple[str, ...]) -> list[str]:
     else:
         what = [f"Lets the customer {plain(job.customer.name)} in to the FTPS service {service.fqdn}, nobody else:"]
         what.append(f"incoming TCP to {to}, ports {ports}, and the answers.")
-    return [*what, f"For: {job.who}", "", *how]
+    return [*what, f"For: {job.who}", CHANGE, "", *how]
 
 
 def lines_if(condition: object, *lines: str) -> tuple[str, ...]:

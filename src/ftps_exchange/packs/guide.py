@@ -32,6 +32,7 @@ from .document import (
     markdown_of,
 )
 from .escape import html_text
+from .formats import REGISTRY
 from .programs import FOLDER, hands_out_tickets, programs_for
 from .scripts import fixed
 from .subject import Subject
@@ -39,38 +40,6 @@ from .subject import Subject
 _TABLE = "rules/firewall."
 
 _SIDES: dict[str, Inline] = {YOU: Side("you"), WE: Side("we"), BOTH: Side("you, then we"), "": ""}
-
-FIREWALLS = {
-    "nftables": "nftables",
-    "iptables": "iptables",
-    "cisco_asa": "Cisco ASA",
-    "cisco_ios": "Cisco IOS",
-    "juniper_srx": "Juniper SRX",
-    "palo_alto": "Palo Alto PAN-OS",
-    "fortigate": "FortiGate",
-    "windows": "Windows Defender Firewall",
-    "pf": "pf (OpenBSD, pfSense, OPNsense)",
-    "routeros": "MikroTik RouterOS",
-    "aws": "AWS security group",
-    "azure": "Azure network security group",
-}
-
-# Where each firewall looks into FTP: it has to stop doing so for TLS.
-INSPECTION = {
-    "nftables": "no conntrack helper “ftp” may be assigned to port 21 (nft list ruleset shows “ct helper set”)",
-    "iptables": "the module nf_conntrack_ftp must not be assigned to port 21 (iptables -t raw -L shows CT helper)",
-    "cisco_asa": "“inspect ftp” must not match this traffic in the global policy map",
-    "cisco_ios": "“match protocol ftp”, a class with an access list alone, “ip nat service ftp” and “ip inspect … ftp” "
-    "must not apply to this traffic",
-    "juniper_srx": "“security alg ftp” must be disabled, or the application be one of your own without ALG",
-    "palo_alto": "use the services of the rules file, not the application “ftp”, and exempt it from decryption",
-    "fortigate": "no session helper “ftp” on port 21 for this policy, and no SSL inspection but certificate-only",
-    "windows": "“netsh advfirewall set global StatefulFtp disable” if downloads stall",
-    "pf": "no ftp-proxy anchor for this traffic",
-    "routeros": "“/ip firewall service-port” ftp must be disabled",
-    "aws": "a security group looks at no content; a Network Firewall or a proxy in the way may",
-    "azure": "a network security group looks at no content; an Azure Firewall with TLS inspection may",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +137,16 @@ def _what_to_open(subject: Subject, files: Files) -> Iterator[Block]:
         )
     )
     if subject.customer.firewall:
-        name = subject.customer.firewall
+        firewall = REGISTRY[subject.customer.firewall]
         own = tuple(file for file in files.rules if not file.startswith(_TABLE))
         holds = "holds exactly these rules, " + (
             "in the form of the cloud's own interface" if own[0].endswith(".json") else "and how to load and undo them"
         )
         yield Note(
             (
-                Strong(f"Your {FIREWALLS.get(name, name)}: "),
+                Strong(f"Your {firewall.title}: "),
                 *_links(own),
-                f" {holds}. Inspection: {INSPECTION.get(name, '')}.",
+                f" {holds}. Inspection: {firewall.inspection}.",
             )
         )
     yield Paragraph(

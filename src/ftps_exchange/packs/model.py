@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import collapse_addresses, ip_address, ip_network
 from typing import Any, Final, Literal
 
@@ -18,6 +18,7 @@ from ftps_exchange.model import names, networks
 from ftps_exchange.model.problems import RefusedError
 
 type Family = Literal[4, 6]
+type AddressUse = Literal["shared", "firewall", "dedicated"]
 type Ports = tuple[int, int]
 """First and last port; one port is (21, 21)."""
 
@@ -43,6 +44,8 @@ class PackService:
     inside4: str | None = None
     """The server's own address, to which an edge that is not ours translates; None: it holds the public one itself."""
     inside6: str | None = None
+    public_address_use: AddressUse = "shared"
+    """Whether the provider's firewall may translate the whole public address, or this service's ports only."""
 
     def __post_init__(self) -> None:
         _sound(self, "name", names.check_service_name, None)
@@ -55,6 +58,10 @@ class PackService:
         for first, last in self.ports:
             if not (type(first) is int and type(last) is int and 1 <= first <= last <= 65535):
                 raise ExchangeError("is no range of ports", field="ports", value=(first, last), remedy=_RECHECK)
+
+    def met_by(self, customer: PackCustomer) -> PackService:
+        """The service as one customer needs it: the port of implicit TLS only if the customer asked for it."""
+        return self if customer.implicit_tls else replace(self, implicit_port=None)
 
     @property
     def ports(self) -> tuple[Ports, ...]:
@@ -101,6 +108,7 @@ class PackCustomer:
     inside6: tuple[str, ...] = ()
     """Inside networks, as the customer's own firewall sees them; empty where that does not differ."""
     firewall: str | None = None
+    implicit_tls: bool = False
     contact: PackContact = field(default_factory=PackContact)
     accounts: tuple[Account, ...] = ()
     shares: tuple[PackShare, ...] = ()
@@ -153,6 +161,7 @@ def read_packs(model: object, servers: Sequence[str] = ()) -> Packs:
             inside4=inside4,
             inside6=inside6,
             firewall=None if firewall is None else str(firewall),
+            implicit_tls=bool(content.get("implicit_tls")),
             contact=_contact(content.get("contact")),
             accounts=customer.accounts,
             shares=tuple(
@@ -212,6 +221,7 @@ def _service(exchange: Mapping[str, Any], servers: Sequence[str]) -> PackService
             tls_session_tickets=exchange.get("tls_session_tickets") is True,
             inside4=inside.get(4),
             inside6=inside.get(6),
+            public_address_use=exchange.get("public_address_use") or "shared",
         )
     except (KeyError, TypeError, IndexError) as error:
         raise ExchangeError(f"is not whole ({error!r})", field="exchange", remedy=_RECHECK) from error

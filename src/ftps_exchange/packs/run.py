@@ -13,21 +13,23 @@ from typing import Any, Final, Literal
 from ftps_exchange.errors import ExchangeError
 
 from .build import Choice, build_pack, digest, program
+from .formats import GONE, REGISTRY
 from .model import PackContact, PackCustomer, PackService, read_packs
-from .rules import FORMATS, TABLE
 from .store import (
     OtherPackError,
     Result,
     folders,
     inspect,
     read_marker,
+    read_texts,
     remove_pack,
     remove_unfinished,
     write_pack,
 )
 from .subject import Authorities, Offer, Subject, offer_of, read_authorities
+from .updates import wants_update
 
-RULE_FORMATS: Final[tuple[str, ...]] = tuple(name for name in FORMATS if name != TABLE)
+RULE_FORMATS: Final[tuple[str, ...]] = tuple(REGISTRY)
 _WORTH_A_PROCESS: Final = 200
 """Fewer packs than this are made sooner by one process."""
 _PART: Final = 25
@@ -166,7 +168,10 @@ def _formats(field: str, given: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if name not in RULE_FORMATS:
             raise ExchangeError(
-                "is no format of rules", field=field, value=name, remedy=f"Use all, or of {', '.join(RULE_FORMATS)}"
+                "is no format of rules",
+                field=field,
+                value=name,
+                remedy=GONE.get(name) or f"Use all, or of {', '.join(RULE_FORMATS)}",
             )
     return tuple(sorted(set(names)))
 
@@ -248,8 +253,9 @@ class _Job:
             edited, foreign = inspect(folder, marker)
             if not edited:
                 return Result(customer.name, "unchanged", marker["version"], foreign=foreign)
-        subject = Subject(self.service, customer, self.offer)
-        pack = build_pack(subject, self.choice, inputs, marker, settings.deadline)
+        subject = Subject(self.service.met_by(customer), customer, self.offer)
+        rules_before = {} if marker is None else read_texts(folder, marker, wants_update)
+        pack = build_pack(subject, self.choice, inputs, marker, settings.deadline, rules_before)
         if pack.new_change and settings.deadline is not None:
             today = settings.today or datetime.datetime.now(datetime.UTC).date()
             if datetime.date.fromisoformat(settings.deadline) < today:

@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -126,6 +126,19 @@ def _digest(path: str) -> str | None:
         return None
     with os.fdopen(handle, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
+
+
+def read_texts(folder: str, marker: Mapping[str, Any], wanted: Callable[[str], bool]) -> dict[str, str]:
+    """The files of a pack as they were handed out; one that somebody edited is not among them."""
+    found = {}
+    for path, sum_ in marker["files"].items():
+        if wanted(path) and not _beneath(path, _links(folder, [path])):
+            with contextlib.suppress(OSError):
+                with open(os.path.join(folder, path), "rb", opener=_open_itself) as file:
+                    data = file.read()
+                if hashlib.sha256(data).hexdigest() == sum_:
+                    found[path] = data.decode()
+    return found
 
 
 def _entries(folder: str, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
@@ -60,6 +61,7 @@ def random_case(number: int, *, dense: bool = False) -> tuple[PackService, PackC
         inside4=None if six_only else dice.choice([None, "10.255.0.11"]),
         inside6="fd00:ffff::11" if public6 and dice.random() < 0.3 else None,
     )
+    service = dataclasses.replace(service, public_address_use=dice.choice(["shared", "firewall", "dedicated"]))
     some4 = tuple(_networks4(dice, dense, dice.randrange(1, 5)))
     some6 = tuple(_networks6(dice, dice.randrange(1, 4))) if public6 and (six_only or dice.random() < 0.6) else ()
     inside = dice.random() < 0.5

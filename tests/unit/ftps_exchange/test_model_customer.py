@@ -48,6 +48,7 @@ def test_what_comes_out(inventory: Inventory) -> None:
         "sources6": ["2001:db8:100::20/128"],
         "inside_networks": ["10.77.20.0/24"],
         "shared_exit": False,
+        "implicit_tls": False,
         "firewall": "nftables",
         "accounts": [
             {"name": "acme-up", "access": "write", "expires": None, "enabled": True, "disabled_because": None},
@@ -68,6 +69,7 @@ def test_what_comes_out(inventory: Inventory) -> None:
         "sources6": [],
         "inside_networks": [],
         "shared_exit": False,
+        "implicit_tls": False,
         "firewall": None,
         "accounts": [],
         "shares": [],
@@ -82,6 +84,26 @@ def test_what_comes_out(inventory: Inventory) -> None:
         }
     ]
     assert model["notes"] == []
+
+
+def test_implicit_tls_needs_a_port_of_the_service(inventory: Inventory) -> None:
+    inventory.acme["implicit_tls"] = True
+    assert inventory.check()["customers"][0]["implicit_tls"] is True
+    inventory.exchange["implicit_port"] = None
+    assert inventory.problems() == [
+        "customers/acme.yml: implicit_tls = true: asks for implicit TLS, which the service does not offer. "
+        "Leave it away, or give exchange.implicit_port (usually 990)."
+    ]
+
+
+def test_a_firewall_that_became_two_is_refused_with_both(inventory: Inventory) -> None:
+    inventory.acme["firewall"] = "pf"
+    (problem,) = inventory.problems()
+    assert "pf_openbsd" in problem
+    assert "pf_freebsd" in problem
+    for name in ("pf_openbsd", "pf_freebsd"):
+        inventory.acme["firewall"] = name
+        assert inventory.check()["customers"][0]["firewall"] == name
 
 
 def test_sources_are_canonical_and_merged(inventory: Inventory) -> None:

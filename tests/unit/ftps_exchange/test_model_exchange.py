@@ -43,6 +43,15 @@ def test_defaults_are_filled_in(inventory: Inventory) -> None:
     }
 
 
+def test_more_ports_than_the_sessions_need_are_worth_a_note(inventory: Inventory) -> None:
+    inventory.exchange["passive_ports"] = [50000, 50099]
+    assert inventory.check()["notes"] == []
+    inventory.exchange["passive_ports"] = [50000, 50100]
+    (note,) = inventory.check()["notes"]
+    assert "101 ports for 50 sessions" in note
+    assert "[50000, 50099] is plenty" in note
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [

@@ -23,11 +23,12 @@ from ftps_exchange.packs.escape import (
     lftp_word,
     markdown_code,
     markdown_foreign,
+    markdown_own,
     powershell_word,
     shell_word,
     winscp_name,
 )
-from ftps_exchange.packs.guide import FIREWALLS, INSPECTION
+from ftps_exchange.packs.formats import REGISTRY
 from ftps_exchange.packs.programs import FOLDER, programs_for
 from ftps_exchange.packs.run import RULE_FORMATS
 from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject, offer_of
@@ -268,8 +269,12 @@ def test_a_service_without_implicit_tls_names_no_990() -> None:
             assert "None" not in text.replace("SslPolicyErrors]::None", ""), path
 
 
-def test_every_firewall_has_a_name_and_a_word_about_inspection() -> None:
-    assert set(FIREWALLS) == set(INSPECTION) == set(RULE_FORMATS)
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_guide_names_the_customer_s_firewall_and_says_what_to_do_about_inspection(name: str) -> None:
+    guide = texts(subject(firewall=name))["guide.md"]
+    firewall = REGISTRY[name]
+    assert f"Your {firewall.title}:" in guide
+    assert markdown_own(f"Inspection: {firewall.inspection}.") in guide
 
 
 def test_exit_codes_differ_and_every_one_of_the_scripts_is_explained() -> None:

@@ -59,6 +59,22 @@ def test_a_customer_is_read() -> None:
     assert acme.contact.email == "jo@acme.example"
 
 
+@pytest.mark.parametrize("use", ["shared", "firewall", "dedicated"])
+def test_what_else_uses_the_public_address_is_read(use: str) -> None:
+    whole = model(ACME)
+    whole["exchange"]["public_address_use"] = use
+    assert read_packs(whole).service.public_address_use == use
+    # A model that was checked before there was such a key
+    del whole["exchange"]["public_address_use"]
+    assert read_packs(whole).service.public_address_use == "shared"
+
+
+def test_only_a_customer_who_asked_needs_the_port_of_implicit_tls() -> None:
+    packs = read_packs(model(ACME, {**ACME, "name": "globex", "implicit_tls": True}))
+    ports = {one.name: packs.service.met_by(one).implicit_port for one in packs.customers}
+    assert ports == {"acme": None, "globex": 990}
+
+
 def test_the_lab_is_read() -> None:
     whole = golden("model")
     assert [one.name for one in read_packs(whole).customers] == [

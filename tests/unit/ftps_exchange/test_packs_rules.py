@@ -1,6 +1,7 @@
 """Rules in every format: hand-checked files, hostile text, order, and a checker that lets nothing through.
 
-golden/packs/ holds the files of one case, checked by hand against the vendors' references when they change.
+golden/packs/ and golden/packs_translated/ hold the files of one case each, checked by hand against the vendors'
+references when they change.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from itertools import product
 from pathlib import Path
+from typing import Any, Final
 from unittest import mock
 
 import pytest
@@ -20,24 +23,41 @@ from ftps_exchange.model.customer import Customer
 from ftps_exchange.packs import FORMATS, PackContact, PackCustomer, PackService, render_rules
 from ftps_exchange.packs import check as checker
 from ftps_exchange.packs.flows import Job, jobs
+from ftps_exchange.packs.formats import REGISTRY
+from ftps_exchange.packs.model import AddressUse, families
 from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED, HOSTILE, cases
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "packs"
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_golden_files(name: str) -> None:
-    files = render_rules(name, HAND_CHECKED, ACME)
+# Where both families are translated, on both sides, and the provider's whole address.
+TRANSLATED = (
+    dataclasses.replace(HAND_CHECKED, inside6="fd00:77::11", public_address_use="dedicated"),
+    dataclasses.replace(ACME, inside6=("fd77:20::/64",)),
+)
+TRANSLATING = [name for name in FORMATS if name not in ("nftables", "iptables", "windows", "aws", "azure", "table")]
+GOLDEN_CASES = [
+    *((name, "packs", HAND_CHECKED, ACME) for name in FORMATS),
+    *((name, "packs_translated", *TRANSLATED) for name in TRANSLATING),
+]
+
+
+@pytest.mark.parametrize(("name", "folder", "service", "customer"), GOLDEN_CASES)
+def test_golden_files(name: str, folder: str, service: PackService, customer: PackCustomer) -> None:
+    files = render_rules(name, service, customer)
     for file, text in files.items():
-        golden = GOLDEN / file
+        golden = GOLDEN / folder / file
         if not golden.exists() or golden.read_bytes() != text.encode():
             golden.with_name(f"{file}.actual").write_bytes(text.encode())
-        assert golden.read_bytes() == text.encode(), f"compare golden/packs/{file} with {file}.actual"
+        assert golden.read_bytes() == text.encode(), f"compare golden/{folder}/{file} with {file}.actual"
 
 
 def test_there_is_no_golden_file_that_nothing_makes() -> None:
-    made = {file for name in FORMATS for file in render_rules(name, HAND_CHECKED, ACME)}
-    assert {path.name for path in GOLDEN.iterdir() if path.suffix != ".actual"} == made
+    made: dict[str, set[str]] = {}
+    for name, folder, service, customer in GOLDEN_CASES:
+        made.setdefault(folder, set()).update(render_rules(name, service, customer))
+    for folder, files in made.items():
+        assert {path.name for path in (GOLDEN / folder).iterdir() if path.suffix != ".actual"} == files
 
 
 def test_every_firewall_that_a_customer_may_name_has_a_format() -> None:
@@ -61,13 +81,14 @@ def test_every_file_says_what_it_is_for_and_how_to_undo_it(name: str) -> None:
 OPEN_BY_DEFAULT = {
     "nftables": "passes this firewall anyway",
     "iptables": "passes this firewall anyway",
-    "pf": "passes this firewall anyway",
+    "pf_openbsd": "passes this firewall anyway",
+    "pf_freebsd": "passes this firewall anyway",
     "routeros": "passes this firewall anyway",
     "windows-customer": "Windows lets out everything by default",
     "aws-customer.json": "what another of its groups lets through stays open",
     "aws-provider.json": "what another of its groups lets through stays open",
     "aws-customer-network-firewall": "aws:forward_to_sfe",
-    "aws-provider-network-firewall": "action aws:drop_strict",
+    "aws-provider-network-firewall": "aws:drop_strict",
     "azure-customer": "A group lets everything out to the Internet by default",
     "azure-provider": "By default a group lets in what comes from the virtual network",
 }
@@ -86,6 +107,184 @@ def test_routeros_says_from_which_version_on_it_translates_ipv6_like_this() -> N
     for side, told in (("provider", True), ("customer", False)):
         text = render_rules("routeros", service, ACME)[f"routeros-{side}.rsc"]
         assert ("RouterOS 7.15" in text) == ("to-address=fd00:77::11/128" in text) == told
+
+
+UNTRANSLATED: Final = {"cisco_ios": (6,), "palo_alto": (6,), "aws": (6,)}
+"""What these platforms cannot do, by their vendors' documentation: NAT66. IOS and PAN-OS translate prefixes only."""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_a_platform_cannot_translate_has_no_rule_and_a_line_for_who_must(name: str) -> None:
+    service, customer = TRANSLATED
+    outer, inner = {4: "198.51.100.10", 6: "2001:db8:100::10"}, {4: "10.77.10.11", 6: "fd00:77::11"}
+    texts = [text for file, text in render_rules(name, service, customer).items() if "customer" not in file]
+    for family in (4, 6):
+        line = f"IPv{family} is not translated here: see to it that {outer[family]} leads to {inner[family]}."
+        assert any(line in text for text in texts) == (family in UNTRANSLATED.get(name, ())), (name, family)
+    for file, text in render_rules(name, service, customer).items():
+        if name in UNTRANSLATED:
+            rules = [line for line in text.split("\n") if line[:1] not in "#!" and "nat " in line]
+            assert not [line for line in rules if ":" in line or "SERVER6" in line], file
+
+
+def test_pf_never_lets_a_private_source_out_of_a_customer_that_translates() -> None:
+    for name in ("pf_openbsd", "pf_freebsd"):
+        for service, customer in [TRANSLATED, *cases(100)]:
+            text = render_rules(name, service, customer)[f"{name}-customer.conf"]
+            for found in re.finditer(r"^pass out quick inet6? .* from \{ (.*) \} to", text, re.MULTILINE):
+                assert set(found[1].split(", ")) <= {*customer.sources4, *customer.sources6}
+            # Where NAT is a rule of the filter, quick would end the evaluation before it is reached
+            hidden = any(set(customer.clients(f)) != set(customer.sources(f)) for f in families(service, customer))
+            assert ("below  match out ... nat-to:" in text) == (hidden and name == "pf_openbsd")
+
+
+def test_routeros_puts_its_jump_where_there_is_a_place() -> None:
+    """Item 0 may be dynamic, and then nothing can be placed before it; in an empty table nothing is item 0."""
+    for text in render_rules("routeros", HAND_CHECKED, ACME).values():
+        assert "place-before=0" not in text
+        for ip in ("ip", "ipv6"):
+            table = f"/{ip} firewall filter"
+            block = re.search(
+                rf":if \(\[:len \[{table} find chain=forward jump-target=(\S+)\]\] = 0\) do={{\n"
+                rf" *:local others \[{table} find chain=forward dynamic=no\]\n"
+                rf" *:if \(\[:len \$others\] = 0\) do={{ ({table} add .*?) }} else={{ (.*) }}\n}}",
+                text,
+            )
+            assert block is not None
+            assert block[3] == f"{block[2]} place-before=[:pick $others 0]"
+            assert f"chain=forward action=jump jump-target={block[1]}" in block[2]
+
+
+@pytest.mark.parametrize("use", ["shared", "firewall"])
+def test_the_whole_address_is_translated_only_if_nothing_else_uses_it(use: AddressUse) -> None:
+    whole = {
+        "cisco_asa": r"^ nat \(dmz,outside\) static",
+        "cisco_ios": r"^ip nat inside source static \d+\.",
+        "juniper_srx": r"static-nat prefix",
+        "fortigate": r"set mappedip [^\n]*\n    next",
+    }
+    for name, pattern in whole.items():
+        for service, said in (
+            (dataclasses.replace(TRANSLATED[0], public_address_use=use), False),
+            (TRANSLATED[0], True),
+        ):
+            for file, text in render_rules(name, service, ACME).items():
+                if "-provider" in file:
+                    assert bool(re.search(pattern, text, re.MULTILINE)) == said, (file, use)
+    asa = render_rules("cisco_asa", dataclasses.replace(TRANSLATED[0], public_address_use=use), ACME)
+    # "Address overlaps with outside interface address", unless it is named so
+    assert ("FTPS-lab-SERVER4 interface service" in asa["cisco_asa-provider.txt"]) == (use == "firewall")
+
+
+def test_fortigate_hides_the_inside_of_either_family() -> None:
+    for inside4, inside6 in product(((), ("10.20.0.0/16",)), ((), ("fd77:20::/64",))):
+        customer = dataclasses.replace(ACME, inside4=inside4, inside6=inside6)
+        files = render_rules("fortigate", HAND_CHECKED, customer)
+        policies = re.findall(r'set name "FTPS-lab-(\d)".*?next', files["fortigate-customer.txt"], re.DOTALL)
+        assert policies == ["4", "6"]
+        hiding = re.findall(
+            r'set name "FTPS-lab-(\d)"(?:(?!next).)*set nat enable', files["fortigate-customer.txt"], re.DOTALL
+        )
+        assert hiding == [family for family, inside in (("4", inside4), ("6", inside6)) if inside]
+        central = files.get("fortigate-customer-central-nat.txt", "")
+        assert central.count("config firewall central-snat-map") == len(hiding)
+        assert "config vdom" in files["fortigate-customer.txt"]
+
+
+CREATE_ONLY: Final = {
+    "AWS::EC2::SecurityGroup": ("GroupName", "GroupDescription", "VpcId"),
+    "AWS::NetworkFirewall::RuleGroup": ("RuleGroupName", "Capacity", "Type"),
+}
+"""By the resources' published schemas (createOnlyProperties): a change of one wants another resource."""
+
+
+def create_only(service: PackService, customer: PackCustomer) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for file, text in render_rules("aws", service, customer).items():
+        (resource,) = json.loads(text)["Resources"].values()
+        for key in CREATE_ONLY[resource["Type"]]:
+            found[f"{file} {key}"] = resource["Properties"][key]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("service", "customer"),
+    [
+        ({"fqdn": "other.exchange.example"}, {}),
+        ({"public4": "198.51.100.77"}, {}),
+        ({"public6": None}, {}),
+        ({"explicit_port": 2121}, {}),
+        ({"implicit_port": None}, {}),
+        ({"passive": (40000, 40199)}, {}),
+        ({"tls_minimum_version": "1.3"}, {}),
+        ({"inside4": "10.77.10.99"}, {}),
+        ({"inside4": None}, {}),
+        ({"inside6": "fd00:77::11"}, {}),
+        ({"public_address_use": "dedicated"}, {}),
+        ({}, {"sources4": tuple(f"203.0.113.{2 * number}/32" for number in range(60))}),
+        ({}, {"sources6": ()}),
+        ({}, {"inside4": ()}),
+        ({}, {"inside6": ("fd77:20::/64",)}),
+        ({}, {"firewall": "aws"}),
+        ({}, {"implicit_tls": True}),
+        ({}, {"contact": PackContact("Somebody Else", "x@acme.example", "+32")}),
+    ],
+)
+def test_a_changed_fact_changes_nothing_that_aws_sets_at_creation_only(
+    service: dict[str, Any], customer: dict[str, Any]
+) -> None:
+    before = create_only(HAND_CHECKED, ACME)
+    assert before == create_only(dataclasses.replace(HAND_CHECKED, **service), dataclasses.replace(ACME, **customer))
+
+
+def test_another_capacity_is_another_group() -> None:
+    """A named resource whose capacity differs would be refused, so it has another name then."""
+    groups = set()
+    for networks in (1, 34, 35, 79, 80, 81, 500, 900):
+        customer = PackCustomer("acme", tuple(f"203.{n // 100}.{n % 100}.1/32" for n in range(networks)))
+        found = create_only(HAND_CHECKED, customer)
+        group = found["aws-provider-network-firewall.json RuleGroupName"]
+        capacity = found["aws-provider-network-firewall.json Capacity"]
+        assert isinstance(capacity, int)
+        assert capacity >= 3 * networks
+        groups.add((group, capacity))
+    assert len(groups) == len({group for group, _ in groups}) == 3
+
+
+def test_each_file_has_a_place_for_the_change_its_owner_and_the_date() -> None:
+    for name in FORMATS:
+        for file, text in render_rules(name, HAND_CHECKED, ACME).items():
+            if file != "firewall.csv":
+                assert re.search(r"Change: [_.]+ {2}Owner: [_.]+ {2}Date: [_.]+", text), file
+                assert not re.search(
+                    r"\b20[0-9]{2}-[01][0-9]-",
+                    text.replace("2023-11-01", "").replace("2019-04-01", "").replace("2010-09-09", ""),
+                )
+
+
+WORDS: Final = {
+    "cisco_asa-customer": ["Never undo it first", "show run access-group"],
+    "juniper_srx-customer": ["Both together fail the commit: take the file -zone-books"],
+    "juniper_srx-provider": [
+        "proxy-arp interface NAME address 198.51.100.10/32", "proxy-ndp interface NAME address 2001:db8:100::10/128",
+    ],
+    "palo_alto-provider": [
+        "move rulebase nat rules FTPS-lab-acme-4 top", "device-group NAME", "pre-rulebase", "target-vsys",
+    ],
+    "fortigate-provider": ["set central-nat enable", "config vdom"],
+    "windows-customer": ["A rule that blocks wins over these"],
+    "windows-provider": ["A rule that blocks wins over these", "IIS-WebServerRole-FTP-* | Disable-NetFirewallRule"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("start", sorted(WORDS))
+def test_what_an_administrator_has_to_know_is_said(start: str) -> None:
+    texts = [
+        text for file, text in render_rules(start.split("-")[0], *TRANSLATED).items() if file.startswith(f"{start}.")
+    ]
+    (text,) = texts
+    for words in WORDS[start]:
+        assert words in text
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -241,7 +440,8 @@ OPEN = {
     "palo_alto": ("palo_alto-customer.txt", "source FTPS-lab-CLIENTS4", "source any"),
     "fortigate": ("fortigate-customer.txt", 'set srcaddr "FTPS-lab-CLIENTS4"', 'set srcaddr "all"'),
     "windows": ("windows-customer.ps1", "        RemotePort = @('21', '990', '50000-50099')\n", ""),
-    "pf": ("pf-customer.conf", "from { 10.20.0.0/16 } to", "from any to"),
+    "pf_openbsd": ("pf_openbsd-customer.conf", "from { 10.20.0.0/16 } to", "from any to"),
+    "pf_freebsd": ("pf_freebsd-customer.conf", "from { 10.20.0.0/16 } to", "from any to"),
     "routeros": ("routeros-customer.rsc", "src-address=10.20.0.0/16 ", ""),
     "aws": ("aws-provider.json", "203.0.113.20/32", "0.0.0.0/0"),
     "azure": ("azure-customer.json", '"10.20.0.0/16"', '"*"'),
@@ -313,7 +513,21 @@ def test_a_setting_outside_of_its_entry_is_refused() -> None:
         ("azure", "azure-customer.json", '"Allow"', '"Deny"'),
         ("azure", "azure-customer.json", '"protocol"', '"destinationPortRange": "*", "protocol"'),
         ("juniper_srx", "juniper_srx-customer.txt", "then permit", "then deny"),
-        ("juniper_srx", "juniper_srx-provider.txt", "static-nat prefix 10.77.10.11", "static-nat prefix 10.77.10.12"),
+        (
+            "juniper_srx",
+            "juniper_srx-provider.txt",
+            "pool FTPS-lab-4 address 10.77.10.11",
+            "pool FTPS-lab-4 address 10.77.10.12",
+        ),
+        ("juniper_srx", "juniper_srx-provider.txt", "match destination-port 21\n", "match destination-port 22\n"),
+        # Of another zone's book: the policy would not find it
+        ("juniper_srx", "juniper_srx-provider-zone-books.txt", "security-zone dmz", "security-zone untrust"),
+        (
+            "juniper_srx",
+            "juniper_srx-customer-zone-books.txt",
+            "zones security-zone trust address-book",
+            "address-book global",
+        ),
         ("fortigate", "fortigate-customer.txt", "set action accept", "set action deny"),
         ("fortigate", "fortigate-customer.txt", 'set schedule "always"', 'set schedule "none"'),
         ("fortigate", "fortigate-customer.txt", "    set helper disable", "    set helper auto"),
@@ -326,8 +540,42 @@ def test_a_setting_outside_of_its_entry_is_refused() -> None:
         ("windows", "windows-customer.ps1", "Direction = 'Outbound'", "Direction = 'Inbound'"),
         ("windows", "windows-customer.ps1", "LocalAddress = @('10.20.0.0/16')", "LocalAddress = @()"),
         ("windows", "windows-customer.ps1", "        Protocol", "        Service = 'Any'\n        Protocol"),
-        ("pf", "pf-customer.conf", "proto tcp ", ""),
-        ("pf", "pf-customer.conf", " flags S/SA keep state", ""),
+        ("pf_openbsd", "pf_openbsd-customer.conf", "proto tcp ", ""),
+        ("pf_openbsd", "pf_openbsd-customer.conf", " flags S/SA keep state", ""),
+        # What leaves with a private source was not translated
+        (
+            "pf_openbsd",
+            "pf_openbsd-customer.conf",
+            "out quick inet proto tcp from { ",
+            "out quick inet proto tcp from { 10.20.0.0/16, ",
+        ),
+        # The parser of FreeBSD before 15 refuses it, and the whole file with it
+        ("pf_freebsd", "pf_freebsd-provider.conf", "flags S/SA keep state", "flags S/SA keep state rdr-to 10.77.10.11"),
+        ("pf_openbsd", "pf_openbsd-provider.conf", "pass in quick", "rdr pass"),
+        ("pf_freebsd", "pf_freebsd-provider.conf", "rdr pass", "rdr"),
+        ("fortigate", "fortigate-customer.txt", "        set nat enable\n", ""),
+        ("fortigate", "fortigate-customer-central-nat.txt", "        set nat enable\n", ""),
+        (
+            "fortigate",
+            "fortigate-customer-central-nat.txt",
+            "set action accept\n",
+            "set action accept\n        set nat enable\n",
+        ),
+        ("fortigate", "fortigate-provider.txt", "        set portforward enable\n", ""),
+        ("fortigate", "fortigate-provider.txt", "set mappedport 21\n", "set mappedport 22\n"),
+        ("fortigate", "fortigate-provider-central-nat.txt", '"FTPS-lab-acme-SERVICE4"', '"FTPS-lab-VIP4-21"'),
+        ("cisco_asa", "cisco_asa-provider.txt", "service tcp source eq 21", "service tcp source range 1 65535"),
+        ("cisco_asa", "cisco_asa-provider.txt", "FTPS-lab-PUBLIC4 service", "interface service"),
+        ("cisco_ios", "cisco_ios-provider.txt", "tcp 10.77.10.11 21 198.51.100.10 21", "10.77.10.11 198.51.100.10"),
+        ("cisco_ios", "cisco_ios-provider.txt", "50050 no-payload", "50051 no-payload"),
+        ("routeros", "routeros-customer.rsc", " place-before=[:pick $others 0]", " place-before=0"),
+        ("routeros", "routeros-customer.rsc", "jump-target=FTPS-lab comment", "jump-target=FTPS-other comment"),
+        (
+            "routeros",
+            "routeros-customer.rsc",
+            "[/ip firewall filter find chain=forward dynamic=no]",
+            "[/ipv6 firewall filter find chain=forward dynamic=no]",
+        ),
         ("routeros", "routeros-customer.rsc", "protocol=tcp ", ""),
         ("routeros", "routeros-customer.rsc", "connection-state=established", "connection-state=new"),
         ("nftables", "nftables-customer.nft", "ct state established accept", "accept"),
@@ -376,7 +624,8 @@ BROKEN_OUT = {
     "palo_alto": "set rulebase security rules x from any to any source any destination any action allow",
     "fortigate": "set srcaddr all",
     "windows": "Set-NetFirewallProfile -Enabled False",
-    "pf": "pass quick all",
+    "pf_openbsd": "pass quick all",
+    "pf_freebsd": "pass quick all",
     "routeros": "/ip firewall filter add chain=forward action=accept",
 }
 
@@ -432,7 +681,7 @@ def test_nothing_leaves_that_the_checker_refuses() -> None:
         return {f"nftables-{job.side}.nft": "table inet filter {\n\tct state new accept\n}\n"}
 
     with (
-        mock.patch.dict("ftps_exchange.packs.rules._RENDERERS", {"nftables": empty}),
+        mock.patch.dict(REGISTRY, {"nftables": dataclasses.replace(REGISTRY["nftables"], render=empty)}),
         pytest.raises(ExchangeError, match="an unknown line: 'ct state new accept'"),
     ):
         render_rules("nftables", HAND_CHECKED, ACME)

@@ -7,6 +7,7 @@ import datetime
 import errno
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.packs.run import PacksError, Settings, Summary, make_packs
+from ftps_exchange.packs.run import RULE_FORMATS, PacksError, Settings, Summary, make_packs
 from ftps_exchange.packs.subject import read_authorities
 from tests.unit.ftps_exchange.model_inputs import TODAY, Inventory, changed
 
@@ -87,8 +88,66 @@ def test_a_pack_for_everybody_with_the_rules_of_the_own_firewall(place: Place) -
 def test_all_formats_on_request(place: Place) -> None:
     place.run(formats=("all",), provider_formats=("all",))
     names = {path.name.split("-")[0] for path in (place.packs / "acme/rules").iterdir()}
-    assert len(names - {"firewall.md", "firewall.csv", "ip6tables"}) == 12
+    assert names - {"firewall.md", "firewall.csv", "ip6tables"} == set(RULE_FORMATS)
     assert (place.packs / "acme/provider/nftables-provider.nft").is_file()
+
+
+def test_the_port_of_implicit_tls_is_opened_for_those_who_ask_only(place: Place) -> None:
+    place.inventory.acme["implicit_tls"] = True
+    place.run(formats=("all",), provider_formats=("all",))
+    for customer, asked in (("acme", True), ("globex", False)):
+        for path in (place.packs / customer).rglob("*"):
+            if path.is_file() and (path.parent.name in ("rules", "provider") or path.name == "guide.md"):
+                assert bool(re.search(r"\b990\b", path.read_text())) == asked, path
+    facts = json.loads((place.packs / "globex/pack.json").read_text())["facts"]
+    assert facts["implicit_port"] is None
+
+
+def test_who_stops_asking_for_implicit_tls_is_told_what_to_close(place: Place) -> None:
+    place.inventory.acme["implicit_tls"] = True
+    place.run()
+    place.inventory.acme["implicit_tls"] = False
+    place.run(deadline="2027-03-01")
+    assert "close TCP 990" in (place.packs / "acme/CHANGES.md").read_text()
+    assert not (place.packs / "globex/CHANGES.md").exists()
+
+
+def test_an_update_lies_beside_the_rules_that_changed_and_stays(place: Place) -> None:
+    update = place.packs / "globex/rules/cisco_asa-customer-update.txt"
+    provider = place.packs / "globex/provider/cisco_asa-provider-update.txt"
+    options: dict[str, Any] = {"provider_formats": ("cisco_asa",), "servers": ("10.77.10.11",)}
+    place.run(**options)
+    assert not update.exists()
+    place.inventory.globex["sources"] = ["198.51.100.31"]
+    assert place.run(**options).names("changed") == ["globex"]
+    text = update.read_text()
+    added, gone = text.index("\naccess-list"), text.index("\nno access-list")
+    assert added < gone
+    assert "10.77.10.11" in provider.read_text()
+    # What the customer gets names no inner address, also of those that were
+    assert "10.77" not in text + (place.packs / "globex/pack.json").read_text()
+    listed = json.loads((place.packs / "globex/pack.json").read_text())["files"]
+    assert {"rules/cisco_asa-customer-update.txt", "provider/cisco_asa-provider-update.txt"} <= listed.keys()
+
+    assert not place.run(**options).changed
+    place.inventory.globex["contact"] = {"name": "Somebody Else"}
+    assert place.run(**options).names("changed") == ["globex"]
+    assert update.read_text() == text
+    # The guide names the rules, not what differs
+    assert "update" not in (place.packs / "globex/guide.md").read_text()
+
+    place.inventory.globex["sources"] = ["198.51.100.32"]
+    place.run(**options)
+    assert update.read_text().count("\nno access-list") == 2 * text.count("\nno access-list")
+
+
+def test_no_update_is_made_from_a_file_that_somebody_edited(place: Place) -> None:
+    place.run()
+    rules = place.packs / "globex/rules/cisco_asa-customer.txt"
+    rules.write_text(rules.read_text() + "access-list FTPS-lab-OUT extended permit ip any any\n")
+    place.inventory.globex["sources"] = ["198.51.100.31"]
+    place.run()
+    assert not (place.packs / "globex/rules/cisco_asa-customer-update.txt").exists()
 
 
 def test_the_same_again_writes_nothing(place: Place) -> None:

@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 from ipaddress import ip_address, ip_network
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -156,7 +157,9 @@ def test_palo_alto_objects_are_those_of_another_generator(aerleon: Any) -> None:
             theirs = ElementTree.fromstring(mixed)  # noqa: S314 - made on this machine a moment ago
             networks = {element.text for element in theirs.iter("ip-netmask")}
             assert {*flow.sources, str(ip_network(flow.server))} == networks
-            assert networks <= set(found(r"ip-netmask (\S+)$", ours))
+            # Not the server behind a translation that PAN-OS does not know
+            behind = {str(ip_network(flow.server))} if flow.family == 6 and flow.translated else set()
+            assert networks - behind <= set(found(r"ip-netmask (\S+)$", ours))
             assert [element.text for element in theirs.iter("port")] == found(r"protocol tcp port (\S+)$", ours)
 
 
@@ -180,9 +183,10 @@ def test_windows_rules_are_those_of_another_generator(aerleon: Any) -> None:
                 assert ports.replace("'", "").split(", ") == says["localport"].split(",")
 
 
-def test_pf_rules_are_those_of_another_generator(aerleon: Any) -> None:
+@pytest.mark.parametrize("dialect", ["pf_openbsd", "pf_freebsd"])
+def test_pf_rules_are_those_of_another_generator(aerleon: Any, dialect: str) -> None:
     for service, customer, job in all_jobs(CASES):
-        ours = file_of("pf", service, customer, job)
+        ours = file_of(dialect, service, customer, job)
         for flow in job.flows:
             inet = "inet" if flow.family == 4 else "inet6"
             theirs = aerleon("packetfilter", f"x {inet}", flow)
@@ -198,7 +202,8 @@ def test_pf_rules_are_those_of_another_generator(aerleon: Any) -> None:
             for line in mine:
                 listed = re.search(r"from \{ (.*) \} to (\S+) port \{ (.*) \} flags S/SA keep state", line)
                 assert listed is not None
-                assert set(wanted) <= set(listed[1].split(", ")) <= {*wanted, *customer.sources(flow.family)}
+                outside = line.startswith("pass out") and job.side == "customer"
+                assert set(listed[1].split(", ")) == set(customer.sources(flow.family) if outside else wanted)
                 assert listed[3].split(", ") == ports[1].split()
 
 
@@ -219,7 +224,7 @@ def cfn_lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_aws_templates_have_the_published_shape(tmp_path: Path) -> None:
-    for number, (service, customer) in enumerate([(HAND_CHECKED, ACME), *cases(3)]):
+    for number, (service, customer) in enumerate([(HAND_CHECKED, ACME), *cases(20)]):
         for file, text in render_rules("aws", service, customer).items():
             (tmp_path / f"{number}-{file}").write_text(text)
     done = cfn_lint(tmp_path)
@@ -272,6 +277,7 @@ AZURE: Final = {
                 "additionalProperties": False,
                 "required": ["name", "apiVersion", "type", "properties"],
                 "properties": {
+                    "dependsOn": {"type": "array", "minItems": 1, "items": _EXPRESSION},
                     "name": _EXPRESSION,
                     "apiVersion": {"const": "2023-11-01"},
                     "type": {"const": "Microsoft.Network/networkSecurityGroups/securityRules"},
@@ -288,6 +294,12 @@ def test_azure_templates_have_the_published_shape_and_the_model_s_meaning() -> N
     for service, customer, job in all_jobs(500):
         template = json.loads(file_of("azure", service, customer, job))
         shape.validate(template)
+        # Azure refuses two changes of one group at once: each waits for the one before
+        kind = "Microsoft.Network/networkSecurityGroups/securityRules"
+        rules = template["resources"]
+        for before, after in pairwise(rules):
+            name = before["name"].partition("'/")[2].rstrip("')]")
+            assert after["dependsOn"] == [f"[resourceId('{kind}', parameters('networkSecurityGroup'), '{name}')]"]
         passing = {
             (rule["direction"], source, target, ports)
             for rule in (resource["properties"] for resource in template["resources"])

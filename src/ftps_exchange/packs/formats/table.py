@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ftps_exchange.packs.flows import Job, port_text
+from ftps_exchange.packs.flows import CHANGE, Job, port_text
 from ftps_exchange.packs.text import csv_lines, markdown
 
 COLUMNS = (
@@ -41,6 +41,8 @@ def render(customer_side: Job, provider_side: Job) -> dict[str, str]:
         "",
         f"For: {markdown(_who(customer_side))}. Everything is TCP. All connections are opened by the customer; the",
         "service never connects back. Everything that is not in the table stays closed. Ports are never translated.",
+        "",
+        CHANGE.replace("_", "."),
         "",
         "Enter the rows of your side. To undo: remove them. FTP inspection (ALG, helper, fixup) must be off for these",
         "rows: the control channel is encrypted, so a firewall can read no port in it, and some break it trying.",

@@ -1,11 +1,14 @@
 # Lets the customer acme in to the FTPS service ftps.exchange.example, nobody else:
 # incoming TCP to 198.51.100.10 and 2001:db8:100::10, ports 21, 990, 50000-50099, and the answers.
 # For: acme (Jo Doe, jo@acme.example, +32 2 555 01 20)
+# Change: ____________________  Owner: ____________________  Date: ____________________
 #
 # Load:  upload, then: /import file-name=FILE  (again and again, if you like: it replaces this chain)
-#        and once: /ip firewall filter add chain=forward action=jump jump-target=FTPS-lab-acme place-before=0
-#        and once: /ipv6 firewall filter add chain=forward action=jump jump-target=FTPS-lab-acme place-before=0
-# Undo:  remove the jump, then:
+#        It puts a jump to this chain before the first rule of the chain forward, unless there is one already.
+#        Rules that RouterOS makes itself (dynamic ones, such as FastTrack's) stay above it.
+# Undo:
+#        /ip firewall filter remove [find jump-target=FTPS-lab-acme]
+#        /ipv6 firewall filter remove [find jump-target=FTPS-lab-acme]
 #        /ip firewall filter remove [find chain=FTPS-lab-acme]
 #        /ipv6 firewall filter remove [find chain=FTPS-lab-acme]
 #        /ip firewall nat remove [find comment=FTPS-lab-acme]
@@ -20,6 +23,10 @@ add chain=FTPS-lab-acme action=accept protocol=tcp src-address=203.0.113.20/32 d
 add chain=FTPS-lab-acme action=accept protocol=tcp src-address=10.77.10.11 dst-address=203.0.113.20/32 src-port=21,990,50000-50099 connection-state=established comment=FTPS-lab-acme
 add chain=FTPS-lab-acme action=accept protocol=tcp src-address=203.0.113.128/28 dst-address=10.77.10.11 dst-port=21,990,50000-50099 connection-state=new,established comment=FTPS-lab-acme
 add chain=FTPS-lab-acme action=accept protocol=tcp src-address=10.77.10.11 dst-address=203.0.113.128/28 src-port=21,990,50000-50099 connection-state=established comment=FTPS-lab-acme
+:if ([:len [/ip firewall filter find chain=forward jump-target=FTPS-lab-acme]] = 0) do={
+  :local others [/ip firewall filter find chain=forward dynamic=no]
+  :if ([:len $others] = 0) do={ /ip firewall filter add chain=forward action=jump jump-target=FTPS-lab-acme comment=FTPS-lab-acme } else={ /ip firewall filter add chain=forward action=jump jump-target=FTPS-lab-acme comment=FTPS-lab-acme place-before=[:pick $others 0] }
+}
 /ip firewall nat
 remove [find comment=FTPS-lab-acme]
 add chain=dstnat action=dst-nat protocol=tcp src-address=203.0.113.20/32 dst-address=198.51.100.10 dst-port=21,990,50000-50099 to-addresses=10.77.10.11 comment=FTPS-lab-acme
@@ -28,3 +35,9 @@ add chain=dstnat action=dst-nat protocol=tcp src-address=203.0.113.128/28 dst-ad
 remove [find chain=FTPS-lab-acme]
 add chain=FTPS-lab-acme action=accept protocol=tcp src-address=2001:db8:200::/64 dst-address=2001:db8:100::10 dst-port=21,990,50000-50099 connection-state=new,established comment=FTPS-lab-acme
 add chain=FTPS-lab-acme action=accept protocol=tcp src-address=2001:db8:100::10 dst-address=2001:db8:200::/64 src-port=21,990,50000-50099 connection-state=established comment=FTPS-lab-acme
+:if ([:len [/ipv6 firewall filter find chain=forward jump-target=FTPS-lab-acme]] = 0) do={
+  :local others [/ipv6 firewall filter find chain=forward dynamic=no]
+  :if ([:len $others] = 0) do={ /ipv6 firewall filter add chain=forward action=jump jump-target=FTPS-lab-acme comment=FTPS-lab-acme } else={ /ipv6 firewall filter add chain=forward action=jump jump-target=FTPS-lab-acme comment=FTPS-lab-acme place-before=[:pick $others 0] }
+}
+/ipv6 firewall nat
+remove [find comment=FTPS-lab-acme]

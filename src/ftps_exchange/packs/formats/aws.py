@@ -1,19 +1,15 @@
-"""AWS (CloudFormation templates) and Azure (an ARM template)."""
+"""AWS: CloudFormation templates for a security group and for a rule group of Network Firewall."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator
 from ipaddress import ip_network
-from typing import Any, Final
+from typing import Final
 
-from ftps_exchange.packs.flows import UNTRIED, Flow, Job, header, lines_if, port_text
-from ftps_exchange.packs.model import Ports
+from ftps_exchange.packs.flows import UNTRIED, Job, header, lines_if, not_translated, port_text
 from ftps_exchange.packs.text import plain
 
-_FIRST_PRIORITY: Final = 200
-_LAST_PRIORITY: Final = 3998
+from ._cloud import as_json, pairs
+from .format import Format
 
 # CloudFormation gives a group without egress rules one that lets everything out. So there is always one: the address of
 # the machine itself, which never leaves it (the way that AWS documents).
@@ -24,19 +20,7 @@ _NOTHING_OUT: Final = {
 }
 
 
-def _json(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=2) + "\n"
-
-
-def _pairs(job: Job) -> Iterator[tuple[Flow, str, Ports]]:
-    """Every source with every range of ports."""
-    for flow in job.flows:
-        for source in flow.sources:
-            for ports in flow.ports:
-                yield flow, source, ports
-
-
-def aws(job: Job) -> dict[str, str]:
+def render(job: Job) -> dict[str, str]:
     """A security group, and the same as a rule group of Network Firewall, which can name both ends."""
     return {
         f"aws-{job.side}.json": _security_group(job),
@@ -64,14 +48,18 @@ def _security_group(job: Job) -> str:
         *(
             f"That {flow.service} leads to {flow.server} is the static translation: an elastic address does it."
             for flow in job.translated
+            if flow.family == 4
         ),
+        *not_translated(job, 6, remedy="AWS has no NAT for IPv6: give the instance that address."),
         "AWS inspects no FTP: nothing to switch off. Answers pass, because a security group keeps state.",
         UNTRIED,
     )
+    # Only what never changes: a group's own description is create-only, and a named group cannot be replaced
+    identity = plain(f"FTPS {job.service.name}, customer {job.customer.name}")
     description = plain(f"FTPS {job.service.fqdn}, customer {job.customer.name}")
     # Outwards one rule for each port and not for each client: the clients are whoever has the group.
     to_service = [(flow, flow.server, ports) for flow in job.flows for ports in flow.ports]
-    entries = to_service if out else list(_pairs(job))
+    entries = to_service if out else list(pairs(job))
     rules = [
         {
             "IpProtocol": "tcp",
@@ -82,7 +70,7 @@ def _security_group(job: Job) -> str:
         }
         for flow, peer, (first, last) in entries
     ]
-    return _json(
+    return as_json(
         {
             "AWSTemplateFormatVersion": "2010-09-09",
             "Description": description,
@@ -93,7 +81,7 @@ def _security_group(job: Job) -> str:
                     "Type": "AWS::EC2::SecurityGroup",
                     "Properties": {
                         "GroupName": job.name,
-                        "GroupDescription": description,
+                        "GroupDescription": identity,
                         "VpcId": {"Ref": "VpcId"},
                         **({} if out else {"SecurityGroupIngress": rules}),
                         "SecurityGroupEgress": rules if out else [_NOTHING_OUT],
@@ -104,13 +92,24 @@ def _security_group(job: Job) -> str:
     )
 
 
+_CAPACITY: Final = 300
+
+
+def _capacity(rules: int) -> int:
+    """300 or, for those who need more, ten times that, and so on; a fifth stays free when a step is taken."""
+    capacity = _CAPACITY
+    while rules > capacity * 4 // 5:
+        capacity *= 10
+    return capacity
+
+
 def _network_firewall(job: Job) -> str:
     how = (
         "Load:  aws cloudformation deploy --template-file FILE --stack-name NAME",
-        "       then add the rule group to the policy of your firewall. The policy needs: stateless default action",
-        "       aws:forward_to_sfe, strict order, stateful default action aws:drop_strict. Otherwise it lets through",
-        "       what no rule passes. A policy in action order refuses this group: write DEFAULT_ACTION_ORDER here,",
-        "       and drop the rest by a rule of your own.",
+        "       then add the rule group to the policy of your firewall. Load a newer file as the same stack.",
+        "       The policy needs: stateless default action aws:forward_to_sfe, strict order, stateful default action",
+        "       aws:drop_strict. Otherwise it lets through what no rule passes. A policy in action order refuses this",
+        "       group: write DEFAULT_ACTION_ORDER here, and drop the rest by a rule of your own.",
         "Undo:  take it out of the policy, then: aws cloudformation delete-stack --stack-name NAME",
         "AWS inspects no FTP unless a rule names the protocol: these name tcp. Answers pass, the group is stateful.",
         UNTRIED,
@@ -128,9 +127,10 @@ def _network_firewall(job: Job) -> str:
             },
             "RuleOptions": [{"Keyword": "sid", "Settings": [str(number)]}],
         }
-        for number, (flow, source, ports) in enumerate(_pairs(job), 1)
+        for number, (flow, source, ports) in enumerate(pairs(job), 1)
     ]
-    return _json(
+    capacity = _capacity(len(rules))
+    return as_json(
         {
             "AWSTemplateFormatVersion": "2010-09-09",
             "Description": plain(f"FTPS {job.service.fqdn}, customer {job.customer.name}"),
@@ -139,9 +139,10 @@ def _network_firewall(job: Job) -> str:
                 "RuleGroup": {
                     "Type": "AWS::NetworkFirewall::RuleGroup",
                     "Properties": {
-                        "RuleGroupName": job.name,
+                        # Capacity is create-only: with another one, it is another group
+                        "RuleGroupName": job.name if capacity == _CAPACITY else f"{job.name}-{capacity}",
                         "Type": "STATEFUL",
-                        "Capacity": max(100, len(rules)),
+                        "Capacity": capacity,
                         "RuleGroup": {
                             "RulesSource": {"StatefulRules": rules},
                             # Only a policy in strict order can drop by default, and it takes no group in another order.
@@ -154,77 +155,37 @@ def _network_firewall(job: Job) -> str:
     )
 
 
-def _priority(name: str) -> int:
-    """The first of two priorities, the same for a customer at every load and rarely the same for two."""
-    steps = (_LAST_PRIORITY - _FIRST_PRIORITY) // 2 + 1
-    return _FIRST_PRIORITY + 2 * (int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % steps)
-
-
-def azure(job: Job) -> dict[str, str]:
-    """Rules for a network security group that exists: those of others stay."""
-    out = job.side == "customer"
-    how = (
-        "Load:  az deployment group create --resource-group GROUP --template-file FILE",
-        "       --parameters networkSecurityGroup=NAME",
-        *lines_if(
-            not out,
-            "       No two rules of a group may have one priority. A customer's is worked out from its name: it stays,",
-            "       and is seldom another's too. These rules must come before what denies.",
+FORMAT = Format(
+    render=render,
+    name="aws",
+    title="AWS security group",
+    files=(
+        "aws-*.json",
+        "aws-*-network-firewall.json",
+    ),
+    inspection="a security group looks at no content; a Network Firewall or a proxy in the way may",
+    load="`aws cloudformation deploy`",
+    undo="`delete-stack`",
+    again="the same stack",
+    helper="nothing to switch off",
+    notes=(
+        (
+            "a security group cannot name both ends of a connection; one of them is whoever has the group. The rule "
+            "group of Network Firewall beside it names both. A group has 60 rules unless AWS was asked for more; a "
+            "template of more than 51,200 bytes (a rule group of some 25 networks) needs `--s3-bucket`. An "
+            "elastic address translates IPv4; AWS has no NAT for IPv6."
         ),
-        "       Azure says that the priority is taken? Give firstPriority=NUMBER too (100 to 4000), each time.",
-        "Undo:  "
-        + "; ".join(
-            f"az network nsg rule delete --resource-group GROUP --nsg-name NAME --name {job.name}-{flow.family}"
-            for flow in job.flows
+        (
+            "what is open by default: CloudFormation gives a group without outgoing rules one for everything. So "
+            "the provider's group has one that leads nowhere (127.0.0.1/32), and the checker refuses a group "
+            "without; the customer's needs no incoming rule, for none is added. Groups of an instance add up. A "
+            "policy of Network Firewall passes what no rule names unless it forwards everything to the stateful "
+            "rules, is in strict order and drops by default: the rule groups are for that order, which other "
+            "policies refuse."
         ),
-        *lines_if(out, "A group lets everything out to the Internet by default: deny it below these rules."),
-        *lines_if(
-            not out,
-            "By default a group lets in what comes from the virtual network, what is joined to it and Azure's",
-            "load balancer, and lets everything out: deny below these rules what of it is not meant.",
+        (
+            "a newer file is the same stack: nothing that is set at creation only depends on what may change. The "
+            "capacity of a rule group has a reserve, and where more is needed the group has another name."
         ),
-        *(
-            f"That {flow.service} leads to {flow.server} is the static translation: a public address does it."
-            for flow in job.translated
-        ),
-        "Azure inspects no FTP: nothing to switch off. Answers pass, because a group keeps state.",
-        UNTRIED,
-    )
-    resources = [
-        {
-            "type": "Microsoft.Network/networkSecurityGroups/securityRules",
-            "apiVersion": "2023-11-01",
-            "name": f"[concat(parameters('networkSecurityGroup'), '/{job.name}-{flow.family}')]",
-            "properties": {
-                "description": plain(f"FTPS {job.service.fqdn}, customer {job.customer.name}"),
-                "protocol": "Tcp",
-                "sourceAddressPrefixes": list(flow.sources),
-                "sourcePortRange": "*",
-                "destinationAddressPrefixes": [str(ip_network(flow.server))],
-                "destinationPortRanges": [port_text(ports) for ports in flow.ports],
-                "access": "Allow",
-                "priority": f"[add(parameters('firstPriority'), {number})]",
-                "direction": "Outbound" if out else "Inbound",
-            },
-        }
-        for number, flow in enumerate(job.flows)
-    ]
-    return {
-        f"azure-{job.side}.json": _json(
-            {
-                "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
-                "contentVersion": "1.0.0.0",
-                "metadata": {"instructions": header(job, how)},
-                "parameters": {
-                    "networkSecurityGroup": {"type": "string"},
-                    "firstPriority": {
-                        "type": "int",
-                        "defaultValue": _FIRST_PRIORITY if out else _priority(job.name),
-                        "minValue": 100,
-                        "maxValue": 4000,
-                    },
-                },
-                "resources": resources,
-            }
-        )
-    }
+    ),
+)

@@ -1,0 +1,23 @@
+"""What the clouds' templates share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from ftps_exchange.packs.flows import Flow, Job
+from ftps_exchange.packs.model import Ports
+
+
+def as_json(content: dict[str, Any]) -> str:
+    """A template as a file."""
+    return json.dumps(content, indent=2) + "\n"
+
+
+def pairs(job: Job) -> Iterator[tuple[Flow, str, Ports]]:
+    """Every source with every range of ports."""
+    for flow in job.flows:
+        for source in flow.sources:
+            for ports in flow.ports:
+                yield flow, source, ports

@@ -1,0 +1,119 @@
+"""Cisco ASA 9.x: lines of one access list for both address families."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from ftps_exchange.packs.flows import (
+    REPLACE,
+    UNTRIED,
+    Flow,
+    Job,
+    commented,
+    header,
+    lines_if,
+    port_text,
+    translation_note,
+)
+from ftps_exchange.packs.model import Ports
+
+from ._cisco import access_list_entries, nat_stays, port_words
+from .format import Format
+
+
+def render(job: Job) -> dict[str, str]:
+    """Lines of an access list; the list is one for all customers, since an interface has one."""
+    inside, outside = ("inside", "outside") if job.side == "customer" else ("dmz", "outside")
+    acl = f"{job.service_name}-{'OUT' if job.side == 'customer' else 'IN'}"
+    on = inside if job.side == "customer" else outside
+    how = (
+        "Load:  paste in configuration mode, then write memory.",
+        f"       The interface {on} has an access list already? Write its name instead of {acl}, and see to it",
+        "       that the lines stand above what denies them. It has none? Then this list denies everything else that",
+        f"       comes in there, once you bind it: access-group {acl} in interface {on}",
+        *lines_if(job.translated, f"       Interface names: replace {inside} and {outside} by yours."),
+        *lines_if(
+            job.translated and job.service.public_address_use == "shared",
+            f"       The public address is the one of {outside} itself? Then say public_address_use: firewall in the",
+            "       inventory: the ASA refuses an interface's address unless the nat line says interface.",
+        ),
+        "Undo:  the lines at the end of this file.",
+        *translation_note(job),
+        REPLACE,
+        "       (The last line of a list takes its access-group away with it. Then look: show run access-group)",
+        "FTP inspection: must not look at this service. The control channel is encrypted, so inspect ftp reads no port",
+        "in it, and with 'strict' it drops it. In policy-map global_policy, class inspection_default: no inspect ftp;",
+        "or keep it for others and leave the address above out of the class by an access list.",
+        "Answers pass, because the ASA keeps state.",
+        UNTRIED,
+    )
+    rules = [f"access-list {acl} extended {ace}" for flow in job.flows for ace in access_list_entries(flow, _with_mask)]
+    lines = [*rules]
+    undo = [f"no {rule}" for rule in rules]
+    if job.translated and job.service.public_address_use != "dedicated":
+        for ports in job.service.ports:
+            lines += [f"object service {_service(job, ports)}", f" service tcp source {port_words(ports)}"]
+    for flow in job.translated:
+        lines += _translation(job, flow, f"{inside},{outside}")
+    text = "\n".join(lines) + "\n\n" + commented(["Undo:", *undo, *nat_stays(job)], "!")
+    return {f"cisco_asa-{job.side}.txt": commented(header(job, how), "!") + "\n" + text}
+
+
+def _translation(job: Job, flow: Flow, interfaces: str) -> list[str]:
+    """The whole address, where nothing else uses it; else the ports of the service and no other."""
+    server, public = f"{job.service_name}-SERVER{flow.family}", f"{job.service_name}-PUBLIC{flow.family}"
+    if job.service.public_address_use == "dedicated":
+        return [f"object network {server}", f" host {flow.server}", f" nat ({interfaces}) static {flow.service}"]
+    lines = [f"object network {server}", f" host {flow.server}"]
+    if job.service.public_address_use == "firewall":
+        # The ASA refuses the address of an interface unless it is named so
+        public = "interface" if flow.family == 4 else "interface ipv6"
+    else:
+        lines += [f"object network {public}", f" host {flow.service}"]
+    services = (_service(job, ports) for ports in flow.ports)
+    return lines + [f"nat ({interfaces}) source static {server} {public} service {each} {each}" for each in services]
+
+
+def _service(job: Job, ports: Ports) -> str:
+    return f"{job.service_name}-TCP-{port_text(ports)}"
+
+
+def _with_mask(text: str) -> str:
+    network = ip_network(text)
+    if network.prefixlen == network.max_prefixlen:
+        return f"host {network.network_address}"
+    return f"{network.network_address} {network.netmask}" if network.version == 4 else text
+
+
+FORMAT = Format(
+    render=render,
+    name="cisco_asa",
+    title="Cisco ASA",
+    files=("cisco_asa-*.txt",),
+    inspection="“inspect ftp” must not match this traffic in the global policy map",
+    load="paste in configuration mode",
+    undo="lines at the end of the file",
+    update="lines",
+    comment="!",
+    again="the same; what an older version opened stays: the file `-update` takes it away",
+    helper=(
+        "`no inspect ftp` in `policy-map global_policy`, `class inspection_default`; or leave the service's address "
+        "out of the class by an access list. `inspect ftp strict` drops the connection"
+    ),
+    notes=(
+        (
+            "an interface has one access list, so all customers' lines go into one list. Bound to an interface that "
+            "had none, it denies everything else there. Customers behind a shared exit share lines: taking one back "
+            "closes the other."
+        ),
+        (
+            "the last line of a list takes the list's `access-group` away when it is removed: at a customer "
+            "everything goes out then, at the provider nothing comes in. So newer lines are added first; the update "
+            "file keeps that order."
+        ),
+        (
+            "the address of an interface is called `interface` in a NAT line; written as an address the ASA refuses "
+            "it. Say `public_address_use: firewall` for it."
+        ),
+    ),
+)

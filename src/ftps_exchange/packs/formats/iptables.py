@@ -1,0 +1,81 @@
+"""iptables and ip6tables: a chain of its own, which the administrator's FORWARD chain jumps to."""
+
+from __future__ import annotations
+
+from ftps_exchange.packs.flows import OPENS_ONLY, Flow, Job, commented, header, lines_if, port_text
+
+from ._netfilter import HELPER
+from .format import Format
+
+
+def render(job: Job) -> dict[str, str]:
+    """One file for each address family, loaded by ``iptables-restore --noflush``; a second load changes nothing."""
+    return {
+        f"{'iptables' if flow.family == 4 else 'ip6tables'}-{job.side}.rules": _iptables(job, flow)
+        for flow in job.flows
+    }
+
+
+def _iptables(job: Job, flow: Flow) -> str:
+    tool = "iptables" if flow.family == 4 else "ip6tables"
+    name = job.name
+    how = (
+        f"Load:  {tool}-restore --noflush FILE  (again and again, if you like: it empties this chain and no other)",
+        f"       and once, as root:  {tool} -I FORWARD -j {name}",
+        "       A client that is the firewall itself needs the jump in OUTPUT and INPUT instead.",
+        *lines_if(flow.translated, f"       and:  {tool} -t nat -I PREROUTING -j {name}"),
+        "       At boot: save with the tool of your distribution (netfilter-persistent save, service iptables save).",
+        f"Undo:  {tool} -D FORWARD -j {name}; {tool} -F {name}; {tool} -X {name}",
+        *lines_if(
+            flow.translated,
+            f"       {tool} -t nat -D PREROUTING -j {name}; {tool} -t nat -F {name}; {tool} -t nat -X {name}",
+        ),
+        *(
+            f"An older version had IPv{family} too? Undo that, by: "
+            f"{other} -D FORWARD -j {name}; {other} -F {name}; {other} -X {name}"
+            for family in job.missing
+            for other in ["iptables" if family == 4 else "ip6tables"]
+        ),
+        OPENS_ONLY,
+        *HELPER,
+        "Tried: rules of this form were loaded by a kernel, and connections went through them.",
+    )
+    ports = ",".join(port_text(ports, ":") for ports in flow.ports)
+    bits = 32 if flow.family == 4 else 128
+    lines = ["*filter", f":{name} - [0:0]"]
+    for source in flow.sources:
+        lines += [
+            f"-A {name} -s {source} -d {flow.server}/{bits} -p tcp -m multiport --dports {ports} "
+            "-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT",
+            f"-A {name} -s {flow.server}/{bits} -d {source} -p tcp -m multiport --sports {ports} "
+            "-m conntrack --ctstate ESTABLISHED -j ACCEPT",
+        ]
+    lines.append("COMMIT")
+    if flow.translated:
+        lines += ["*nat", f":{name} - [0:0]"]
+        lines += [
+            f"-A {name} -s {source} -d {flow.service}/{bits} -p tcp -m multiport --dports {ports} "
+            f"-j DNAT --to-destination {flow.server}"
+            for source in flow.sources
+        ]
+        lines.append("COMMIT")
+    return commented(header(job, how), "#") + "\n" + "\n".join(lines) + "\n"
+
+
+FORMAT = Format(
+    render=render,
+    name="iptables",
+    title="iptables",
+    files=(
+        "iptables-*.rules",
+        "ip6tables-*.rules",
+    ),
+    inspection="the module nf_conntrack_ftp must not be assigned to port 21 (iptables -t raw -L shows CT helper)",
+    load="`iptables-restore --noflush`, and once a jump from FORWARD",
+    undo="delete the jump and the chain",
+    again="the same",
+    helper=(
+        "bind no helper to port 21 for this service (`-j CT --helper ftp`). Old kernels did it by themselves: "
+        "`net.netfilter.nf_conntrack_helper=0`"
+    ),
+)
