@@ -26,6 +26,8 @@ $SITES_PATH = 'system.applicationHost/sites'
 $SERVER = 'MACHINE/WEBROOT/APPHOST'
 # Sections that the FTP service reads when it starts, and not again
 $READ_AT_START = @('system.ftpServer/firewallSupport')
+# Here a restart that is due waits until it is done: a run may end between the commit and the restart
+$PENDING = Join-Path $env:ProgramData 'ftps-exchange/restart-of-ftpsvc'
 # The error of a question that has no answer here: ERROR_NOT_SUPPORTED as an HRESULT
 $NOT_SUPPORTED = -2147024846
 
@@ -913,6 +915,11 @@ function Step-Run($manager) {
     if ($module.CheckMode -or $done.Added + $done.Changed + $done.Removed -eq 0) { return $false }
     if ($done.Waiting.Count -gt 0) { Close-Site $configuration }
     $here.Section = ''
+    if ($done.Restart) {
+        $here.Remedy = "Can this account write ${PENDING}?"
+        $null = New-Item -ItemType Directory -Force -Path (Split-Path -Parent $PENDING)
+        [IO.File]::WriteAllText($PENDING, [DateTime]::UtcNow.Ticks)
+    }
     $here.Remedy = 'Does another program hold or change applicationHost.config? Run again.'
     $manager.CommitChanges()
     $here.Remedy = ''
@@ -984,7 +991,8 @@ catch { $failure = $_ }
 
 if ($null -ne $failure) { $module.FailJson((Get-Failure $failure.Exception), $failure) }
 $module.Result.changed = $done.Added + $done.Changed + $done.Removed -gt 0
-$module.Result.restart_required = $done.Restart
+$module.Result.restart_required = $done.Restart -or (Test-Path -LiteralPath $PENDING)
+$module.Result.restart_due_to_change = $done.Restart
 $module.Result.sites_added = $done.SitesAdded.ToArray()
 $module.Result.counts = @{ added = $done.Added; changed = $done.Changed; removed = $done.Removed }
 if ($diff.Wanted) {

@@ -63,9 +63,15 @@ class Iis:
         self.config.write_bytes(value.encode())
 
     @property
+    def pending(self) -> Path:
+        """The file that says that a restart is due."""
+        return self.config.parent / "ProgramData" / "ftps-exchange" / "restart-of-ftpsvc"
+
+    @property
     def environment(self) -> dict[str, str]:
         return {
             "SystemRoot": str(self.root),
+            "ProgramData": str(self.config.parent / "ProgramData"),
             "FTPS_EXCHANGE_IIS_CONFIG": str(self.config),
             "FTPS_EXCHANGE_IIS_SCHEMA": str(SCHEMA),
             **{

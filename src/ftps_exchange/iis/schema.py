@@ -266,10 +266,17 @@ class _Check:
             if check is not None:
                 check(row, f"{where}[{index}]")
             self._item(row_attributes(form, row), collection, keys, f"{where}[{index}]")
+        listed = {
+            tuple(_folded(one.get(name)) for name in form["keys"])
+            for one in (
+                *(item.get("attributes", {}) for item in node.get("items", ())),
+                *(row_attributes(form, row) for row in rows if "absent" in node),
+            )
+        }
         for row in node.get("absent", ()):
             if len(row) != len(form["keys"]):
                 raise _error("does not have a value for each key", f"{where}: absent", row)
-            if tuple(map(_folded, row)) in keys.get(tuple(form["keys"]), ()):
+            if tuple(map(_folded, row)) in listed:
                 raise _error("is listed and to be absent", f"{where}: absent", row)
 
     def _form(self, form: Mapping[str, Any], collection: Collection, where: str) -> None:

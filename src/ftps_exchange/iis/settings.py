@@ -448,6 +448,7 @@ def exchange_iis_settings(model: object, thumbprint: object, options: object = N
     """Checked model, the thumbprint of the certificate and the deployment's options -> the whole list, checked."""
     checked = read_model(model)
     service = _service(model, thumbprint, options)
+    _require_tls(model)
     customers = list(checked.admitted)
     shares = {share.name for share in checked.shares}
     for customer in customers:
@@ -481,7 +482,7 @@ def exchange_iis_problems(model: object, options: object = None) -> list[str]:
     told by this at its beginning, before any host is touched, and all of it at once.
     """
     checked = read_model(model)
-    problems = _told(lambda: _service(model, _ANY_THUMBPRINT, options))
+    problems = _told(lambda: _service(model, _ANY_THUMBPRINT, options)) + _told(_require_tls, model)
     shares = {share.name for share in checked.shares}
     for customer in checked.admitted:
         problems += (
@@ -772,6 +773,19 @@ def _former_site_names(options: object, name: str) -> tuple[str, ...]:
                 remedy="Take it off the list: sites on it are removed",
             )
     return tuple(given)
+
+
+def _require_tls(model: object) -> None:
+    """Nobody has shown IIS FTP on TLS 1.3, and on Windows the oldest version is a setting of the whole server."""
+    exchange = model.get("exchange", {}) if isinstance(model, Mapping) else {}
+    if exchange.get("tls_minimum_version") == "1.3":
+        raise ExchangeError(
+            "is refused for servers with Windows: it switches TLS 1.2 off for the whole server, "
+            "and nobody has shown that the FTP service of IIS speaks 1.3",
+            field="exchange.tls_minimum_version",
+            value="1.3",
+            remedy='Write "1.2"; Linux takes "1.3". docs/windows.md says how to find out on a server of yours',
+        )
 
 
 def _require_ports(explicit: int, implicit: int | None) -> None:

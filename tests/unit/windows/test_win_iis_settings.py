@@ -7,6 +7,7 @@ import difflib
 import json
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,11 @@ def meaning(text: str) -> list[str]:
 def without_numbers(text: str) -> str:
     """A file without the numbers of its sites, which are never given twice."""
     return re.sub(r'(<site [^>]*?) id="\d+"', r"\1", text)
+
+
+def ticks() -> int:
+    """Now, as .NET counts: in tenths of a microsecond since the year 1."""
+    return int((time.time() + 62135596800) * 10_000_000)
 
 
 def lines_lost(before: str, after: str) -> list[str]:
@@ -263,11 +269,36 @@ def test_a_new_item_is_told_as_iis_will_say_it(iis: Iis) -> None:
 
 def test_only_the_range_of_ports_wants_a_restart(iis: Iis) -> None:
     done(iis.apply(generated(1)))
+    iis.pending.unlink()
     assert done(iis.apply(generated(2)))["restart_required"] is False
     wanted = generated(2)
     wanted["sections"][0]["attributes"]["lowDataChannelPort"] = 50010
     assert done(iis.apply(wanted, check=True))["restart_required"] is True
+    assert not iis.pending.exists(), "a check changes nothing"
     assert done(iis.apply(wanted))["restart_required"] is True
+
+
+def test_a_restart_that_is_due_stays_so_until_somebody_did_it(iis: Iis) -> None:
+    """The run that changed the range may have ended before it restarted the service."""
+    before = ticks()
+    assert done(iis.apply(generated(1)))["restart_due_to_change"] is True
+    assert before <= int(iis.pending.read_text()) <= ticks()
+    for check in (True, False):
+        answer = iis.apply(generated(1), check=check)
+        assert unchanged(answer)
+        assert answer["restart_required"] is True
+        assert answer["restart_due_to_change"] is False
+    # Another change has nothing to do with it
+    answer = done(iis.apply(generated(2)))
+    assert (answer["restart_required"], answer["restart_due_to_change"]) == (True, False)
+    iis.pending.unlink()
+    assert iis.apply(generated(2))["restart_required"] is False
+
+
+def test_a_restart_is_due_before_it_is_stored_what_it_is_for(iis: Iis) -> None:
+    done(iis.apply(generated(1), check=True))
+    refused(iis.apply(generated(1), fail_at=iis.calls() + 1))
+    assert iis.pending.exists(), "the other way round it could be lost"
 
 
 def test_a_new_site_has_a_number_above_all_others(iis: Iis) -> None:
@@ -820,7 +851,8 @@ def test_a_location_that_nobody_listed_goes_with_all_that_is_in_it(iis: Iis) -> 
     iis.text = iis.text.replace(
         END,
         f'<location path="{SITE}/one">{STRAY}</location>\n<location path="{SITE}/two">{other}{STRAY}</location>\n'
-        f'<location path="{SITE.lower()}/three">{STRAY}</location>\n<location path="{SITE}/four">{other}</location>\n{END}',
+        f'<location path="{SITE.lower()}/three">{STRAY}</location>\n'
+        f'<location path="{SITE}/four">{other}</location>\n{END}',
     )
     answer = done(iis.apply(generated(1)))
     for path in (f"{SITE}/one", f"{SITE}/two", f"{SITE.lower()}/three", f"{SITE}/four"):

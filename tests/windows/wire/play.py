@@ -72,6 +72,7 @@ class WindowsHost(Engine):
             directory,
             environment={
                 "SystemRoot": str(system_root),
+                "ProgramData": str(directory / "ProgramData"),
                 "FTPS_EXCHANGE_IIS_CONFIG": str(self.config),
                 "FTPS_EXCHANGE_IIS_SCHEMA": str(SCHEMA),
                 "FTPS_EXCHANGE_FOLDERS": str(self.folders),
