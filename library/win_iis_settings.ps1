@@ -735,26 +735,25 @@ function Test-Stored($section, $location, $paths) {
 # one with some loses the others of those that are purged.
 function Clear-Strays($configuration, $paths, $sites) {
     foreach ($site in $wishes.Purges.Keys) {
+        # The sections of a site that is gone, or not known yet, cannot be asked for
+        $names = @(if ($sites -contains $site) { $wishes.Purges[$site] })
         foreach ($path in $paths) {
             if (-not "$path/".StartsWith("$site/", [StringComparison]::OrdinalIgnoreCase)) { continue }
             $here.Section = $wishes.Purges[$site][0]
             $here.Location = $path
             $isListed = $wishes.Places.Contains($path)
             $removed = 0
-            # The sections of a site that is gone, or not known yet, cannot be asked for
-            if ($sites.Contains($site)) {
-                foreach ($name in $wishes.Purges[$site]) {
-                    if ($wishes.Listed.Contains("$name`n$path")) { continue }
-                    $here.Section = $name
-                    Set-Place $name $null
-                    $section = $configuration.GetSection($name, $path)
-                    if ($null -eq $section) { Stop-NoSection }
-                    if (-not (Test-Stored $section $path $paths)) { continue }
-                    $removed += 1
-                    if ($diff.Wanted) { Add-StrayLine $section $name }
-                    Set-Place $name $null
-                    if ($isListed) { $section.RevertToParent() }
-                }
+            foreach ($name in $names) {
+                if ($wishes.Listed.Contains("$name`n$path")) { continue }
+                $here.Section = $name
+                Set-Place $name $null
+                $section = $configuration.GetSection($name, $path)
+                if ($null -eq $section) { Stop-NoSection }
+                if (-not (Test-Stored $section $path $paths)) { continue }
+                $removed += 1
+                if ($diff.Wanted) { Add-StrayLine $section $name }
+                Set-Place $name $null
+                if ($isListed) { $section.RevertToParent() }
             }
             if (-not $isListed) {
                 Set-Place 'removal' $null
@@ -791,7 +790,7 @@ function Add-StrayLine($section, $name) {
 # Sites
 
 
-# All sites there are, as @{ Element; Name; Starts; Bindings; Ports }, where ports are those of FTP
+# All sites there are, as @{ Name; Starts; Bindings; Ports }, where ports are those of FTP
 function Read-Site($configuration) {
     $here.Section = $SITES_PATH
     $here.Location = ''
@@ -893,7 +892,6 @@ function Sync-List($configuration) {
         $paths = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
         foreach ($path in $configuration.GetLocationPaths()) { $null = $paths.Add($path) }
     }
-    $here.Where = ''
     if ($wishes.Jobs.ContainsKey(0)) { Sync-Level $configuration $wishes.Jobs[0] $paths }
     if ($null -ne $configuration) {
         $sites = @(Read-Site $configuration)

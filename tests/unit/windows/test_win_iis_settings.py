@@ -882,6 +882,14 @@ def test_what_others_store_at_a_location_of_ours_stays(iis: Iis) -> None:
     assert unchanged(iis.apply(generated(1)))
 
 
+def test_the_case_of_a_site_s_name_does_not_matter(iis: Iis) -> None:
+    done(iis.apply(generated(2)))
+    iis.text = planted(iis.text).replace(f'<site name="{SITE}"', f'<site name="{SITE.upper()}"')
+    answer = done(iis.apply(generated(2)))
+    assert f"[{HOME}/below] {AUTHORIZATION} stored here" in answer["diff"]["before"]
+    assert unchanged(iis.apply(generated(2)))
+
+
 def test_of_many_stray_entries_the_first_are_told(iis: Iis) -> None:
     entries = "".join(f'<add accessType="Allow" users="u{number}" permissions="Read" />' for number in range(30))
     stray = f"<system.ftpServer><security><authorization>{entries}</authorization></security></system.ftpServer>"
