@@ -1,8 +1,10 @@
 #!powershell
 
-# Which certificate this host's own FTPS ports serve, waited for. Documentation: win_ftps_probe.yml beside this file.
+# Which certificate this host's own FTPS ports serve, and by which ports data comes, waited for. Documentation:
+# win_ftps_probe.yml beside this file.
 #
-# A look from outside the service: it connects as a client does and goes as far as the TLS handshake, before any login.
+# A look from outside the service: it connects as a client does and goes as far as the TLS handshake, and behind it asks
+# for a data connection, for which most servers want a login.
 # Windows PowerShell 5.1 and .NET Framework 4.8.
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
@@ -34,8 +36,44 @@ function Read-Reply {
     throw 'the reply has no end'
 }
 
-function Get-ServedThumbprint {
-    # The thumbprint of the certificate that a port serves; what goes wrong is thrown
+function Send-Command {
+    # A command and the reply to it
+    param ([System.IO.Stream] $Stream, [string] $Text)
+
+    $command = [System.Text.Encoding]::UTF8.GetBytes("$Text`r`n")
+    $Stream.Write($command, 0, $command.Length)
+    return Read-Reply -Stream $Stream
+}
+
+function Get-DataPort {
+    # The port at which the service waits for a data connection, which is tried. 0: without a login it tells none.
+    param ([System.IO.Stream] $Stream, [string] $Address)
+
+    $user = $module.Params.user
+    if ($user) {
+        $reply = Send-Command -Stream $Stream -Text "USER $user"
+        if ($reply.StartsWith('331')) { $reply = Send-Command -Stream $Stream -Text "PASS $($module.Params.password)" }
+        if (-not $reply.StartsWith('230')) { throw "refuses the login of ${user}: '$reply'" }
+        foreach ($command in 'PBSZ 0', 'PROT P') { $null = Send-Command -Stream $Stream -Text $command }
+    }
+    try { $reply = Send-Command -Stream $Stream -Text 'PASV' }
+    catch {
+        if ($user) { throw }
+        return 0
+    }
+    if ($reply -notmatch '^227 [^(]*\((?:\d+,){4}(\d+),(\d+)\)') {
+        if ($user) { throw "answers PASV with '$reply'" }
+        return 0
+    }
+    $port = 256 * [int] $Matches[1] + [int] $Matches[2]
+    $client = New-Object -TypeName System.Net.Sockets.TcpClient
+    try { if (-not $client.ConnectAsync($Address, $port).Wait(5000)) { throw "the data port $port does not answer within 5 seconds" } }
+    finally { $client.Dispose() }
+    return $port
+}
+
+function Get-Served {
+    # The thumbprint of the certificate that a port serves, and the port that it offers for data; what goes wrong is thrown
     param ([string] $Address, [int] $Port, [bool] $Implicit, [string] $HostName, [System.Security.Authentication.SslProtocols] $Protocols)
 
     $client = New-Object -TypeName System.Net.Sockets.TcpClient
@@ -57,7 +95,15 @@ function Get-ServedThumbprint {
         $tls = New-Object -TypeName System.Net.Security.SslStream -ArgumentList $stream, $false, $any
         try {
             $tls.AuthenticateAsClient($HostName, $null, $Protocols, $false)
-            return $tls.RemoteCertificate.GetCertHashString()
+            $served = @{ thumbprint = $tls.RemoteCertificate.GetCertHashString(); data_port = 0; problem = '' }
+            if ($module.Params.data_ports) {
+                try {
+                    if ($Implicit) { $null = Read-Reply -Stream $tls }
+                    $served.data_port = Get-DataPort -Stream $tls -Address $Address
+                }
+                catch { if ($module.Params.user) { $served.problem = Get-Cause -Exception $_.Exception } }
+            }
+            return $served
         }
         finally { $tls.Dispose() }
     }
@@ -76,12 +122,14 @@ function Get-PortState {
     # What a port serves, or why nothing could be seen
     param ([string] $Address, [int] $Port, [bool] $Implicit, [string] $HostName)
 
-    $state = @{ port = $Port; thumbprint = ''; problem = '' }
+    $state = @{ port = $Port; thumbprint = ''; data_port = 0; problem = '' }
     # None lets the system choose, so also TLS 1.3 where there is one. Old .NET Frameworks refuse it.
     foreach ($protocols in @([System.Security.Authentication.SslProtocols]::None, [System.Security.Authentication.SslProtocols]::Tls12)) {
         try {
-            $state.thumbprint = Get-ServedThumbprint -Address $Address -Port $Port -Implicit $Implicit -HostName $HostName -Protocols $protocols
-            $state.problem = ''
+            $served = Get-Served -Address $Address -Port $Port -Implicit $Implicit -HostName $HostName -Protocols $protocols
+            $state.thumbprint = $served.thumbprint
+            $state.data_port = $served.data_port
+            $state.problem = $served.problem
             break
         }
         catch { $state.problem = Get-Cause -Exception $_.Exception }
@@ -103,6 +151,9 @@ $spec = @{
             }
         }
         thumbprint = @{ type = 'str'; required = $true }
+        data_ports = @{ type = 'list'; elements = 'int'; default = @() }
+        user = @{ type = 'str'; default = '' }
+        password = @{ type = 'str'; default = ''; no_log = $true }
         wait_seconds = @{ type = 'int'; default = 30 }
     }
     supports_check_mode = $true
@@ -115,6 +166,8 @@ if ($wanted -notmatch '^[0-9A-F]{40}$') {
     $module.FailJson("thumbprint '$($module.Params.thumbprint)' must be 40 hexadecimal digits")
 }
 if (@($module.Params.ports).Count -eq 0) { $module.FailJson('ports must name at least one port') }
+$dataPorts = @($module.Params.data_ports)
+if ($dataPorts.Count -ne 0 -and $dataPorts.Count -ne 2) { $module.FailJson('data_ports must be the first and the last port, or nothing') }
 
 $deadline = [System.DateTime]::UtcNow.AddSeconds($module.Params.wait_seconds)
 while ($true) {
@@ -124,6 +177,9 @@ while ($true) {
     $problems = @(foreach ($seen in $states) {
         if ($seen.problem) { "port $($seen.port): $($seen.problem)" }
         elseif ($seen.thumbprint -ne $wanted) { "port $($seen.port) serves the certificate $($seen.thumbprint), not $wanted" }
+        elseif ($seen.data_port -and ($seen.data_port -lt $dataPorts[0] -or $seen.data_port -gt $dataPorts[1])) {
+            "port $($seen.port) offers the data port $($seen.data_port), which is not in $($dataPorts -join '-'): the service reads the range when it starts"
+        }
     })
     # A check looks once: what is not there yet cannot be waited for
     if ($problems.Count -eq 0 -or $module.CheckMode -or [System.DateTime]::UtcNow -ge $deadline) { break }

@@ -21,29 +21,18 @@ $module = [Ansible.Basic.AnsibleModule]::Create($args, @{
         no_log = $true
     })
 
-$SITES = 'system.applicationHost/sites'
+$SITES_PATH = 'system.applicationHost/sites'
+# The path of the server level; a location's is this, a stroke and the location
+$SERVER = 'MACHINE/WEBROOT/APPHOST'
 # Sections that the FTP service reads when it starts, and not again
 $READ_AT_START = @('system.ftpServer/firewallSupport')
-# What a section's definition says when it cannot stand in a location
-$SERVER_ONLY = @('MachineOnly', 'MachineToRootWeb', 'AppHostOnly')
+# Here a restart that is due waits until it is done: a run may end between the commit and the restart
+$PENDING = Join-Path $env:ProgramData 'ftps-exchange/restart-of-ftpsvc'
+# The error of a question that has no answer here: ERROR_NOT_SUPPORTED as an HRESULT
+$NOT_SUPPORTED = -2147024846
 
-# What the run has done, and where it is: an error tells the latter
-$run = @{
-    Diff = $module.DiffMode
-    Before = [Collections.Generic.List[string]]::new()
-    After = [Collections.Generic.List[string]]::new()
-    Added = 0
-    Changed = 0
-    Removed = 0
-    Restart = $false
-    SitesAdded = [Collections.Generic.List[string]]::new()
-    # What the schema says, asked once: of an attribute, by the place of its element and its name; and all names, by the place
-    Kinds = @{}
-    Names = @{}
-    # What a collection of the list shall hold, worked out once (Get-Plan)
-    Plans = @{}
-    Forms = $null
-    Rows = $null
+# Where the run is, for the message of an error
+$here = @{
     Section = ''
     Location = ''
     Where = ''
@@ -51,187 +40,102 @@ $run = @{
     Attribute = ''
     Value = $null
     Remedy = ''
+    Stored = 'Nothing was stored.'
+}
+# What it has done
+$done = @{
+    Added = 0
+    Changed = 0
+    Removed = 0
+    Restart = $false
+    SitesAdded = [Collections.Generic.List[string]]::new()
+    # New sites that have no locations yet
+    Waiting = [Collections.Generic.List[string]]::new()
+}
+# What --diff shows of it
+$diff = @{
+    Wanted = $module.DiffMode
+    Before = [Collections.Generic.List[string]]::new()
+    After = [Collections.Generic.List[string]]::new()
+}
+# What the schema says of attributes, by the place of the element and the name; all names, by the place; and what the
+# collections of the list shall hold (Get-Plan)
+$cache = @{ Kinds = @{}; Names = @{}; Plans = @{} }
+# The list (Read-List)
+$wishes = @{
+    Sites = $null
+    Forms = $null
+    Rows = $null
+    Jobs = [Collections.Generic.SortedDictionary[int,object]]::new()
+    Listed = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
+    Places = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
+    Collections = [Collections.Generic.HashSet[string]]::new()
+    First = @{}
+    Purges = [Collections.Generic.Dictionary[string,object]]::new([StringComparer]::OrdinalIgnoreCase)
 }
 
 # What is done next concerns an element, not one of its attributes
 function Set-Place($where, $item) {
-    $run.Where = $where
-    $run.Item = $item
-    $run.Attribute = ''
+    $here.Where = $where
+    $here.Item = $item
+    $here.Attribute = ''
 }
 
 function Stop-Run($problem, $remedy) {
-    $run.Remedy = $remedy
+    $here.Remedy = $remedy
     throw $problem
 }
 
 # The list
 
 
-function Assert-Dictionary($value, $where) {
-    if ($value -isnot [Collections.IDictionary]) { Stop-Run "$where is not a dictionary" 'Give one.' }
-}
-
-function Assert-Keys($value, $required, $optional, $where) {
-    if ($value -isnot [Collections.IDictionary]) { Stop-Run "$where is not a dictionary" 'Give one.' }
-    foreach ($name in $value.Keys) {
-        if ($required -notcontains $name -and $optional -notcontains $name) {
-            Stop-Run "$where has the unknown key '$name'" "Known are: $(@($required) + @($optional) -join ', ')."
-        }
-    }
-    foreach ($name in $required) {
-        if (-not $value.ContainsKey($name)) { Stop-Run "$where lacks '$name'" 'Give it.' }
-    }
-}
-
-function Assert-List($value, $where) {
-    if ($value -isnot [Collections.IList]) { Stop-Run "$where is not a list" 'Give one.' }
-}
-
-function Assert-Attributes($attributes, $where) {
-    if ($attributes -isnot [Collections.IDictionary]) { Stop-Run "$where is not a dictionary" 'Give names with their values.' }
-    foreach ($name in $attributes.Keys) {
-        $value = $attributes[$name]
-        if ($null -eq $value -or ($value -is [Collections.IEnumerable] -and $value -isnot [string])) {
-            Stop-Run "$where.$name is no single value" 'Give a string, a number or a boolean.'
-        }
-    }
-}
-
-function Assert-Collection($collection, $where) {
-    Assert-Keys $collection @('form') @('items', 'rows', 'absent') $where
-    $name = $collection['form']
-    if (-not $run.Forms.ContainsKey($name)) { Stop-Run "$where names the form '$name', which is not there" "Describe it in 'forms'." }
-    $form = $run.Forms[$name]
-    $keys = $form['keys']
-    $seen = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
-    if ($collection.ContainsKey('items')) {
-        if ($collection.ContainsKey('rows')) { Stop-Run "$where has items and rows" 'Give one of them.' }
-        Assert-List $collection['items'] "$where.items"
-        foreach ($item in $collection['items']) {
-            Assert-Node $item "$where.items"
-            $values = foreach ($key in $keys) {
-                if (-not $item.ContainsKey('attributes') -or -not $item['attributes'].ContainsKey($key)) {
-                    Stop-Run "$where has an item without '$key'" 'An item is known by it: give it.'
-                }
-                $item['attributes'][$key]
-            }
-            if (-not $seen.Add($values -join "`n")) { Stop-Run "$where has two items with $($keys -join ', ') = $($values -join ', ')" 'Keep one.' }
-        }
-    }
-    if ($collection.ContainsKey('rows')) {
-        if (-not $form.ContainsKey('columns')) { Stop-Run "$where has rows, and the form '$name' no columns" "Say what stands in a row, in 'columns'." }
-        $rows = $collection['rows']
-        if ($rows -is [string]) {
-            if (-not $run.Rows.ContainsKey($rows)) { Stop-Run "$where names the rows '$rows', which are not there" "Give them in 'rows'." }
-            $rows = $run.Rows[$rows]
-        }
-        Assert-List $rows "$where.rows"
-        $width = $form['columns'].Count
-        $places = @(foreach ($key in $keys) { $form['columns'].IndexOf($key) })
-        foreach ($row in $rows) {
-            if ($row -isnot [Collections.IList] -or $row.Count -ne $width) {
-                Stop-Run "$where has a row that is no list of $width values" "Give one for each of: $($form['columns'] -join ', '), or null."
-            }
-            if ($places.Count -eq 1) { $key = [string]$row[$places[0]] }
-            else { $key = $row[$places] -join "`n" }
-            if (-not $seen.Add($key)) { Stop-Run "$where has two rows with $($keys -join ', ') = $($key -replace "`n", ', ')" 'Keep one.' }
-        }
-    }
-    if ($collection.ContainsKey('absent')) {
-        Assert-List $collection['absent'] "$where.absent"
-        foreach ($gone in $collection['absent']) {
-            if ($gone -isnot [Collections.IList] -or $gone.Count -ne $keys.Count) {
-                Stop-Run "$where.absent has an entry that is no list of $($keys.Count) values" "Give one for each of: $($keys -join ', ')."
-            }
-            if ($seen.Contains($gone -join "`n")) { Stop-Run "$where has '$($gone -join ', ')' both listed and absent" 'Keep one.' }
-        }
-    }
-}
-
-function Assert-Node($node, $where) {
-    Assert-Keys $node @() @('attributes', 'elements', 'collection') $where
-    Assert-Parts $node $where
-}
-
-function Assert-Parts($node, $where) {
-    if ($node.ContainsKey('attributes')) { Assert-Attributes $node['attributes'] "$where.attributes" }
-    if ($node.ContainsKey('elements')) {
-        Assert-Dictionary $node['elements'] "$where.elements"
-        foreach ($name in $node['elements'].Keys) {
-            Assert-Node $node['elements'][$name] "$where.elements.$name"
-        }
-    }
-    if ($node.ContainsKey('collection')) { Assert-Collection $node['collection'] "$where.collection" }
-}
-
-# Reads the list: what has to hold in which section of which location. Sets $run.Jobs, $run.Purges and $run.Listed.
+# The control node has checked the list against the schema of IIS. What is looked at here is what would do harm.
+#   Jobs         what has to hold in which section of which location, by depth: what holds further up shows further down
+#   Listed       each section with each of its locations; Places: the locations; First: the first of both below each site
+#   Collections  sections that are known to have one
+#   Purges       by site: the sections of which it loses what nobody listed
 function Read-List($text) {
     try { $list = [Ansible.Basic.AnsibleModule]::FromJson($text) }
     catch { Stop-Run "settings is no JSON: $($_.Exception.GetBaseException().Message)" 'Write it with the filter to_json.' }
-    Assert-Keys $list @('sites', 'forms', 'rows', 'sections', 'purge') @() 'settings'
-    foreach ($name in 'sites', 'sections', 'purge') { Assert-List $list[$name] "settings.$name" }
-    foreach ($name in 'forms', 'rows') { Assert-Dictionary $list[$name] "settings.$name" }
-    $run.Forms = $list['forms']
-    $run.Rows = $list['rows']
-    foreach ($name in $run.Forms.Keys) {
-        $form = $run.Forms[$name]
-        Assert-Keys $form @('element', 'keys', 'purge', 'clear', 'ordered') @('columns', 'constants') "forms.$name"
-        Assert-List $form['keys'] "forms.$name.keys"
-        if ($form['ordered'] -and -not $form['clear']) {
-            Stop-Run "forms.$name is ordered, and not cleared" "An order is restored by filling the collection again: set 'clear'."
-        }
-        if ($form['clear'] -and -not $form['purge']) { Stop-Run "forms.$name is cleared, and not purged" "Set 'purge'." }
-        if ($form.ContainsKey('columns')) {
-            Assert-List $form['columns'] "forms.$name.columns"
-            if ($form.ContainsKey('constants')) { Assert-Attributes $form['constants'] "forms.$name.constants" }
-            foreach ($key in $form['keys']) {
-                if ($form['columns'] -notcontains $key) { Stop-Run "forms.$name has the key '$key', which is no column" 'Add the column.' }
-            }
+    foreach ($name in 'sites', 'forms', 'rows', 'sections', 'purge') {
+        if ($list -isnot [Collections.IDictionary] -or -not $list.ContainsKey($name)) {
+            Stop-Run "settings lacks '$name'" 'The filter exchange_iis_settings makes the list.'
         }
     }
-
-    # Sections that are known to have a collection
-    $run.Collections = [Collections.Generic.HashSet[string]]::new()
-    $run.Listed = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
-    # By depth: what holds further up shows in what is read further down
-    $jobs = [Collections.Generic.SortedDictionary[int,object]]::new()
-    $number = 0
+    $wishes.Sites = $list['sites']
+    $wishes.Forms = $list['forms']
+    $wishes.Rows = $list['rows']
     foreach ($section in $list['sections']) {
-        $number += 1
-        $where = "sections[$($number - 1)]"
-        Assert-Keys $section @('section', 'location') @('attributes', 'elements', 'collection') $where
         $name = $section['section']
-        $where = "$where ($name)"
-        Assert-Parts $section $where
-        if ($section.ContainsKey('collection')) { $null = $run.Collections.Add($name) }
-        foreach ($location in Expand-Location $section['location'] $list['sites'] $where) {
-            if (-not $run.Listed.Add("$name`n$location")) {
-                Stop-Run "$where comes up twice for the location '$location'" 'Keep one.'
+        if ($section.ContainsKey('collection')) { $null = $wishes.Collections.Add($name) }
+        foreach ($location in Expand-Location $section['location']) {
+            if (-not $wishes.Listed.Add("$name`n$location")) {
+                Stop-Run "$name comes up twice for the location '$location'" 'Keep one.'
             }
+            $null = $wishes.Places.Add($location)
             $depth = 0
-            if ($location -ne '') { $depth = $location.Split('/').Count }
-            if (-not $jobs.ContainsKey($depth)) { $jobs[$depth] = [Collections.Generic.List[object]]::new() }
-            $jobs[$depth].Add(@{ Section = $name; Location = $location; Node = $section })
+            if ($location -ne '') {
+                $parts = $location.Split('/')
+                $depth = $parts.Count
+                if (-not $wishes.First.ContainsKey($parts[0])) { $wishes.First[$parts[0]] = @($name, $location) }
+            }
+            if (-not $wishes.Jobs.ContainsKey($depth)) { $wishes.Jobs[$depth] = [Collections.Generic.List[object]]::new() }
+            $wishes.Jobs[$depth].Add(@{ Section = $name; Location = $location; Node = $section })
         }
     }
-    $run.Jobs = $jobs
-
-    $run.Purges = [Collections.Generic.List[object]]::new()
     foreach ($purge in $list['purge']) {
-        Assert-Keys $purge @('section', 'below') @() 'purge'
-        foreach ($site in Expand-Location $purge['below'] $list['sites'] 'purge') {
+        foreach ($site in Expand-Location $purge['below']) {
             if ($site -eq '') { Stop-Run "purge of $($purge['section']) names no site" "Name one in 'below': nothing is purged everywhere." }
-            $run.Purges.Add(@{ Section = $purge['section']; Below = $site })
+            if (-not $wishes.Purges.ContainsKey($site)) { $wishes.Purges[$site] = [Collections.Generic.List[string]]::new() }
+            $wishes.Purges[$site].Add($purge['section'])
         }
     }
 }
 
-function Expand-Location($location, $sites, $where) {
+function Expand-Location($location) {
     foreach ($one in $location) {
-        if ($one -isnot [string]) { Stop-Run "$where has a location that is no string" 'Give a path, or a list of them.' }
-        if ($one -eq '*') { $sites }
-        elseif ($one.StartsWith('*/')) { foreach ($site in $sites) { $site + $one.Substring(1) } }
+        if ($one -eq '*') { $wishes.Sites }
+        elseif ($one.StartsWith('*/')) { foreach ($site in $wishes.Sites) { $site + $one.Substring(1) } }
         else { $one }
     }
 }
@@ -242,9 +146,9 @@ function Expand-Location($location, $sites, $where) {
 # What the schema says of an attribute. It is asked once for a kind of element.
 function Get-Kind($element, $path, $name) {
     $place = "$path $name"
-    if (-not $run.Kinds.ContainsKey($place)) {
-        $run.Attribute = $name
-        $run.Value = $null
+    if (-not $cache.Kinds.ContainsKey($place)) {
+        $here.Attribute = $name
+        $here.Value = $null
         $schema = $element.GetAttribute($name).get_Schema()
         $type = $schema.get_Type()
         $kind = @{
@@ -260,9 +164,9 @@ function Get-Kind($element, $path, $name) {
             foreach ($value in $schema.GetEnumValues()) { $kind.Values[$value.get_Name()] = $value.get_Value() }
         }
         $kind.Default = ConvertTo-Text $schema.get_DefaultValue() $kind
-        $run.Kinds[$place] = $kind
+        $cache.Kinds[$place] = $kind
     }
-    $run.Kinds[$place]
+    $cache.Kinds[$place]
 }
 
 # A value as text that is equal where IIS means the same: an enumeration as its number, a time span in one form
@@ -298,6 +202,8 @@ function ConvertTo-NewText($value, $kind) {
         return 'false'
     }
     if ($value -is [TimeSpan]) { return $value.ToString() }
+    # The schema's default is the raw number: ticks
+    if ($kind.Type -eq 'timeSpan') { return [TimeSpan]::FromTicks($value).ToString() }
     # An enumeration of .NET too: as its number
     if ($null -ne $kind.Values) { return ([long]$value).ToString([Globalization.CultureInfo]::InvariantCulture) }
     [Convert]::ToString($value, [Globalization.CultureInfo]::InvariantCulture)
@@ -317,11 +223,11 @@ function Format-Value($text, $kind) {
 }
 
 function Set-Value($element, $path, $name, $value) {
-    $kind = $run.Kinds["$path $name"]
+    $kind = $cache.Kinds["$path $name"]
     if ($null -eq $kind) { $kind = Get-Kind $element $path $name }
     if ($kind.Type -eq 'timeSpan') { $value = ConvertTo-Given $value }
-    $run.Attribute = $name
-    $run.Value = $value
+    $here.Attribute = $name
+    $here.Value = $value
     $element.SetAttributeValue($name, $value)
 }
 
@@ -332,16 +238,16 @@ function ConvertTo-Given($value) {
 }
 
 function Get-Text($element, $path, $name) {
-    $run.Attribute = $name
-    $run.Value = $null
+    $here.Attribute = $name
+    $here.Value = $null
     $value = $element.GetAttributeValue($name)
     ConvertTo-Text $value (Get-Kind $element $path $name)
 }
 
 function Get-WantedText($element, $path, $name, $value) {
     $kind = Get-Kind $element $path $name
-    $run.Attribute = $name
-    $run.Value = $value
+    $here.Attribute = $name
+    $here.Value = $value
     ConvertTo-Text $value $kind
 }
 
@@ -349,9 +255,9 @@ function Get-WantedText($element, $path, $name, $value) {
 
 
 function Add-Line($list, $where, $text) {
-    if (-not $run.Diff) { return }
-    if ($run.Location -eq '') { $list.Add("$where $text") }
-    else { $list.Add("[$($run.Location)] $where $text") }
+    if (-not $diff.Wanted) { return }
+    if ($here.Location -eq '') { $list.Add("$where $text") }
+    else { $list.Add("[$($here.Location)] $where $text") }
 }
 
 function Format-Present($element, $path, $names) {
@@ -373,26 +279,26 @@ function Format-Wanted($element, $path, $attributes) {
 }
 
 function Add-Change($element, $path, $where, $name, $old, $new) {
-    $run.Changed += 1
-    if ($READ_AT_START -contains $run.Section) { $run.Restart = $true }
-    if (-not $run.Diff) { return }
+    $done.Changed += 1
+    if ($READ_AT_START -contains $here.Section) { $done.Restart = $true }
+    if (-not $diff.Wanted) { return }
     $kind = @{ Hidden = $false; Values = $null }
     if ($null -ne $element) { $kind = Get-Kind $element $path $name }
-    if ($null -ne $old) { Add-Line $run.Before $where "$name='$(Format-Value $old $kind)'" }
-    Add-Line $run.After $where "$name='$(Format-Value $new $kind)'"
+    if ($null -ne $old) { Add-Line $diff.Before $where "$name='$(Format-Value $old $kind)'" }
+    Add-Line $diff.After $where "$name='$(Format-Value $new $kind)'"
 }
 
 # Elements
 
 
-# Attributes, child elements and the collection of one element. $null for the element: there is no IIS yet. $fresh: it
-# is part of an item that is made now, which says all that is wanted, whatever the defaults are.
-function Sync-Node($element, $node, $path, $where, $fresh) {
-    $run.Where, $run.Item, $run.Attribute = $where, $null, ''
+# Attributes, child elements and the collection of one element. $null for the element: there is no such place yet.
+# $fresh: it is part of an item that is made now, which says all that is wanted, whatever the defaults are. $stored: the
+# file has it at this place, and not only further up.
+function Sync-Node($element, $node, $path, $where, $fresh, $stored) {
+    $here.Where, $here.Item, $here.Attribute = $where, $null, ''
     $attributes = @{}
     if ($node.ContainsKey('attributes')) { $attributes = $node['attributes'] }
     $differing = @()
-    $stored = $false
     if ($null -eq $element) {
         foreach ($name in $attributes.Keys) { Add-Change $null $path $where $name $null $attributes[$name] }
     }
@@ -403,13 +309,12 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
         $differing = @($attributes.Keys)
     }
     else {
-        $stored = $element.get_IsLocallyStored()
         $differing = @(foreach ($name in $attributes.Keys) {
-                $kind = $run.Kinds["$path $name"]
+                $kind = $cache.Kinds["$path $name"]
                 if ($null -eq $kind) { $kind = Get-Kind $element $path $name }
                 $value = $attributes[$name]
-                $run.Attribute = $name
-                $run.Value = $value
+                $here.Attribute = $name
+                $here.Value = $value
                 $present = $element.GetAttributeValue($name)
                 # Nearly always, and then there is nothing to convert
                 if ([object]::Equals($present, $value)) { continue }
@@ -423,7 +328,7 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
     }
     $refilled = $false
     if ($node.ContainsKey('collection')) { $refilled = Sync-Collection $element $node['collection'] $path $where $stored }
-    $run.Where, $run.Item, $run.Attribute = $where, $null, ''
+    $here.Where, $here.Item, $here.Attribute = $where, $null, ''
     if ($null -ne $element) {
         # So does an element that appears only now
         if (-not $stored -and ($differing.Count -gt 0 -or $refilled)) { $differing = @($attributes.Keys) }
@@ -432,12 +337,15 @@ function Sync-Node($element, $node, $path, $where, $fresh) {
     if ($node.ContainsKey('elements')) {
         foreach ($name in $node['elements'].Keys) {
             $child = $null
+            $present = $false
             if ($null -ne $element) {
                 Set-Place $where $null
                 $child = $element.GetChildElement($name)
                 if ($null -eq $child) { Stop-Run "there is no element '$name' here" 'Is the name right, and known to this version of IIS?' }
+                # Of an element that is no section it says whether there is one, be it further up
+                $present = $stored -and $child.get_IsLocallyStored()
             }
-            Sync-Node $child $node['elements'][$name] "$path/$name" "$where/$name" $fresh
+            Sync-Node $child $node['elements'][$name] "$path/$name" "$where/$name" $fresh $present
         }
     }
 }
@@ -453,7 +361,7 @@ function Get-Wanted($collection, $form) {
     }
     elseif ($collection.ContainsKey('rows')) {
         $rows = $collection['rows']
-        if ($rows -is [string]) { $rows = $run.Rows[$rows] }
+        if ($rows -is [string]) { $rows = $wishes.Rows[$rows] }
         $columns = $form['columns']
         $width = $columns.Count
         $constants = @{}
@@ -480,10 +388,12 @@ function Get-Plan($sample, $collection, $form, $path) {
     $wanted = @(Get-Wanted $collection $form)
     $names = $keys
     if ($form['purge']) {
-        if (-not $run.Names.ContainsKey($path)) {
-            $run.Names[$path] = @(foreach ($attribute in $sample.get_Attributes()) { $attribute.get_Name() })
+        if (-not $cache.Names.ContainsKey($path)) {
+            $cache.Names[$path] = @(foreach ($attribute in $sample.get_Attributes()) { $attribute.get_Name() })
         }
-        $names = $run.Names[$path]
+        $names = $cache.Names[$path]
+        # Others are answered by an extension, which knows nothing of FTP
+        if ($form.ContainsKey('stored')) { $names = @($names | Where-Object { $form['stored'] -contains $_ }) }
     }
     else {
         foreach ($item in $wanted) {
@@ -491,7 +401,7 @@ function Get-Plan($sample, $collection, $form, $path) {
         }
     }
     $kinds = @(foreach ($name in $names) {
-            $kind = $run.Kinds["$path $name"]
+            $kind = $cache.Kinds["$path $name"]
             if ($null -eq $kind) { $kind = Get-Kind $sample $path $name }
             $kind
         })
@@ -505,16 +415,16 @@ function Get-Plan($sample, $collection, $form, $path) {
     $seen = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
     foreach ($item in $wanted) {
         $attributes = $item.Attributes
-        $run.Item = $attributes
+        $here.Item = $attributes
         $item.Names = [Collections.Generic.List[string]]::new()
         $item.Values = [Collections.Generic.List[object]]::new()
         $texts = $unnamed.Clone()
         foreach ($name in $attributes.Keys) {
-            $kind = $run.Kinds["$path $name"]
+            $kind = $cache.Kinds["$path $name"]
             if ($null -eq $kind) { $kind = Get-Kind $sample $path $name }
             $value = $attributes[$name]
-            $run.Attribute = $name
-            $run.Value = $value
+            $here.Attribute = $name
+            $here.Value = $value
             # As ConvertTo-Text does, without a call
             if ($value -is [string] -and $kind.Plain) { $texts[$at[$name]] = $value }
             elseif ($kind.Texts.ContainsKey($value)) { $texts[$at[$name]] = $kind.Texts[$value] }
@@ -528,59 +438,74 @@ function Get-Plan($sample, $collection, $form, $path) {
         foreach ($i in $keyAt) { $texts[$i] = $null }
         $item.Texts = $texts
         if (-not $seen.Add($item.Key)) {
-            $run.Attribute = ''
+            $here.Attribute = ''
             Stop-Run 'two items of the list are the same to IIS' 'Keep one.'
         }
     }
-    $run.Item = $null
-    $run.Attribute = ''
+    $here.Item = $null
+    $here.Attribute = ''
     @{ Names = $names; Kinds = $kinds; KeyAt = $keyAt; Wanted = $wanted; IsWanted = $seen }
 }
 
-# Puts out whether anything was added, changed or removed
+# Puts out whether anything was added, changed or removed. $stored: as for Sync-Node
 function Sync-Collection($element, $collection, $path, $where, $stored) {
-    $form = $run.Forms[$collection['form']]
+    $form = $wishes.Forms[$collection['form']]
     $tag = $form['element']
     $path = "$path/$tag"
     $keys = @($form['keys'])
     $where = "$where/$tag"
-    $counted = $run.Added + $run.Changed + $run.Removed
+    $counted = $done.Added + $done.Changed + $done.Removed
 
     if ($null -eq $element) {
         $wanted = @(Get-Wanted $collection $form)
         Add-Item $null $wanted $path $where $tag $keys $true $false
         return $wanted.Count -gt 0
     }
-    $run.Where, $run.Item, $run.Attribute = $where, $null, ''
+    $here.Where, $here.Item, $here.Attribute = $where, $null, ''
     $items = $element.GetCollection()
     if ($null -eq $items) { Stop-Run 'there is no collection here' 'Is the name of the element right?' }
-    if (-not $run.Plans.ContainsKey($collection)) {
-        $run.Plans[$collection] = Get-Plan $items.CreateElement($tag) $collection $form $path
+    if (-not $cache.Plans.ContainsKey($collection)) {
+        $cache.Plans[$collection] = Get-Plan $items.CreateElement($tag) $collection $form $path
     }
-    $plan = $run.Plans[$collection]
-    $wanted = $plan.Wanted
-    $clear = $form['clear']
+    $plan = $cache.Plans[$collection]
     # What only the levels above hold is not looked through where it is another number of items: a site may have ten
     # thousand of them, and tens of thousands of locations
-    if ($clear -and -not $stored -and $items.get_Count() -ne $wanted.Count) {
-        Add-Item $items $wanted $path $where $tag $keys $true $true
+    if ($form['clear'] -and -not $stored -and $items.get_Count() -ne $plan.Wanted.Count) {
+        Add-Item $items $plan.Wanted $path $where $tag $keys $true $true
         return $true
     }
+    $present = Read-Collection $items $plan
+    $changes = Compare-Collection $present $plan $collection $form
+    if ($form['clear']) {
+        if ($changes.New.Count + $changes.Gone.Count + $changes.Differing.Count + $changes.Misplaced.Count -eq 0) { return $false }
+        if ($present.Order.Count -eq 0 -or -not $stored) {
+            # Nothing of ours goes: there was none, or it was that of the levels above
+            Add-Item $items $plan.Wanted $path $where $tag $keys $true $true
+            return $true
+        }
+    }
+    Add-Gone $changes $plan $form $path $where $keys
+    if ($form['clear']) { Write-Again $items $present $changes $plan $path $where $tag $keys }
+    else { Write-Changes $items $present $changes $plan $path $where $tag $keys }
+    $done.Added + $done.Changed + $done.Removed -ne $counted
+}
 
-    # What is there
-    $gone = [Collections.Generic.List[object]]::new()
-    $present = [Collections.Generic.Dictionary[string,object]]::new([StringComparer]::OrdinalIgnoreCase)
+# The items that are there: Items and, in the order of the plan's names, their Texts by key; the keys in their Order; and
+# Others, which have the key of an earlier one
+function Read-Collection($items, $plan) {
+    $found = [Collections.Generic.Dictionary[string,object]]::new([StringComparer]::OrdinalIgnoreCase)
     $said = [Collections.Generic.Dictionary[string,object]]::new([StringComparer]::OrdinalIgnoreCase)
     $order = [Collections.Generic.List[string]]::new()
+    $others = [Collections.Generic.List[object]]::new()
     $names = $plan.Names
     $kinds = $plan.Kinds
     $keyAt = $plan.KeyAt
     $width = $names.Count
-    $run.Value = $null
+    $here.Value = $null
     foreach ($item in $items) {
         $texts = [object[]]::new($width)
         for ($i = 0; $i -lt $width; $i += 1) {
-            $run.Attribute = $names[$i]
+            $here.Attribute = $names[$i]
             $value = $item.GetAttributeValue($names[$i])
             $kind = $kinds[$i]
             # As ConvertTo-Text does, without a call
@@ -589,126 +514,143 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
             else { $texts[$i] = ConvertTo-Text $value $kind }
         }
         $key = $texts[$keyAt] -join "`n"
-        # IIS knows an item by more than the list does, perhaps: what is there beside the first one is nobody's
-        if ($present.ContainsKey($key)) {
-            if ($form['purge']) { $gone.Add($item) }
+        if ($found.ContainsKey($key)) {
+            $others.Add($item)
             continue
         }
-        $present[$key] = $item
+        $found[$key] = $item
         $said[$key] = $texts
         $order.Add($key)
     }
-    $run.Attribute = ''
+    $here.Attribute = ''
+    @{ Items = $found; Texts = $said; Order = $order; Others = $others }
+}
 
-    # What goes
+# What is to be done: New (items of the plan), Gone (items that are there), Differing (values of items that stay), and
+# Misplaced (places at which another one stands)
+function Compare-Collection($present, $plan, $collection, $form) {
+    $new = [Collections.Generic.List[object]]::new()
+    $gone = [Collections.Generic.List[object]]::new()
+    $differing = [Collections.Generic.List[object]]::new()
+    $misplaced = @()
     if ($form['purge']) {
-        foreach ($key in $order) { if (-not $plan.IsWanted.Contains($key)) { $gone.Add($present[$key]) } }
+        # IIS knows an item by more than the list does, perhaps: what is there beside the first one is nobody's
+        foreach ($item in $present.Others) { $gone.Add($item) }
+        foreach ($key in $present.Order) { if (-not $plan.IsWanted.Contains($key)) { $gone.Add($present.Items[$key]) } }
     }
     if ($collection.ContainsKey('absent')) {
         foreach ($values in $collection['absent']) {
-            $key = @(for ($i = 0; $i -lt $keys.Count; $i += 1) { ConvertTo-Text $values[$i] $kinds[$keyAt[$i]] }) -join "`n"
-            if ($present.ContainsKey($key)) { $gone.Add($present[$key]) }
+            $key = @(for ($i = 0; $i -lt $values.Count; $i += 1) { ConvertTo-Text $values[$i] $plan.Kinds[$plan.KeyAt[$i]] }) -join "`n"
+            if ($present.Items.ContainsKey($key)) { $gone.Add($present.Items[$key]) }
         }
     }
-
-    # What stays, with what differs in it
-    $new = [Collections.Generic.List[object]]::new()
-    $differing = [Collections.Generic.List[object]]::new()
-    foreach ($item in $wanted) {
-        if (-not $present.ContainsKey($item.Key)) {
+    foreach ($item in $plan.Wanted) {
+        if (-not $present.Items.ContainsKey($item.Key)) {
             $new.Add($item)
             continue
         }
         $texts = $item.Texts
-        $old = $said[$item.Key]
-        for ($i = 0; $i -lt $width; $i += 1) {
+        $old = $present.Texts[$item.Key]
+        for ($i = 0; $i -lt $texts.Count; $i += 1) {
             if ($null -ne $texts[$i] -and -not [string]::Equals($old[$i], $texts[$i])) {
                 $differing.Add(@{ Item = $item; At = $i; Old = $old[$i]; New = $texts[$i] })
             }
         }
     }
-    $misplaced = @()
     if ($form['ordered'] -and $new.Count -eq 0 -and $gone.Count -eq 0) {
-        $misplaced = @(for ($i = 0; $i -lt $order.Count; $i += 1) { if ($order[$i] -ne $wanted[$i].Key) { $i } })
+        $order = $present.Order
+        $misplaced = @(for ($i = 0; $i -lt $order.Count; $i += 1) { if ($order[$i] -ne $plan.Wanted[$i].Key) { $i } })
     }
-    if ($clear -and $new.Count + $gone.Count + $differing.Count + $misplaced.Count -eq 0) { return $false }
-    if ($clear -and ($order.Count -eq 0 -or -not $stored)) {
-        # Nothing of ours goes: there was none, or it was that of the levels above
-        Add-Item $items $wanted $path $where $tag $keys $true $true
-        return $true
-    }
+    @{ New = $new; Gone = $gone; Differing = $differing; Misplaced = $misplaced }
+}
 
-    foreach ($item in $gone) {
-        $run.Removed += 1
+# What goes is counted and told
+function Add-Gone($changes, $plan, $form, $path, $where, $keys) {
+    foreach ($item in $changes.Gone) {
+        $done.Removed += 1
         Set-Place $where $null
-        if ($run.Diff) { Add-Line $run.Before $where (Format-Present $item $path (Get-Shown $item $keys)) }
+        if (-not $diff.Wanted) { continue }
+        # Of what is not owned item by item, such as a site, the keys say enough: other attributes may have no answer
+        $shown = $keys
+        if ($form['purge']) { $shown = Get-Shown $item $keys $plan.Names }
+        Add-Line $diff.Before $where (Format-Present $item $path $shown)
     }
-    foreach ($change in $differing) {
-        $item = $present[$change.Item.Key]
-        $name = $names[$change.At]
-        $change.Named = $change.Item.Attributes.Contains($name)
-        $run.Item = $change.Item.Attributes
+}
+
+# A collection that stands alone: all of it is written again
+function Write-Again($items, $present, $changes, $plan, $path, $where, $tag, $keys) {
+    foreach ($change in $changes.Differing) {
+        $item = $present.Items[$change.Item.Key]
+        $here.Item = $change.Item.Attributes
+        $label = $where
+        if ($diff.Wanted) { $label = "$where[$(Format-Present $item $path $keys)]" }
+        Add-Change $item $path $label $plan.Names[$change.At] $change.Old $change.New
+    }
+    foreach ($i in $changes.Misplaced) {
+        $done.Changed += 1
+        Add-Line $diff.Before $where "at place $($i + 1): $(Format-Present $present.Items[$present.Order[$i]] $path $keys)"
+        Add-Line $diff.After $where "at place $($i + 1): $(Format-Present $present.Items[$plan.Wanted[$i].Key] $path $keys)"
+    }
+    $done.Added += $changes.New.Count
+    if ($diff.Wanted) { foreach ($item in $changes.New) { Add-AddedLine $present.Items[$present.Order[0]] $item $path $where } }
+    Set-Place $where $null
+    $items.Clear()
+    Add-Item $items $plan.Wanted $path $where $tag $keys $false $false
+}
+
+# A collection beside what others have in it: only what differs is written
+function Write-Changes($items, $present, $changes, $plan, $path, $where, $tag, $keys) {
+    $named = [Collections.Generic.List[object]]::new()
+    foreach ($change in $changes.Differing) {
+        $item = $present.Items[$change.Item.Key]
+        $name = $plan.Names[$change.At]
+        $here.Item = $change.Item.Attributes
         # Where it may come from defaults that the configuration itself sets, only leaving it out tells what holds
         # without it; what is left out stays out
-        if (-not $change.Named -and -not $clear) {
-            $run.Attribute = $name
+        if ($change.Item.Attributes.Contains($name)) { $named.Add($change) }
+        else {
+            $here.Attribute = $name
             $item.GetAttribute($name).Delete()
             $change.New = Get-Text $item $path $name
             if ([string]::Equals($change.Old, $change.New)) { continue }
         }
         $label = $where
-        if ($run.Diff) { $label = "$where[$(Format-Present $item $path $keys)]" }
+        if ($diff.Wanted) { $label = "$where[$(Format-Present $item $path $keys)]" }
         Add-Change $item $path $label $name $change.Old $change.New
     }
-    foreach ($i in $misplaced) {
-        $run.Changed += 1
-        Add-Line $run.Before $where "at place $($i + 1): $(Format-Present $present[$order[$i]] $path $keys)"
-        Add-Line $run.After $where "at place $($i + 1): $(Format-Present $present[$wanted[$i].Key] $path $keys)"
-    }
-    if ($clear) {
-        $run.Added += $new.Count
-        if ($run.Diff) { foreach ($item in $new) { Add-AddedLine $present[$order[0]] $item $path $where } }
-    }
     Set-Place $where $null
-    if ($clear) {
-        $items.Clear()
-        Add-Item $items $wanted $path $where $tag $keys $false $false
+    foreach ($item in $changes.Gone) { $items.Remove($item) }
+    foreach ($change in $named) {
+        $name = $plan.Names[$change.At]
+        Set-Value $present.Items[$change.Item.Key] $path $name $change.Item.Attributes[$name]
     }
-    else {
-        foreach ($item in $gone) { $items.Remove($item) }
-        foreach ($change in $differing) {
-            if ($change.Named) {
-                $name = $names[$change.At]
-                Set-Value $present[$change.Item.Key] $path $name $change.Item.Attributes[$name]
-            }
-        }
-        Add-Item $items $new $path $where $tag $keys $true $false
-        foreach ($item in $wanted) {
-            if ($null -ne $item.Node -and $present.ContainsKey($item.Key)) {
-                Sync-Inside $present[$item.Key] $item $path $where $keys $false
-            }
+    Add-Item $items $changes.New $path $where $tag $keys $true $false
+    foreach ($item in $plan.Wanted) {
+        if ($null -ne $item.Node -and $present.Items.ContainsKey($item.Key)) {
+            Sync-Inside $present.Items[$item.Key] $item $path $where $keys $false
         }
     }
-    $run.Added + $run.Changed + $run.Removed -ne $counted
 }
 
-# What to show of an item that goes: its keys and whatever else is set
-function Get-Shown($item, $keys) {
+# What to show of what goes: its keys and whatever else is set, of the names given ($null: of all)
+function Get-Shown($item, $keys, $names) {
     $keys
     foreach ($attribute in $item.get_Attributes()) {
-        if (-not $attribute.get_IsInheritedFromDefaultValue() -and $keys -notcontains $attribute.get_Name()) { $attribute.get_Name() }
+        $name = $attribute.get_Name()
+        if ($keys -contains $name -or ($null -ne $names -and $names -notcontains $name)) { continue }
+        if (-not $attribute.get_IsInheritedFromDefaultValue()) { $name }
     }
 }
 
 function Add-AddedLine($sample, $item, $path, $where) {
-    $run.Item = $item.Attributes
-    Add-Line $run.After $where (Format-Wanted $sample $path $item.Attributes)
+    $here.Item = $item.Attributes
+    Add-Line $diff.After $where (Format-Wanted $sample $path $item.Attributes)
 }
 
 # Above all others: under the number of a site that is gone lie that site's logs
 function Get-FreeId($sites, $path) {
     $highest = [long]0
-    $run.Attribute = ''
+    $here.Attribute = ''
     foreach ($site in $sites) {
         $id = [long](Get-Text $site $path 'id')
         if ($id -gt $highest) { $highest = $id }
@@ -722,33 +664,33 @@ function Get-FreeId($sites, $path) {
 function Add-Item($items, $wanted, $path, $where, $tag, $keys, $counts, $alone) {
     if ($alone) {
         if ($wanted.Count -eq 0) {
-            $run.Changed += 1
-            Add-Line $run.After $where 'nothing of the levels above'
+            $done.Changed += 1
+            Add-Line $diff.After $where 'nothing of the levels above'
         }
         $items.Clear()
     }
-    $isSite = $run.Section -eq $SITES -and $tag -eq 'site'
+    $isSite = $here.Section -eq $SITES_PATH -and $tag -eq 'site'
     foreach ($item in $wanted) {
         $new = $null
         if ($null -ne $items) {
-            $run.Where = $where
-            $run.Item = $item.Attributes
-            $run.Attribute = ''
+            $here.Where = $where
+            $here.Item = $item.Attributes
+            $here.Attribute = ''
             $new = $items.CreateElement($tag)
             for ($i = 0; $i -lt $item.Names.Count; $i += 1) {
-                $run.Attribute = $item.Names[$i]
-                $run.Value = $item.Values[$i]
+                $here.Attribute = $item.Names[$i]
+                $here.Value = $item.Values[$i]
                 $new.SetAttributeValue($item.Names[$i], $item.Values[$i])
             }
             if ($isSite -and -not $item.Attributes.Contains('id')) { Set-Value $new $path 'id' (Get-FreeId $items $path) }
-            $run.Attribute = ''
+            $here.Attribute = ''
             $null = $items.Add($new)
         }
         if ($counts) {
-            $run.Added += 1
-            if ($run.Diff) { Add-AddedLine $new $item $path $where }
+            $done.Added += 1
+            if ($diff.Wanted) { Add-AddedLine $new $item $path $where }
         }
-        if ($isSite) { $run.SitesAdded.Add($item.Attributes['name']) }
+        if ($isSite) { $done.SitesAdded.Add($item.Attributes['name']) }
         if ($null -ne $item.Node) { Sync-Inside $new $item $path $where $keys $true }
     }
 }
@@ -761,7 +703,7 @@ function Sync-Inside($element, $item, $path, $where, $keys, $fresh) {
     }
     if ($inside.Count -eq 0) { return }
     $label = foreach ($key in $keys) { "$key='$($item.Attributes[$key])'" }
-    Sync-Node $element $inside $path "$where[$($label -join ' ')]" $fresh
+    Sync-Node $element $inside $path "$where[$($label -join ' ')]" $fresh (-not $fresh)
 }
 
 # Locations
@@ -772,163 +714,287 @@ function Stop-NoSection() {
     Stop-Run 'there is no such section' 'Is the FTP service of IIS installed (feature Web-Ftp-Server)?'
 }
 
-# All sections that may stand in a location
-function Get-SectionPath($group, $prefix) {
-    foreach ($definition in $group.get_Sections()) {
-        if ($SERVER_ONLY -notcontains [string]$definition.get_AllowDefinition()) { $prefix + $definition.get_Name() }
+# Whether a section is stored at this very place. IsLocallyStored does not say so: it is about the whole file, in one
+# reading, and about the server level, in another. $paths: the locations that the file has.
+function Test-Stored($section, $location, $paths) {
+    $path = $SERVER
+    if ($location -ne '') {
+        if (-not $paths.Contains($location)) { return $false }
+        $path = "$SERVER/$location"
     }
-    foreach ($inner in $group.get_SectionGroups()) { Get-SectionPath $inner "$prefix$($inner.get_Name())/" }
+    try { $deepest = $section.GetMetadata('deepestPathSet') }
+    catch {
+        # It is set nowhere
+        if ($_.Exception.GetBaseException().HResult -eq $NOT_SUPPORTED) { return $false }
+        throw
+    }
+    [string]::Equals($deepest, $path, [StringComparison]::OrdinalIgnoreCase)
 }
 
-# Whether a location holds nothing more. A section that cannot be read there may hold something: then the location stays.
-# A section is unreadable when it is so twice; what failed only once is a failure.
-function Test-Empty($configuration, $known, $location) {
-    foreach ($path in $known) {
-        $run.Section = $path
-        Set-Place $path $null
-        try { $section = $configuration.GetSection($path, $location) }
-        catch {
-            $failure = $_
-            try { $null = $configuration.GetSection($path, $location) }
-            catch { return $false }
-            throw $failure
-        }
-        if ($section.get_IsLocallyStored()) { return $false }
-    }
-    $true
-}
-
-# What is stored for sites of ours below a location that nobody listed
-function Clear-Strays($configuration, $paths) {
-    $emptied = [Collections.Generic.HashSet[string]]::new()
-    foreach ($purge in $run.Purges) {
-        $name = $purge.Section
-        $below = "$($purge.Below)/"
+# What stands at locations of our sites that nobody listed. A location without any section of the list goes as a whole;
+# one with some loses the others of those that are purged.
+function Clear-Strays($configuration, $paths, $sites) {
+    foreach ($site in $wishes.Purges.Keys) {
+        # The sections of a site that is gone, or not known yet, cannot be asked for
+        $names = @(if ($sites -contains $site) { $wishes.Purges[$site] })
         foreach ($path in $paths) {
-            if ($run.Listed.Contains("$name`n$path")) { continue }
-            if (-not "$path/".StartsWith($below, [StringComparison]::OrdinalIgnoreCase)) { continue }
-            $run.Section = $name
-            $run.Location = $path
-            Set-Place $name $null
-            $section = $configuration.GetSection($name, $path)
-            if ($null -eq $section) { Stop-NoSection }
-            if (-not $section.get_IsLocallyStored()) { continue }
-            $run.Removed += 1
-            if ($run.Diff) {
-                $text = Format-Present $section $name @(Get-Shown $section @())
-                Add-Line $run.Before $name "stored here $text".TrimEnd()
-                if ($run.Collections.Contains($name)) {
-                    Set-Place $name $null
-                    foreach ($item in $section.GetCollection()) {
-                        Set-Place $name $null
-                        if (-not $item.get_IsLocallyStored()) { continue }
-                        $text = Format-Present $item "$name/" @(Get-Shown $item @())
-                        Add-Line $run.Before "$name/" $text
-                    }
+            if (-not "$path/".StartsWith("$site/", [StringComparison]::OrdinalIgnoreCase)) { continue }
+            $here.Section = $wishes.Purges[$site][0]
+            $here.Location = $path
+            $isListed = $wishes.Places.Contains($path)
+            $removed = 0
+            foreach ($name in $names) {
+                if ($wishes.Listed.Contains("$name`n$path")) { continue }
+                $here.Section = $name
+                Set-Place $name $null
+                $section = $configuration.GetSection($name, $path)
+                if ($null -eq $section) { Stop-NoSection }
+                if (-not (Test-Stored $section $path $paths)) { continue }
+                $removed += 1
+                if ($diff.Wanted) { Add-StrayLine $section $name }
+                Set-Place $name $null
+                if ($isListed) { $section.RevertToParent() }
+            }
+            if (-not $isListed) {
+                Set-Place 'removal' $null
+                $configuration.RemoveLocationPath($path)
+                if ($removed -eq 0) {
+                    $removed = 1
+                    Add-Line $diff.Before 'removed' 'with all that is stored in it'
                 }
             }
-            Set-Place $name $null
-            $section.RevertToParent()
-            $null = $emptied.Add($path)
+            $done.Removed += $removed
         }
     }
-    if ($emptied.Count -eq 0) { return }
-    # As above: where the sections cannot be listed at all, the locations stay
-    try { $known = @(Get-SectionPath $configuration.get_RootSectionGroup() '') }
-    catch {
-        $failure = $_
-        try { $null = @(Get-SectionPath $configuration.get_RootSectionGroup() '') }
-        catch { return }
-        throw $failure
+}
+
+# What a section that goes says, and what it lets through or not. Inherited items are told with its own: which are which,
+# IIS does not say. Of many, the first.
+function Add-StrayLine($section, $name) {
+    $text = Format-Present $section $name @(Get-Shown $section @() $null)
+    Add-Line $diff.Before $name "stored here $text".TrimEnd()
+    if (-not $wishes.Collections.Contains($name)) { return }
+    Set-Place $name $null
+    $number = 0
+    foreach ($item in $section.GetCollection()) {
+        $number += 1
+        if ($number -gt 20) {
+            Add-Line $diff.Before "$name/" 'and more'
+            break
+        }
+        Set-Place $name $null
+        Add-Line $diff.Before "$name/" (Format-Present $item "$name/" @(Get-Shown $item @() $null))
     }
-    foreach ($path in $emptied) {
-        $run.Location = $path
-        if (Test-Empty $configuration $known $path) { $configuration.RemoveLocationPath($path) }
+}
+
+# Sites
+
+
+# All sites there are, as @{ Name; Starts; Bindings; Ports }, where ports are those of FTP
+function Read-Site($configuration) {
+    $here.Section = $SITES_PATH
+    $here.Location = ''
+    $here.Value = $null
+    Set-Place $SITES_PATH $null
+    $sites = $configuration.GetSection($SITES_PATH).GetCollection()
+    foreach ($site in $sites) {
+        Set-Place "$SITES_PATH/site" $null
+        $ftp = $site.GetChildElement('ftpServer')
+        $bindings = $site.GetChildElement('bindings').GetCollection()
+        $here.Attribute = 'name'
+        $name = $site.GetAttributeValue('name')
+        $here.Attribute = 'serverAutoStart'
+        $starts = $ftp.GetAttributeValue('serverAutoStart')
+        Set-Place "$SITES_PATH/site/bindings" $null
+        $ports = @(foreach ($binding in $bindings) {
+                Set-Place "$SITES_PATH/site/bindings/binding" $null
+                $here.Attribute = 'protocol'
+                if ($binding.GetAttributeValue('protocol') -ne 'ftp') { continue }
+                $here.Attribute = 'bindingInformation'
+                $binding.GetAttributeValue('bindingInformation')
+            })
+        @{ Name = $name; Starts = $starts; Bindings = $bindings; Ports = $ports }
+    }
+    Set-Place $SITES_PATH $null
+}
+
+# Of two sites with one port the service starts one, and the other stays silent
+function Assert-FreePort($sites) {
+    $taken = @{}
+    foreach ($site in $sites) {
+        if ($wishes.Sites -contains $site.Name -or -not $site.Starts) { continue }
+        foreach ($port in $site.Ports) { $taken[$port] = $site.Name }
+    }
+    foreach ($site in $sites) {
+        if ($wishes.Sites -notcontains $site.Name) { continue }
+        foreach ($port in $site.Ports) {
+            if (-not $taken.ContainsKey($port)) { continue }
+            Stop-Run "the site '$($taken[$port])' has $port too, which is the port of '$($site.Name)'" (
+                'Remove that site or give it another port; if it is this service under a former name, list it in ' +
+                'iis_options.former_site_names.')
+        }
+    }
+}
+
+# Whether IIS knows locations of a site that is made now only once the site is stored
+function Test-Waiting($configuration, $site) {
+    if (-not $wishes.First.ContainsKey($site)) { return $false }
+    $name, $location = $wishes.First[$site]
+    $here.Section = $name
+    $here.Location = $location
+    Set-Place $name $null
+    try { $null = $configuration.GetSection($name, $location) }
+    catch {
+        if ($_.Exception.GetBaseException() -isnot [IO.FileNotFoundException]) { throw }
+        # The same is thrown for a section that is nowhere
+        $null = $configuration.GetSection($name)
+        return $true
+    }
+    $false
+}
+
+# While its rules are not stored a site has no port
+function Close-Site($configuration) {
+    foreach ($site in @(Read-Site $configuration)) {
+        if ($done.Waiting -notcontains $site.Name) { continue }
+        foreach ($binding in @($site.Bindings)) { $site.Bindings.Remove($binding) }
     }
 }
 
 # The run
 
 
-function Invoke-Run($manager) {
-    $configuration = $null
-    if ($null -ne $manager) {
-        $configuration = $manager.GetApplicationHostConfiguration()
-        # Once, and before anything is changed
-        $paths = $configuration.GetLocationPaths()
-    }
-    foreach ($level in $run.Jobs.Values) {
-        foreach ($job in $level) {
-            $name = $job.Section
-            $location = $job.Location
-            $run.Section = $name
-            $run.Location = $location
-            $run.Where, $run.Item, $run.Attribute = $name, $null, ''
-            $section = $null
-            if ($null -ne $configuration) {
-                if ($location -eq '') { $section = $configuration.GetSection($name) }
-                else { $section = $configuration.GetSection($name, $location) }
-                if ($null -eq $section) { Stop-NoSection }
-            }
-            Sync-Node $section $job.Node $name $name $false
+# Sections of one depth
+function Sync-Level($configuration, $jobs, $paths) {
+    foreach ($job in $jobs) {
+        $name = $job.Section
+        $location = $job.Location
+        $here.Section = $name
+        $here.Location = $location
+        $here.Where, $here.Item, $here.Attribute = $name, $null, ''
+        $section = $null
+        $stored = $false
+        if ($null -ne $configuration -and ($done.Waiting.Count -eq 0 -or $done.Waiting -notcontains $location.Split('/')[0])) {
+            if ($location -eq '') { $section = $configuration.GetSection($name) }
+            else { $section = $configuration.GetSection($name, $location) }
+            if ($null -eq $section) { Stop-NoSection }
+            $stored = Test-Stored $section $location $paths
         }
+        Sync-Node $section $job.Node $name $name $false $stored
     }
-    if ($null -ne $configuration) { Clear-Strays $configuration $paths }
-    $run.Section = ''
-    if ($null -ne $manager -and -not $module.CheckMode -and $run.Added + $run.Changed + $run.Removed -gt 0) {
-        $run.Remedy = 'Does another program hold or change applicationHost.config? Run again.'
-        $manager.CommitChanges()
+}
+
+# Everything but the commit
+function Sync-List($configuration) {
+    $paths = $null
+    if ($null -ne $configuration) {
+        # Once, and before anything is changed
+        $paths = [Collections.Generic.HashSet[string]]::new([StringComparer]::OrdinalIgnoreCase)
+        foreach ($path in $configuration.GetLocationPaths()) { $null = $paths.Add($path) }
     }
+    if ($wishes.Jobs.ContainsKey(0)) { Sync-Level $configuration $wishes.Jobs[0] $paths }
+    if ($null -ne $configuration) {
+        $sites = @(Read-Site $configuration)
+        Assert-FreePort $sites
+        foreach ($name in $done.SitesAdded) { if (Test-Waiting $configuration $name) { $done.Waiting.Add($name) } }
+    }
+    foreach ($depth in $wishes.Jobs.Keys) {
+        if ($depth -gt 0) { Sync-Level $configuration $wishes.Jobs[$depth] $paths }
+    }
+    if ($null -ne $configuration) {
+        Clear-Strays $configuration $paths @(foreach ($site in $sites) { if ($done.Waiting -notcontains $site.Name) { $site.Name } })
+    }
+}
+
+# What is to be stored, stored; puts out whether it takes a second step, for new sites whose locations IIS did not know
+function Step-Run($manager) {
+    $configuration = $manager.GetApplicationHostConfiguration()
+    Sync-List $configuration
+    if ($module.CheckMode -or $done.Added + $done.Changed + $done.Removed -eq 0) { return $false }
+    if ($done.Waiting.Count -gt 0) { Close-Site $configuration }
+    $here.Section = ''
+    if ($done.Restart) {
+        $here.Remedy = "Can this account write ${PENDING}?"
+        $null = New-Item -ItemType Directory -Force -Path (Split-Path -Parent $PENDING)
+        [IO.File]::WriteAllText($PENDING, [DateTime]::UtcNow.Ticks)
+    }
+    $here.Remedy = 'Does another program hold or change applicationHost.config? Run again.'
+    $manager.CommitChanges()
+    $here.Remedy = ''
+    $done.Waiting.Count -gt 0
+}
+
+function Open-Iis() {
+    $library = Join-Path $env:SystemRoot 'System32/inetsrv/Microsoft.Web.Administration.dll'
+    if (Test-Path -LiteralPath $library) {
+        Add-Type -LiteralPath $library
+        return New-Object 'Microsoft.Web.Administration.ServerManager'
+    }
+    if (-not $module.CheckMode) {
+        Stop-Run "IIS is not installed: $library is not there" 'Install the features Web-Ftp-Service and Web-Scripting-Tools first.'
+    }
+    $module.Warn("IIS is not installed here yet ($library is not there), so everything counts as new.")
+}
+
+# One commit, so that a failure leaves everything as it was. Only for a new site it may take two (Step-Run).
+function Invoke-Run() {
+    $manager = Open-Iis
+    if ($null -eq $manager) {
+        Sync-List $null
+        return
+    }
+    try { $again = Step-Run $manager }
+    finally { $manager.Dispose() }
+    if (-not $again) { return }
+    $here.Stored = "Stored is all but the ports and the rules of the new site $($done.Waiting -join ', '): run again."
+    # All was counted and told; the second look finds what waited
+    $told = $done.Clone()
+    $done.Waiting = [Collections.Generic.List[string]]::new()
+    $done.SitesAdded = [Collections.Generic.List[string]]::new()
+    $diff.Wanted = $false
+    $manager = Open-Iis
+    try { $null = Step-Run $manager }
+    finally { $manager.Dispose() }
+    foreach ($name in @($told.Keys)) { $done[$name] = $told[$name] }
+    $diff.Wanted = $module.DiffMode
 }
 
 function Get-Failure($exception) {
     $text = $exception.GetBaseException().Message.Trim()
     $place = ''
-    if ($run.Section -ne '') {
-        $place = $run.Where
-        if ($null -ne $run.Item) { $place += " ($(Format-Wanted $null '' $run.Item))" }
-        if ($run.Location -ne '') { $place += " at location '$($run.Location)'" }
+    if ($here.Section -ne '') {
+        $place = $here.Where
+        if ($null -ne $here.Item) { $place += " ($(Format-Wanted $null '' $here.Item))" }
+        if ($here.Location -ne '') { $place += " at location '$($here.Location)'" }
         else { $place += ' at the server level' }
-        if ($run.Attribute -ne '') {
-            $place += ", attribute $($run.Attribute)"
-            if ($null -ne $run.Value) { $place += " = '$($run.Value)'" }
+        if ($here.Attribute -ne '') {
+            $place += ", attribute $($here.Attribute)"
+            if ($null -ne $here.Value) { $place += " = '$($here.Value)'" }
         }
         $place += ': '
-        if ($run.Remedy -eq '') {
-            $run.Remedy = 'Is that known to this version of IIS and allowed there (not locked), and is Web-Ftp-Server installed?'
+        if ($here.Remedy -eq '') {
+            $here.Remedy = 'Is that known to this version of IIS and allowed there (not locked), and is Web-Ftp-Server installed?'
         }
     }
-    elseif ($run.Remedy -eq '') { $run.Remedy = 'Can the configuration of IIS be read, by this account?' }
-    "$place$($text.TrimEnd('.')). $($run.Remedy) Nothing was stored."
+    elseif ($here.Remedy -eq '') { $here.Remedy = 'Can the configuration of IIS be read, by this account?' }
+    "$place$($text.TrimEnd('.')). $($here.Remedy) $($here.Stored)"
 }
 
 $failure = $null
-$manager = $null
 try {
     Read-List (Expand-FtpsExchangeText -Text $module.Params.settings)
-    $library = Join-Path $env:SystemRoot 'System32/inetsrv/Microsoft.Web.Administration.dll'
-    if (Test-Path -LiteralPath $library) {
-        Add-Type -LiteralPath $library
-        $manager = New-Object 'Microsoft.Web.Administration.ServerManager'
-    }
-    elseif ($module.CheckMode) {
-        $module.Warn("IIS is not installed here yet ($library is not there), so everything counts as new.")
-    }
-    else {
-        Stop-Run "IIS is not installed: $library is not there" 'Install the features Web-Ftp-Server and Web-Mgmt-Console first.'
-    }
-    Invoke-Run $manager
+    Invoke-Run
 }
 catch { $failure = $_ }
-finally { if ($null -ne $manager) { $manager.Dispose() } }
 
 if ($null -ne $failure) { $module.FailJson((Get-Failure $failure.Exception), $failure) }
-$module.Result.changed = $run.Added + $run.Changed + $run.Removed -gt 0
-$module.Result.restart_required = $run.Restart
-$module.Result.sites_added = $run.SitesAdded.ToArray()
-$module.Result.counts = @{ added = $run.Added; changed = $run.Changed; removed = $run.Removed }
-if ($run.Diff) {
-    $module.Diff.before = ($run.Before | ForEach-Object { "$_`n" }) -join ''
-    $module.Diff.after = ($run.After | ForEach-Object { "$_`n" }) -join ''
+$module.Result.changed = $done.Added + $done.Changed + $done.Removed -gt 0
+$module.Result.restart_required = $done.Restart -or (Test-Path -LiteralPath $PENDING)
+$module.Result.restart_due_to_change = $done.Restart
+$module.Result.sites_added = $done.SitesAdded.ToArray()
+$module.Result.counts = @{ added = $done.Added; changed = $done.Changed; removed = $done.Removed }
+if ($diff.Wanted) {
+    $module.Diff.before = ($diff.Before | ForEach-Object { "$_`n" }) -join ''
+    $module.Diff.after = ($diff.After | ForEach-Object { "$_`n" }) -join ''
 }
 $module.ExitJson()

@@ -22,6 +22,8 @@ PROJECT = Path(__file__).parents[2]
 PLAYBOOK = PROJECT / "playbooks" / "windows_preview.yml"
 OWN_MODULES = sorted(path.stem for path in (PROJECT / "plugins" / "modules").glob("win_*.ps1"))
 
+PASSWORD = "never shown"
+
 
 def run(inventory: Path, reports: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -33,7 +35,7 @@ def run(inventory: Path, reports: Path, **environment: str) -> subprocess.Comple
             "--inventory",
             inventory,
             "--extra-vars",
-            json.dumps({"windows_preview_directory": str(reports)}),
+            json.dumps({"windows_preview_directory": str(reports), "iis_ftp_site_probe_password": PASSWORD}),
             PLAYBOOK,
         ],
         cwd=PROJECT,
@@ -87,6 +89,12 @@ def test_what_is_made_up_is_named_in_the_output(shown: tuple[Path, str]) -> None
     )
     assert f"the thumbprint of the certificate ({thumbprint})" in said
     assert PREDICTED_DOMAIN_SID in arguments(reports, "win_folder_tree")["folders"]
+
+
+def test_a_password_is_in_no_file_of_the_preview(shown: tuple[Path, str]) -> None:
+    reports, output = shown
+    assert arguments(reports, "win_ftps_probe")["password"] == "(not shown)"
+    assert PASSWORD not in output + "".join(path.read_text() for path in reports.iterdir())
 
 
 def test_no_host_is_contacted(tmp_path: Path, shown: tuple[Path, str]) -> None:

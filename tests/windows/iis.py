@@ -12,6 +12,16 @@ from .powershell import PROJECT, PowerShell
 MODULE = PROJECT / "plugins" / "modules" / "win_iis_settings.ps1"
 SOURCE = Path(__file__).parent / "stand_ins" / "web_administration.cs"
 SCHEMA = PROJECT / "src" / "ftps_exchange" / "iis" / "schema.json"
+QUESTIONS = ("LOCALITY", "NOWHERE", "UNCOMMITTED", "NEW_SITES")
+READINGS = (
+    ("deepest", "throws", "visible", "known"),
+    ("file", "throws", "visible", "known"),
+    ("deepest", "empty", "hidden", "known"),
+    ("file", "throws", "hidden", "unknown"),
+    ("deepest", "throws", "visible", "unknown"),
+)
+"""What the stand-in may believe (web_administration.cs says what of): the module has to be right under each."""
+
 LIBRARY = Path("System32", "inetsrv", "Microsoft.Web.Administration.dll")
 
 _COMPILE = """param($source, $target)
@@ -40,8 +50,9 @@ class Iis:
         self.root = stand_in_root(powershell)
         self.config = config
         self.text = text
-        self.unreadable = ""
-        """A section that no location can be read of."""
+        self._runs = 0
+        self.reading = READINGS[0]
+        """What the stand-in believes where sources differ."""
 
     @property
     def text(self) -> str:
@@ -52,12 +63,21 @@ class Iis:
         self.config.write_bytes(value.encode())
 
     @property
+    def pending(self) -> Path:
+        """The file that says that a restart is due."""
+        return self.config.parent / "ProgramData" / "ftps-exchange" / "restart-of-ftpsvc"
+
+    @property
     def environment(self) -> dict[str, str]:
         return {
             "SystemRoot": str(self.root),
+            "ProgramData": str(self.config.parent / "ProgramData"),
             "FTPS_EXCHANGE_IIS_CONFIG": str(self.config),
             "FTPS_EXCHANGE_IIS_SCHEMA": str(SCHEMA),
-            "FTPS_EXCHANGE_IIS_UNREADABLE": self.unreadable,
+            **{
+                f"FTPS_EXCHANGE_IIS_{question}": answer
+                for question, answer in zip(QUESTIONS, self.reading, strict=True)
+            },
         }
 
     def apply(
@@ -70,12 +90,14 @@ class Iis:
         timeout: float = 120,
     ) -> dict[str, Any]:
         """Run the module; ``fail_at`` is the number of the call of the API that fails."""
+        self._runs += 1
         return self.powershell.module(
             MODULE,
             {"settings": settings if isinstance(settings, str) else json.dumps(settings)},
             check=check,
             diff=diff,
-            environment=self.environment | {"FTPS_EXCHANGE_IIS_FAIL_AT": str(fail_at)},
+            environment=self.environment
+            | {"FTPS_EXCHANGE_IIS_FAIL_AT": str(fail_at), "FTPS_EXCHANGE_IIS_RUN": f"{self.config} {self._runs}"},
             timeout=timeout,
         )
 

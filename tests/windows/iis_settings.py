@@ -24,7 +24,13 @@ def form(element: str, *keys: str, columns: list[str] | None = None, **other: An
 
 FORMS: dict[str, Any] = {
     "site": form("site", "name", purge=False),
-    "binding": form("binding", "protocol", "bindingInformation", columns=["protocol", "bindingInformation"]),
+    "binding": form(
+        "binding",
+        "protocol",
+        "bindingInformation",
+        columns=["protocol", "bindingInformation"],
+        stored=["protocol", "bindingInformation", "sslFlags"],
+    ),
     "application": form("application", "path"),
     "directory": form(
         "virtualDirectory", "path", columns=["path", "physicalPath"], constants={"allowSubDirConfig": False}

@@ -79,16 +79,18 @@ class _Preview:
                     self._put(section, names, location)
 
     def purge(self) -> None:
-        """What stands at a location of our sites, of the sections named for that, and is not in the list, goes."""
+        """A location of our sites that the list does not name goes; one that it names loses other sections of ours."""
+        listed = {location for _, location in self._kept}
         for entry in self._settings["purge"]:
-            names = entry["section"].split("/")
             sites = self._settings["sites"] if entry["below"] == EVERY_SITE else [entry["below"]]
             for location, place in list(self._locations.items()):
-                if location.split("/")[0] in sites and (entry["section"], location) not in self._kept:
-                    _remove(place, names)
-                    if not len(place):
-                        self._root.remove(place)
-                        del self._locations[location]
+                if location.split("/")[0] not in sites or (entry["section"], location) in self._kept:
+                    continue
+                if location in listed:
+                    _remove(place, entry["section"].split("/"))
+                else:
+                    self._root.remove(place)
+                    del self._locations[location]
 
     def _above(self, names: Sequence[str], location: str) -> Iterator[Xml]:
         """The same section at the levels that a location inherits from, the nearest first."""

@@ -6,7 +6,7 @@ reason. Here the same mistake is told on the control node, by its path and with 
 The form of the settings (``settings.py`` makes them, the module ``win_iis_settings`` applies them)::
 
     {"sites":    [the names of our sites],
-     "forms":    {name: {"element", "keys", "purge", "clear", "ordered", "columns", "constants"}},
+     "forms":    {name: {"element", "keys", "purge", "clear", "ordered", "columns", "constants", "stored"}},
      "rows":     {name: [[value, ...], ...]},
      "sections": [{"section": path, "location": where, "attributes", "elements", "collection"}, ...],
      "purge":    [{"section": path, "below": site}, ...]}
@@ -42,6 +42,7 @@ _TIME_SPAN: Final = re.compile(r"([0-9]+\.)?([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FLAGS_APART: Final = ", "
 _FORM: Final = ("element", "keys", "purge", "clear", "ordered")
+_FORM_OPTIONAL: Final = ("columns", "constants", "stored")
 _CORRECT: Final = "Correct it in src/ftps_exchange/iis/settings.py"
 
 
@@ -196,7 +197,13 @@ class _Check:
     def run(self) -> None:
         for name, form in self._forms.items():
             where = f"forms.{name}"
-            _only(form, (*_FORM, "columns", "constants"), where, optional=("columns", "constants"))
+            _only(form, (*_FORM, *_FORM_OPTIONAL), where, optional=_FORM_OPTIONAL)
+            for name, needed in (("ordered", "clear"), ("clear", "purge")):
+                if form[name] and not form[needed]:
+                    raise _error(f"is true, which needs {needed}", f"{where}: {name}", True)
+            for key in form["keys"]:
+                if key not in form.get("columns", form["keys"]):
+                    raise _error("is a key and no column", f"{where}: columns", key)
         seen: set[tuple[str, str]] = set()
         for entry in self._settings["sections"]:
             path = entry.get("section")
@@ -212,6 +219,8 @@ class _Check:
             self._node(node, element, where)
         for entry in self._settings["purge"]:
             _only(entry, ("section", "below"), "purge")
+            if not entry["below"]:
+                raise _error("names no site: nothing is purged everywhere", "purge.below", entry["section"])
             if self._section(entry["section"]).server_only:
                 raise _error("is a section of the server, which has no locations", "purge.section", entry["section"])
 
@@ -257,16 +266,25 @@ class _Check:
             if check is not None:
                 check(row, f"{where}[{index}]")
             self._item(row_attributes(form, row), collection, keys, f"{where}[{index}]")
+        listed = {
+            tuple(_folded(one.get(name)) for name in form["keys"])
+            for one in (
+                *(item.get("attributes", {}) for item in node.get("items", ())),
+                *(row_attributes(form, row) for row in rows if "absent" in node),
+            )
+        }
         for row in node.get("absent", ()):
             if len(row) != len(form["keys"]):
                 raise _error("does not have a value for each key", f"{where}: absent", row)
+            if tuple(map(_folded, row)) in listed:
+                raise _error("is listed and to be absent", f"{where}: absent", row)
 
     def _form(self, form: Mapping[str, Any], collection: Collection, where: str) -> None:
         if form["element"] != collection.add:
             raise _error(f"is not {collection.add}, what is collected here", f"{where}: element", form["element"])
         if form["clear"] and collection.clear is None:
             raise _error("is true, and this collection knows no <clear/>", f"{where}: clear", True)
-        for name in (*form["keys"], *form.get("columns", ())):
+        for name in (*form["keys"], *form.get("columns", ()), *form.get("stored", ())):
             _known(name, collection.item.attributes, "attribute", where)
         for name, value in form.get("constants", {}).items():
             problem = _known(name, collection.item.attributes, "attribute", where).problem(value)

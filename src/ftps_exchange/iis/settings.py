@@ -57,6 +57,7 @@ class Form(TypedDict):
     clear: bool
     ordered: bool
     columns: NotRequired[list[str]]
+    stored: NotRequired[list[str]]
     constants: NotRequired[dict[str, Value]]
 
 
@@ -95,17 +96,20 @@ class Service:
     site_name: str
     address: str
     log_directory: str
-
-    @property
-    def implicit_site(self) -> str:
-        """The name of the site for implicit TLS, whether it is on or not."""
-        return f"{self.site_name} implicit"
+    former_site_names: tuple[str, ...]
 
     @property
     def sites(self) -> dict[str, int]:
         """The sites that shall be there, each with its port."""
         explicit = {self.site_name: self.explicit_port}
-        return explicit if self.implicit_port is None else {**explicit, self.implicit_site: self.implicit_port}
+        implicit = _implicit_site(self.site_name)
+        return explicit if self.implicit_port is None else {**explicit, implicit: self.implicit_port}
+
+    @property
+    def former_sites(self) -> list[str]:
+        """The sites that shall not be there any more: former names, and implicit TLS where it is off."""
+        names = (self.site_name, *self.former_site_names)
+        return [name for base in names for name in (base, _implicit_site(base)) if name not in self.sites]
 
     @property
     def sessions_of_a_site(self) -> int:
@@ -366,6 +370,8 @@ _FORMS: Final[Mapping[str, Form]] = {
         "clear": False,
         "ordered": False,
         "columns": ["protocol", "bindingInformation"],
+        # The library shows more (certificateHash and others); what it answers is HTTP's
+        "stored": ["protocol", "bindingInformation", "sslFlags"],
     },
     "application": {"element": "application", "keys": ["path"], "purge": True, "clear": False, "ordered": False},
     "directory": {
@@ -434,11 +440,15 @@ _OPTIONS: Final[Mapping[str, str | None]] = {
 }
 """Options of the deployment and their defaults; those without one come from the model."""
 
+_FORMER: Final = "former_site_names"
+"""One more option, a list, empty by default."""
+
 
 def exchange_iis_settings(model: object, thumbprint: object, options: object = None) -> Settings:
     """Checked model, the thumbprint of the certificate and the deployment's options -> the whole list, checked."""
     checked = read_model(model)
     service = _service(model, thumbprint, options)
+    _require_tls(model)
     customers = list(checked.admitted)
     shares = {share.name for share in checked.shares}
     for customer in customers:
@@ -457,7 +467,7 @@ def exchange_iis_settings(model: object, thumbprint: object, options: object = N
         ],
         "purge": [
             {"section": section, "below": below}
-            for below in (EVERY_SITE, *((service.implicit_site,) if service.implicit_port is None else ()))
+            for below in (EVERY_SITE, *service.former_sites)
             for section in (AUTHORIZATION, IP_SECURITY, REQUEST_FILTERING)
         ],
     }
@@ -472,7 +482,7 @@ def exchange_iis_problems(model: object, options: object = None) -> list[str]:
     told by this at its beginning, before any host is touched, and all of it at once.
     """
     checked = read_model(model)
-    problems = _told(lambda: _service(model, _ANY_THUMBPRINT, options))
+    problems = _told(lambda: _service(model, _ANY_THUMBPRINT, options)) + _told(_require_tls, model)
     shares = {share.name for share in checked.shares}
     for customer in checked.admitted:
         problems += (
@@ -500,8 +510,8 @@ def _sites_section(service: Service) -> dict[str, Any]:
         "form": "site",
         "items": [_site(name, port, service) for name, port in service.sites.items()],
     }
-    if service.implicit_port is None:
-        collection["absent"] = [[service.implicit_site]]
+    if service.former_sites:
+        collection["absent"] = [[name] for name in service.former_sites]
     return {"section": SITES, "location": "", "collection": collection}
 
 
@@ -737,7 +747,45 @@ def _service(model: object, thumbprint: object, options: object) -> Service:
         site_name=chosen["site_name"] or "",
         address=chosen["address"] or "",
         log_directory=chosen["log_directory"] or "",
+        former_site_names=_former_site_names(options, chosen["site_name"] or ""),
     )
+
+
+def _implicit_site(name: str) -> str:
+    """The name of the site for implicit TLS."""
+    return f"{name} implicit"
+
+
+def _former_site_names(options: object, name: str) -> tuple[str, ...]:
+    """Names that the sites had: sites of these names go, with all that was stored for them."""
+    given = options.get(_FORMER, ()) if isinstance(options, Mapping) else ()
+    field = f"iis_options.{_FORMER}"
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise ExchangeError("is no list", field=field, value=given, remedy="Give the former names as a list")
+    for former in given:
+        if not isinstance(former, str) or not re.fullmatch(_SITE_NAME, former):
+            raise ExchangeError("holds no name of a site", field=field, value=former, remedy=_SITE_NAME_REMEDY)
+        if {former.lower(), _implicit_site(former).lower()} & {name.lower(), _implicit_site(name).lower()}:
+            raise ExchangeError(
+                "names a site of this service",
+                field=field,
+                value=former,
+                remedy="Take it off the list: sites on it are removed",
+            )
+    return tuple(given)
+
+
+def _require_tls(model: object) -> None:
+    """Nobody has shown IIS FTP on TLS 1.3, and on Windows the oldest version is a setting of the whole server."""
+    exchange = model.get("exchange", {}) if isinstance(model, Mapping) else {}
+    if exchange.get("tls_minimum_version") == "1.3":
+        raise ExchangeError(
+            "is refused for servers with Windows: it switches TLS 1.2 off for the whole server, "
+            "and nobody has shown that the FTP service of IIS speaks 1.3",
+            field="exchange.tls_minimum_version",
+            value="1.3",
+            remedy='Write "1.2"; Linux takes "1.3". docs/windows.md says how to find out on a server of yours',
+        )
 
 
 def _require_ports(explicit: int, implicit: int | None) -> None:
@@ -772,14 +820,17 @@ def _options(options: object) -> dict[str, str | None]:
         raise ExchangeError(
             "is no dictionary", field="iis_options", value=given, remedy=f"Its keys are {', '.join(_OPTIONS)}"
         )
+    known = (*_OPTIONS, _FORMER)
     for name, value in given.items():
-        if name not in _OPTIONS:
+        if name not in known:
             raise ExchangeError(
-                f"is no option{nearest(str(name), _OPTIONS)}",
+                f"is no option{nearest(str(name), known)}",
                 field="iis_options",
                 value=name,
-                remedy=f"Write one of {', '.join(_OPTIONS)}",
+                remedy=f"Write one of {', '.join(known)}",
             )
+        if name == _FORMER:
+            continue
         if not isinstance(value, str) or not value.strip():
             raise ExchangeError(
                 "is no text, or an empty one",
@@ -787,7 +838,7 @@ def _options(options: object) -> dict[str, str | None]:
                 value=value,
                 remedy="Leave it out, or give one",
             )
-    chosen = {**_OPTIONS, **{str(name): str(value) for name, value in given.items()}}
+    chosen = {**_OPTIONS, **{str(name): str(value) for name, value in given.items() if name != _FORMER}}
     for name, pattern, remedy in _OPTION_FORMS:
         if chosen[name] is not None and not re.fullmatch(pattern, chosen[name] or ""):
             raise ExchangeError("is of no use", field=f"iis_options.{name}", value=chosen[name], remedy=remedy)
@@ -804,11 +855,14 @@ def _options(options: object) -> dict[str, str | None]:
     return chosen
 
 
+_SITE_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9 ._()-]{0,63}"
+_SITE_NAME_REMEDY: Final = "Use up to 64 letters, digits, blanks, '.', '_', '-', '(' and ')'"
+
 _OPTION_FORMS: Final = (
     (
         "site_name",
-        r"[A-Za-z0-9][A-Za-z0-9 ._()-]{0,63}",
-        "Use up to 64 letters, digits, blanks, '.', '_', '-', '(' and ')'",
+        _SITE_NAME,
+        _SITE_NAME_REMEDY,
     ),
     (
         "homes_below",

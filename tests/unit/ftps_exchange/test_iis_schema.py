@@ -218,6 +218,37 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
         settings(purge=[{"section": "system.ftpServer/caching", "below": "*"}]),
         "has no locations",
     ),
+    "purge everywhere": (settings(purge=[{"section": IP_SECURITY, "below": ""}]), "nothing is purged everywhere"),
+    "an order that cannot be restored": (
+        settings(forms={"networks": settings()["forms"]["networks"] | {"clear": False, "ordered": True}}),
+        "forms.networks: ordered = True: is true, which needs clear",
+    ),
+    "cleared and not owned": (
+        settings(forms={"networks": settings()["forms"]["networks"] | {"purge": False}}),
+        "forms.networks: clear = True: is true, which needs purge",
+    ),
+    "a key that is no column": (
+        settings(forms={"networks": settings()["forms"]["networks"] | {"columns": ["ipAddress", "allowed"]}}),
+        "forms.networks: columns = 'subnetMask': is a key and no column",
+    ),
+    "a stored attribute that is none": (
+        settings(forms={"networks": settings()["forms"]["networks"] | {"stored": ["ipAdress"]}}),
+        "did you mean ipAddress?",
+    ),
+    "listed and absent": (
+        settings(
+            sections=[
+                section(
+                    collection={
+                        "form": "networks",
+                        "rows": [["198.51.100.0", "255.255.255.0", True]],
+                        "absent": [["198.51.100.0", "255.255.255.0"]],
+                    }
+                )
+            ]
+        ),
+        "is listed and to be absent",
+    ),
 }
 
 

@@ -437,10 +437,12 @@ def test_all_that_iis_could_not_serve_is_told_at_once() -> None:
             customer("elder", state="suspended", accounts=[account("e", enabled=False)]),
         ),
         implicit_port=9990,
+        tls_minimum_version="1.3",
     )
     told = exchange_iis_problems(whole, {"root": "D:\\ftps-exchange"})
     beginnings = [
         "exchange.implicit_port = 9990",
+        "exchange.tls_minimum_version = '1.3': is refused for servers with Windows: it switches TLS 1.2 off",
         "customer acme: ",
         "customer birch: ",
         "customer cedar: shares = 'plans'",
@@ -494,12 +496,33 @@ def test_what_is_no_thumbprint_is_refused(wrong: object) -> None:
         ({"homes_below": "a/b"}, "iis_options.homes_below"),
         ({"root": "D:\\"}, "is no folder of a Windows host"),
         ("address", "is no dictionary"),
+        ({"former_site_names": "Old"}, "is no list"),
+        ({"former_site_names": ["a/b"]}, "holds no name of a site"),
+        ({"former_site_names": ["ftps exchange"]}, "names a site of this service"),
+        ({"former_site_names": ["FTPS Exchange implicit"]}, "names a site of this service"),
+        ({"former_site_nam": ["Old"]}, "did you mean former_site_names?"),
     ],
 )
 def test_what_is_no_option_is_refused(options: Any, message: str) -> None:
     with pytest.raises(ExchangeError) as told:
         exchange_iis_settings(windows(model(acme())), THUMBPRINT, options)
     assert message in str(told.value)
+
+
+def test_tls_1_3_alone_is_refused_until_somebody_has_shown_it() -> None:
+    with pytest.raises(ExchangeError, match=r"nobody has shown that the FTP service of IIS speaks 1\.3.*Linux"):
+        settings(acme(), tls_minimum_version="1.3")
+    settings(acme(), tls_minimum_version="1.2")
+
+
+@pytest.mark.parametrize("implicit", [990, None])
+def test_sites_under_a_former_name_go_with_their_locations(implicit: int | None) -> None:
+    whole = settings(acme(), options={"site_name": "Files", "former_site_names": [SITE, "Old"]}, implicit_port=implicit)
+    gone = [*(["Files implicit"] if implicit is None else []), SITE, IMPLICIT, "Old", "Old implicit"]
+    sites = at(whole, iis.SITES, "")
+    assert sites is not None
+    assert sites["collection"]["absent"] == [[name] for name in gone]
+    assert [entry["below"] for entry in whole["purge"]] == [below for below in ("*", *gone) for _ in range(3)]
 
 
 def test_homes_of_local_accounts_lie_elsewhere() -> None:

@@ -36,11 +36,18 @@ class Server:
         greeting: bytes = b"220-Welcome\r\n220-220 is no end\r\n220 Ready\r\n",
         answer: bytes = b"234 Go on\r\n",
         implicit: bool = False,
+        data: int = 0,
+        login: tuple[str, str] | None = None,
     ) -> None:
         self.pair = pair
         self.greeting = greeting
         self.answer = answer
         self.implicit = implicit
+        self.data = data
+        """The port that is offered for data; 0 offers none."""
+        self.login = login
+        """Who has to log in before it is; without one, anybody is told."""
+        self.said: list[str] = []
         self.received: list[bytes] = []
         self.names: list[str | None] = []
         self.connections = 0
@@ -82,7 +89,25 @@ class Server:
         context.load_cert_chain(self.pair.certificate, self.pair.key)
         context.sni_callback = lambda _socket, name, _context: self.names.append(name)
         with context.wrap_socket(connection, server_side=True) as tls:
-            tls.recv(1)
+            if self.implicit:
+                tls.sendall(self.greeting)
+            user, known = "", self.login is None
+            for line in tls.makefile("r", encoding="utf-8", newline="\r\n"):
+                command, _, value = line.strip().partition(" ")
+                self.said.append(command)
+                match command:
+                    case "USER":
+                        user, answer = value, "331 Password required"
+                    case "PASS":
+                        known = (user, value) == self.login
+                        answer = "230 Welcome" if known else "530 User cannot log in."
+                    case "PASV" if known and self.data:
+                        answer = f"227 Entering Passive Mode (203,0,113,10,{self.data // 256},{self.data % 256})."
+                    case "PBSZ" | "PROT":
+                        answer = "200 Fine"
+                    case _:
+                        answer = "530 Please login with USER and PASS."
+                tls.sendall(f"{answer}\r\n".encode())
 
 
 @pytest.fixture
@@ -108,11 +133,71 @@ def test_explicit_and_implicit(powershell: PowerShell, pair: Pair) -> None:
     assert result["changed"] is False
     assert result["problems"] == []
     assert result["served"] == [
-        {"port": explicit.port, "thumbprint": thumbprint(pair), "problem": ""},
-        {"port": implicit.port, "thumbprint": thumbprint(pair), "problem": ""},
+        {"port": explicit.port, "thumbprint": thumbprint(pair), "data_port": 0, "problem": ""},
+        {"port": implicit.port, "thumbprint": thumbprint(pair), "data_port": 0, "problem": ""},
     ]
     assert explicit.received == [b"AUTH TLS\r\n"], "nothing else is said before TLS, and nothing twice"
     assert [*explicit.names, *implicit.names] == ["ftps.example.com"] * 2
+
+
+@pytest.fixture
+def data_port() -> Iterator[int]:
+    """A port on which somebody waits for a data connection."""
+    with socket.create_server(("127.0.0.1", 0)) as waiting:
+        yield waiting.getsockname()[1]
+
+
+USER, PASSWORD = "probe", "pässword"
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize("login", [None, (USER, PASSWORD)])
+def test_a_data_connection_is_asked_for(
+    powershell: PowerShell, pair: Pair, data_port: int, implicit: bool, login: tuple[str, str] | None
+) -> None:
+    account = {"user": USER, "password": PASSWORD} if login else {}
+    with Server(pair, implicit=implicit, data=data_port, login=login).running() as server:
+        good = probe(powershell, [server], thumbprint(pair), data_ports=[data_port, data_port], **account)
+        before = probe(powershell, [server], thumbprint(pair), data_ports=[data_port + 1, 65535], **account)
+        behind = probe(powershell, [server], thumbprint(pair), data_ports=[1, data_port - 1], **account)
+    assert not good.get("failed"), good
+    assert [one["data_port"] for one in good["served"]] == [data_port]
+    assert PASSWORD not in str(good)
+    for wrong in (before, behind):
+        assert wrong["failed"]
+        assert f"offers the data port {data_port}, which is not in " in wrong["msg"]
+
+
+def test_a_data_port_where_nobody_waits(powershell: PowerShell, pair: Pair) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with Server(pair, data=port, login=(USER, PASSWORD)).running() as server:
+        account = {"user": USER, "password": PASSWORD}
+        result = probe(powershell, [server], thumbprint(pair), data_ports=[port, port], **account)
+    assert result["failed"]
+    assert f"port {server.port}: Connection refused" in result["msg"]
+
+
+def test_without_a_login_no_data_port_is_no_problem(powershell: PowerShell, pair: Pair) -> None:
+    with Server(pair, login=(USER, PASSWORD), data=50000).running() as server:
+        result = probe(powershell, [server], thumbprint(pair), data_ports=[50000, 50099])
+    assert not result.get("failed"), result
+    assert result["served"][0]["data_port"] == 0
+    assert server.said == ["PASV"], "nobody is logged in"
+
+
+def test_a_login_that_is_refused_is_told(powershell: PowerShell, pair: Pair) -> None:
+    with Server(pair, login=(USER, PASSWORD), data=50000).running() as server:
+        account = {"user": USER, "password": "wrong"}
+        result = probe(powershell, [server], thumbprint(pair), data_ports=[50000, 50099], **account)
+    assert result["failed"]
+    assert f"refuses the login of {USER}: '530 User cannot log in.'" in result["msg"]
+
+
+def test_nothing_is_said_after_the_handshake_unless_it_is_asked_for(powershell: PowerShell, pair: Pair) -> None:
+    with Server(pair, data=50000).running() as server:
+        assert not probe(powershell, [server], thumbprint(pair)).get("failed")
+    assert server.said == []
 
 
 def test_another_certificate_is_told(powershell: PowerShell, pair: Pair, tmp_path: Path) -> None:
@@ -182,6 +267,7 @@ def test_a_check_looks_once_and_does_not_fail(powershell: PowerShell, pair: Pair
         ({"thumbprint": "\u200e" + OTHER}, "must be 40 hexadecimal digits"),
         ({"thumbprint": OTHER[1:]}, "must be 40 hexadecimal digits"),
         ({"ports": []}, "ports must name at least one port"),
+        ({"data_ports": [50000]}, "data_ports must be the first and the last port, or nothing"),
     ],
 )
 def test_bad_arguments(powershell: PowerShell, arguments: dict[str, Any], told: str) -> None:

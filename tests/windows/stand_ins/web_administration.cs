@@ -3,7 +3,17 @@
 // configSections allow. It knows nothing of IIS beyond that, and proves nothing of it.
 //
 // The environment names the file (FTPS_EXCHANGE_IIS_CONFIG) and the schema (FTPS_EXCHANGE_IIS_SCHEMA), and may say which
-// call fails (FTPS_EXCHANGE_IIS_FAIL_AT) and which section no location can be read of (FTPS_EXCHANGE_IIS_UNREADABLE). What is not changed is written back byte by byte.
+// call fails (FTPS_EXCHANGE_IIS_FAIL_AT). What is not changed is written back byte by byte.
+//
+// Where sources differ, or nobody knows, the environment chooses the reading (FTPS_EXCHANGE_IIS_…):
+//   LOCALITY     what IsLocallyStored says of a section at a location. "deepest": that the deepest level to set it is the
+//                server; false once the location sets it, and it throws where nothing does (tests of JexusManager, which its
+//                authors also run against Microsoft's library). "file": that this file sets it, at whatever level
+//                (Microsoft's text: "stored in the current configuration file"). Neither says "at this location".
+//   NOWHERE      what the metadata deepestPathSet is where nothing sets the section: it "throws" 0x80070032, or is "empty".
+//   UNCOMMITTED  whether a location sees what was set at a level above and not committed yet: "visible" or "hidden".
+//   NEW_SITES    whether a site that is not committed yet has locations: "known", or "unknown", which throws as below.
+// Certain is, by the same tests: GetSection throws FileNotFoundException for a location whose site does not exist.
 
 using System;
 using System.Collections;
@@ -21,9 +31,19 @@ namespace Microsoft.Web.Administration
     // How many calls of the API there were, and which one is to fail. A test asks; the module does not know it.
     public static class StandIn
     {
+        internal const string Root = "MACHINE/WEBROOT/APPHOST";
+        internal const int NotSupported = unchecked((int)0x80070032);
+        internal const int NoSuchObject = unchecked((int)0x800710D8);
+
+        internal static bool Reads(string question, string answer)
+        {
+            return Environment.GetEnvironmentVariable("FTPS_EXCHANGE_IIS_" + question) == answer;
+        }
+
         public static long Calls;
         public static long Commits;
         internal static long FailAt;
+        internal static string Run;
 
         internal static void Call(string attribute = null)
         {
@@ -189,6 +209,8 @@ namespace Microsoft.Web.Administration
         public string Name, Type;
         public object Default;
         public bool Required, Encrypted, ReadOnly, CaseSensitive;
+        // No file holds it: an extension answers, and only for sites and bindings of HTTP
+        public bool Extended;
         public Dictionary<string, long> Values;
         public long? Lowest, Highest;
         public Regex Pattern;
@@ -297,6 +319,12 @@ namespace Microsoft.Web.Administration
         public CollectionRule Collection;
         public string Scope;
 
+        private static readonly Dictionary<string, string[]> Extended = new Dictionary<string, string[]>
+        {
+            { "site", new[] { "state" } },
+            { "binding", new[] { "certificateHash", "certificateStoreName", "isDsMapperEnabled" } },
+        };
+
         public static Dictionary<string, ElementRule> Load(string file)
         {
             using (var document = JsonDocument.Parse(File.ReadAllText(file)))
@@ -316,6 +344,9 @@ namespace Microsoft.Web.Administration
             {
                 JsonElement inner;
                 rule.Collection = new CollectionRule { Add = part.GetProperty("add").GetString(), Item = Read(part.GetProperty("item")) };
+                string[] extended;
+                if (Extended.TryGetValue(rule.Collection.Add, out extended))
+                    foreach (string name in extended) rule.Collection.Item.Attributes[name] = new AttributeRule { Name = name, Type = "string", Default = "", ReadOnly = true, Extended = true };
                 if (part.TryGetProperty("remove", out inner)) rule.Collection.Remove = inner.GetString();
                 if (part.TryGetProperty("clear", out inner)) rule.Collection.Clear = inner.GetString();
                 if (part.TryGetProperty("defaults", out inner)) rule.Collection.Defaults = inner.GetString();
@@ -347,17 +378,20 @@ namespace Microsoft.Web.Administration
     {
         private readonly string _file;
         private readonly byte[] _bytes;
-        private readonly string _before, _after, _newline;
+        private readonly string _text, _before, _after, _newline;
         internal readonly Dictionary<string, ElementRule> Schema;
         internal readonly Tag Document;
         internal bool Stale;
-        private Configuration _configuration;
+        private Configuration _configuration, _committed;
 
         private static readonly Dictionary<string, Dictionary<string, ElementRule>> Schemas = new Dictionary<string, Dictionary<string, ElementRule>>();
 
         public ServerManager()
         {
-            StandIn.Calls = 0;
+            // A run may open the configuration more than once
+            string run = Environment.GetEnvironmentVariable("FTPS_EXCHANGE_IIS_RUN");
+            if (run == null || run != StandIn.Run) StandIn.Calls = 0;
+            StandIn.Run = run;
             long fail;
             StandIn.FailAt = long.TryParse(Environment.GetEnvironmentVariable("FTPS_EXCHANGE_IIS_FAIL_AT"), out fail) ? fail : 0;
             StandIn.Call();
@@ -369,9 +403,15 @@ namespace Microsoft.Web.Administration
                 Schema = Schemas[schema];
             }
             _bytes = File.ReadAllBytes(_file);
-            string text = new UTF8Encoding(false, true).GetString(_bytes);
-            _newline = text.Contains("\r\n") ? "\r\n" : "\n";
-            Document = Tag.Parse(text, out _before, out _after);
+            _text = new UTF8Encoding(false, true).GetString(_bytes);
+            _newline = _text.Contains("\r\n") ? "\r\n" : "\n";
+            Document = Tag.Parse(_text, out _before, out _after);
+        }
+
+        // The file as it was read, whatever was changed since
+        internal Configuration Committed
+        {
+            get { return _committed ?? (_committed = new Configuration(this, Tag.Parse(_text, out _, out _))); }
         }
 
         internal void Used(string attribute = null)
@@ -383,7 +423,7 @@ namespace Microsoft.Web.Administration
         public Configuration GetApplicationHostConfiguration()
         {
             Used();
-            return _configuration ?? (_configuration = new Configuration(this));
+            return _configuration ?? (_configuration = new Configuration(this, Document));
         }
 
         public void CommitChanges()
@@ -439,17 +479,19 @@ namespace Microsoft.Web.Administration
     public sealed class Configuration
     {
         internal readonly ServerManager Manager;
+        private readonly Tag _document;
         // A path may have several <location> elements
         private readonly Dictionary<string, List<Tag>> _locations = new Dictionary<string, List<Tag>>(StringComparer.OrdinalIgnoreCase);
         private readonly Dictionary<string, ConfigurationSection> _sections = new Dictionary<string, ConfigurationSection>(StringComparer.OrdinalIgnoreCase);
         private readonly Dictionary<string, Tag> _declared = new Dictionary<string, Tag>();
 
-        internal Configuration(ServerManager manager)
+        internal Configuration(ServerManager manager, Tag document)
         {
             Manager = manager;
-            foreach (var tag in manager.Document.Children)
+            _document = document;
+            foreach (var tag in document.Children)
                 if (tag.Name == "location" && !string.IsNullOrEmpty(tag.Get("path"))) Remember(tag);
-            var declared = manager.Document.Child("configSections");
+            var declared = document.Child("configSections");
             if (declared != null) Declare(declared, "");
         }
 
@@ -469,7 +511,7 @@ namespace Microsoft.Web.Administration
 
         public SectionGroup RootSectionGroup
         {
-            get { Manager.Used(); return new SectionGroup(Manager.Document.Child("configSections")); }
+            get { Manager.Used(); return new SectionGroup(_document.Child("configSections")); }
         }
 
         public string[] GetLocationPaths()
@@ -496,7 +538,17 @@ namespace Microsoft.Web.Administration
         public ConfigurationSection GetSection(string sectionPath, string locationPath)
         {
             Manager.Used();
+            string site = (locationPath ?? "").Split('/')[0];
+            var known = StandIn.Reads("NEW_SITES", "unknown") ? Manager.Committed : this;
+            if (site != "" && !known.HasSite(site))
+                throw new FileNotFoundException("Filename: \r\nError: Unrecognized configuration path '" + StandIn.Root + "/" + locationPath + "'\r\n\r\n");
             return Section(sectionPath, locationPath ?? "");
+        }
+
+        private bool HasSite(string name)
+        {
+            var sites = Find("system.applicationHost/sites", "");
+            return sites != null && sites.Children.Any(site => site.Name == "site" && string.Equals(site.Get("name"), name, StringComparison.OrdinalIgnoreCase));
         }
 
         internal ConfigurationSection Section(string path, string location)
@@ -509,12 +561,14 @@ namespace Microsoft.Web.Administration
                 throw new FileNotFoundException("Filename: \\\\?\\C:\\Windows\\system32\\inetsrv\\config\\applicationHost.config\r\nError: The configuration section '" + path + "' cannot be read because it is missing a section declaration");
             if (location != "" && new[] { "MachineOnly", "MachineToRootWeb", "AppHostOnly" }.Contains(declared.Get("allowDefinition")))
                 throw new FileLoadException("The configuration section '" + path + "' cannot be used at this path (" + location + ")");
-            if (location != "" && path == Environment.GetEnvironmentVariable("FTPS_EXCHANGE_IIS_UNREADABLE"))
-                throw new UnauthorizedAccessException("The configuration section '" + path + "' cannot be read at this path (" + location + ")");
             ElementRule rule;
             Manager.Schema.TryGetValue(path, out rule);
             ConfigurationSection above = null;
-            if (location != "") above = Section(path, location.Contains("/") ? location.Substring(0, location.LastIndexOf('/')) : "");
+            if (location != "")
+            {
+                var seen = StandIn.Reads("UNCOMMITTED", "hidden") ? Manager.Committed : this;
+                above = seen.Section(path, location.Contains("/") ? location.Substring(0, location.LastIndexOf('/')) : "");
+            }
             section = new ConfigurationSection(this, path, location, rule, above);
             section.ServerOnly = location != "" && (declared.Get("allowLocation") == "false" || rule != null && rule.Scope == "server");
             return _sections[key] = section;
@@ -522,7 +576,7 @@ namespace Microsoft.Web.Administration
 
         private IEnumerable<Tag> Holders(string location)
         {
-            if (location == "") return new[] { Manager.Document };
+            if (location == "") return new[] { _document };
             List<Tag> same;
             return _locations.TryGetValue(location, out same) ? same : Enumerable.Empty<Tag>();
         }
@@ -545,7 +599,7 @@ namespace Microsoft.Web.Administration
             {
                 tag = new Tag { Name = "location" };
                 tag.Set("path", location);
-                Manager.Document.Insert(tag, null, false);
+                _document.Insert(tag, null, false);
                 Remember(tag);
             }
             foreach (string name in path.Split('/')) tag = tag.Child(name) ?? tag.Insert(new Tag { Name = name }, null, false);
@@ -567,7 +621,8 @@ namespace Microsoft.Web.Administration
         internal ConfigurationAttributeSchema(AttributeRule rule) { _rule = rule; }
         public string Name { get { return _rule.Name; } }
         public string Type { get { StandIn.Call(_rule.Name); return _rule.Type; } }
-        public object DefaultValue { get { StandIn.Call(_rule.Name); return _rule.Default; } }
+        // What the schema holds is raw: a time span is a number of ticks
+        public object DefaultValue { get { StandIn.Call(_rule.Name); return _rule.Default is TimeSpan span ? span.Ticks : _rule.Default; } }
         public bool IsRequired { get { return _rule.Required; } }
         public bool IsEncrypted { get { StandIn.Call(_rule.Name); return _rule.Encrypted; } }
 
@@ -591,7 +646,7 @@ namespace Microsoft.Web.Administration
         public string Name { get { StandIn.Call(); return _rule.Name; } }
         public object Value { get { return _element.GetAttributeValue(_rule.Name); } set { _element.SetAttributeValue(_rule.Name, value); } }
         public ConfigurationAttributeSchema Schema { get { StandIn.Call(_rule.Name); return new ConfigurationAttributeSchema(_rule); } }
-        public bool IsInheritedFromDefaultValue { get { StandIn.Call(); return _element.Text(_rule.Name) == null; } }
+        public bool IsInheritedFromDefaultValue { get { StandIn.Call(); return !_rule.Extended && _element.Text(_rule.Name) == null; } }
         public void Delete() { _element.DeleteAttribute(_rule); }
     }
 
@@ -654,7 +709,16 @@ namespace Microsoft.Web.Administration
             return text;
         }
 
-        public bool IsLocallyStored { get { Used(); return Local != null; } }
+        // An item says whether this file holds it, at whatever level; another element whether there is one at all
+        public virtual bool IsLocallyStored { get { Used(); return Present; } }
+
+        private bool Present { get { return Local != null || Above != null && Above.Present; } }
+
+        public virtual object GetMetadata(string metadataType)
+        {
+            Used();
+            throw new COMException("The request is not supported. (" + Place + ", " + metadataType + ")", StandIn.NotSupported);
+        }
 
         public string ElementTagName { get { Used(); return Name; } }
 
@@ -685,6 +749,7 @@ namespace Microsoft.Web.Administration
         internal object Value(string name)
         {
             var rule = Known(name);
+            if (rule.Extended) throw new COMException("The object identifier does not represent a valid object. (" + Place + ", " + name + ")", StandIn.NoSuchObject);
             string text = Text(name);
             return text == null ? rule.Default : rule.Read(text);
         }
@@ -769,6 +834,35 @@ namespace Microsoft.Web.Administration
         }
 
         internal override string Place { get { return _path + (_location == "" ? "" : " at " + _location); } }
+
+        private ConfigurationSection Deepest { get { return Local != null ? this : Above == null ? null : ((ConfigurationSection)Above).Deepest; } }
+
+        private string DeepestPathSet
+        {
+            get
+            {
+                var deepest = Deepest;
+                if (deepest != null) return StandIn.Root + (deepest._location == "" ? "" : "/" + deepest._location);
+                if (StandIn.Reads("NOWHERE", "empty")) return "";
+                throw new COMException("The request is not supported. (" + Place + ", deepestPathSet)", StandIn.NotSupported);
+            }
+        }
+
+        public override object GetMetadata(string metadataType)
+        {
+            if (metadataType != "deepestPathSet") return base.GetMetadata(metadataType);
+            Used();
+            return DeepestPathSet;
+        }
+
+        public override bool IsLocallyStored
+        {
+            get
+            {
+                Used();
+                return StandIn.Reads("LOCALITY", "file") ? Deepest != null : DeepestPathSet == StandIn.Root;
+            }
+        }
 
         internal override Tag Stored() { return Local ?? (Local = Configuration.Make(_path, _location)); }
 

@@ -7,7 +7,7 @@ import functools
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,8 +19,9 @@ from ftps_exchange.wire import PACKED
 from tests.windows.iis import SCHEMA
 
 from .authority import Authority
-from .calls import Call
+from .calls import Call, Received
 from .deployment import Deployment, Run
+from .endpoint import Answer
 from .far_ends import Engine, Result, Script, Scripted
 
 BASE = SCHEMA.with_name("base.config")
@@ -72,6 +73,7 @@ class WindowsHost(Engine):
             directory,
             environment={
                 "SystemRoot": str(system_root),
+                "ProgramData": str(directory / "ProgramData"),
                 "FTPS_EXCHANGE_IIS_CONFIG": str(self.config),
                 "FTPS_EXCHANGE_IIS_SCHEMA": str(SCHEMA),
                 "FTPS_EXCHANGE_FOLDERS": str(self.folders),
@@ -80,6 +82,7 @@ class WindowsHost(Engine):
             scripts={
                 **SCRIPTS,
                 "win_ftps_probe": self.probe,
+                "win_powershell": self.powershell,
                 "win_certificate_store": self.certificate_store,
                 **(scripts or {}),
             },
@@ -88,6 +91,12 @@ class WindowsHost(Engine):
         self.config.write_bytes(BASE.read_bytes())
         self.drives.mkdir()
         self.broken_ports: set[int] = set()
+        self.pending = directory / "ProgramData" / "ftps-exchange" / "restart-of-ftpsvc"
+        self.restarts = 0
+        """How often the FTP service was restarted to read what it reads only when it starts."""
+        self.ends_after: int | None = None
+        """After so many calls of modules nothing is answered any more; the last one is done, and its answer lost."""
+        self._asked = 0
 
     @property
     def configuration(self) -> ElementTree.Element:
@@ -115,6 +124,45 @@ class WindowsHost(Engine):
         """The thumbprints in the stand-in's personal store."""
         return {thumbprint(one["certificate"]) for one in self._store()["My"]}
 
+    def module(self, call: Call) -> Answer:
+        self._asked += 1
+        if self.ends_after is not None and self._asked > self.ends_after:
+            return GONE
+        answer = super().module(call)
+        return GONE if self._asked == self.ends_after else answer
+
+    def other(self, received: Received) -> Answer:
+        is_gone = self.ends_after is not None and self._asked >= self.ends_after
+        return GONE if is_gone else super().other(received)
+
+    def again(self, ends_after: int | None = None) -> None:
+        """It answers again: everything, or so many calls."""
+        self.ends_after, self._asked = ends_after, 0
+
+    def snapshot(self) -> Callable[[], None]:
+        """How to make it what it is now once more."""
+        files = {path: path.read_bytes() for path in (self.config, self.folders, self.stores) if path.exists()}
+        done, restarts = set(self._done), self.restarts
+        assert not self.pending.exists()
+
+        def restore() -> None:
+            for path, content in files.items():
+                path.write_bytes(content)
+            self.pending.unlink(missing_ok=True)
+            self._done, self.restarts = set(done), restarts
+
+        return restore
+
+    def powershell(self, call: Call) -> Result:
+        """Scripted: of the scripts of the roles the one that restarts the service is known."""
+        if "restart-of-ftpsvc" not in json.dumps(dict(call.arguments)):
+            return script(call)
+        due = self.pending.exists() or call.check_mode
+        if not call.check_mode:
+            self.pending.unlink(missing_ok=True)
+            self.restarts += due
+        return script(call) | {"changed": due}
+
     def _store(self) -> Any:
         return json.loads(self.stores.read_bytes()) if self.stores.exists() else {"My": []}
 
@@ -141,6 +189,9 @@ class WindowsHost(Engine):
         if wrong and not call.check_mode:
             result |= {"failed": True, "msg": f"not served: {wrong}"}
         return result
+
+
+GONE = Answer(stderr=b"The connection was lost.", exit_code=1)
 
 
 # What modules of others answer besides whether something changed
