@@ -29,7 +29,7 @@ def test_the_name_of_a_format_stands_in_its_file_the_registry_and_the_checker_on
     """In the checker because that shares nothing with the formats; in the benchmark's generator as an example."""
     allowed = {"src/ftps_exchange/packs/check.py", "src/ftps_exchange/packs/formats/__init__.py"}
     allowed.add("src/ftps_exchange/generate.py")
-    folders = [project / name for name in ("src", "roles", "library", "filter_plugins", "playbooks")]
+    folders = [project / name for name in ("src", "roles", "plugins", "playbooks")]
     for path in (path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".yml", ".j2"}):
         own = path.relative_to(project).as_posix()
         if own not in allowed:
