@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
+sys.path[:0] = [str(PROJECT), str(PROJECT / "collections")]
 
 import yaml  # noqa: E402
 from ansible.parsing.dataloader import DataLoader  # noqa: E402
 from ansible.template import Templar, trust_as_template  # noqa: E402
-from ansible_collections.ftps.exchange.plugins.modules import nftables_table as table  # noqa: E402
+from ansible_collections.ftps.exchange.plugins.module_utils.nftables.declared import declared_elements  # noqa: E402
+from ansible_collections.ftps.exchange.plugins.module_utils.nftables.kernel import Nft  # noqa: E402
+from ansible_collections.ftps.exchange.plugins.module_utils.nftables.plan import Plan, make_plan, transaction  # noqa: E402
+from ansible_collections.ftps.exchange.plugins.module_utils.nftables.text import boot_file  # noqa: E402
 
 TARGET_SECONDS = 0.5
 REPETITIONS = 5
@@ -79,12 +82,12 @@ def least_seconds(action: Callable[[], object], before: Callable[[], object] = l
     return min(times)
 
 
-def measure(nft: table.Nft, rules: str, sets: dict[str, list[dict[str, str]]]) -> tuple[int, float, float, float]:
+def measure(nft: Nft, rules: str, sets: dict[str, list[dict[str, str]]]) -> tuple[int, float, float, float]:
     """Number of rules; seconds to load all, to add one customer, to find that nothing is to be done."""
-    boot = table.boot_file(nft.family, nft.name, rules, table.declared_elements(sets))
+    boot = boot_file(nft.family, nft.name, rules, declared_elements(sets))
 
-    def plan(sets: dict[str, list[dict[str, str]]]) -> table.Plan:
-        return table.make_plan(nft.live(), nft.parsed(rules), table.declared_elements(sets))
+    def plan(sets: dict[str, list[dict[str, str]]]) -> Plan:
+        return make_plan(nft.live(), nft.parsed(rules), declared_elements(sets))
 
     loading = least_seconds(lambda: nft.load(boot), before=lambda: run(["nft", "flush", "ruleset"], ""))
     comparing = least_seconds(lambda: plan(sets))
@@ -93,7 +96,7 @@ def measure(nft: table.Nft, rules: str, sets: dict[str, list[dict[str, str]]]) -
 
     newcomer = {"element": "192.0.2.1", "comment": "newcomer"}
     change = plan({**sets, "customers4": [*sets["customers4"], newcomer]})
-    addition = table.transaction(nft.family, nft.name, rules, change)
+    addition = transaction(nft.family, nft.name, rules, change)
     adding = least_seconds(lambda: nft.load(addition), before=lambda: nft.load(boot))
 
     listing = nft.run(["nft", "-j", "list", "table", nft.family, nft.name], "")[1]
@@ -107,7 +110,7 @@ def main() -> int:
         os.execvp("unshare", ["unshare", "--net", sys.executable, *sys.argv])  # noqa: S606
 
     rules = definition()
-    nft = table.Nft(run, "inet", "benchmark")
+    nft = Nft(run, "inet", "benchmark")
     rows = {number: measure(nft, rules, customers(number)) for number in (10, count)}
     print(f"{'customers':>10} {'rules':>6} {'load':>8} {'one more':>9} {'compare, nothing to do':>23}")
     for number, (rule_count, loading, adding, comparing) in rows.items():

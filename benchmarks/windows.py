@@ -25,7 +25,7 @@ from ftps_exchange.folders import exchange_folders, exchange_predicted_sids  # n
 from ftps_exchange.iis.render import exchange_iis_application_host  # noqa: E402
 from ftps_exchange.iis.settings import exchange_iis_settings  # noqa: E402
 from ftps_exchange.model import check_model  # noqa: E402
-from ftps_exchange.wire import exchange_wire_text  # noqa: E402
+from ftps_exchange.wire import wire_text  # noqa: E402
 
 EXAMPLE = PROJECT / "inventories" / "example_windows" / "group_vars" / "all" / "exchange.yml"
 THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
@@ -58,7 +58,7 @@ def measure(count: int) -> None:
     total += seconds
     row(count, "folders", f"{seconds:.1f} s, {len(json.dumps(folders, separators=(',', ':'))) / 1e6:.2f} MB of JSON")
 
-    texts, seconds = timed(lambda: [exchange_wire_text(settings), exchange_wire_text(folders)])
+    texts, seconds = timed(lambda: [wire_text(settings), wire_text(folders)])
     total += seconds
     row(count, "both as they are sent", f"{seconds:.1f} s, {sum(map(len, texts)) / 1e6:.2f} MB", "20 MB")
     row(count, "control side in all", f"{total:.1f} s", "30 s")

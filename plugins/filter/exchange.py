@@ -21,9 +21,8 @@ try:
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
     from ftps_exchange.iis.render import exchange_iis_application_host
     from ftps_exchange.iis.settings import exchange_iis_problems, exchange_iis_settings
-    from ftps_exchange.permissions import exchange_permission_matrix
     from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
-    from ftps_exchange.wire import exchange_windows_lists, exchange_wire_text
+    from ftps_exchange.wire import exchange_windows_lists
 except ImportError as error:
     # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
     _MISSING: str | None = str(error)
@@ -41,11 +40,9 @@ _NAMES = (
     "exchange_iis_application_host",
     "exchange_iis_problems",
     "exchange_iis_settings",
-    "exchange_permission_matrix",
     "exchange_predicted_sids",
     "exchange_thumbprint",
     "exchange_windows_lists",
-    "exchange_wire_text",
 )
 
 
@@ -86,7 +83,6 @@ class FilterModule:
             exchange_group_names,
             exchange_iis_problems,
             exchange_iis_settings,
-            exchange_permission_matrix,
             exchange_windows_lists,
         )
         others = (
@@ -94,7 +90,6 @@ class FilterModule:
             exchange_iis_application_host,
             exchange_predicted_sids,
             exchange_thumbprint,
-            exchange_wire_text,
         )
         return {
             **{function.__name__: _model_as_text(function) for function in of_the_model},

@@ -170,6 +170,13 @@ def _parse_flags(flags: str, text: str) -> int:
     return value
 
 
+def sddl_of(descriptor: Descriptor) -> str:
+    """The descriptor in the subset of SDDL that C(parse_sddl) reads."""
+    flags = {0: "", 3: "OICI", 11: "OICIIO"}
+    entries = "".join(f"(A;{flags[ace.flags]};0x{ace.mask:x};;;{ace.sid})" for ace in descriptor.aces)
+    return f"D:{'P' if descriptor.protected else ''}{entries}"
+
+
 def format_ace(ace: Ace, names: dict[str, str]) -> str:
     """Show an entry to a person: who, what, and where it applies."""
     kind = "allow" if ace.ace_type == ACCESS_ALLOWED else f"type {ace.ace_type}"

@@ -164,17 +164,16 @@ counts:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.ftps.exchange.plugins.module_utils.directory import (
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.changes import make_plan
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired, read_desired
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import names_not_found
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import (
     NAMESAKE_ATTRIBUTES,
     READ_ATTRIBUTES,
     Current,
-    Desired,
     Plan,
     Settings,
-    few,
-    make_plan,
-    names_not_found,
-    read_desired,
 )
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
     LDAP_IMPORT_ERROR,

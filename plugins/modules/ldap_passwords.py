@@ -91,7 +91,8 @@ refused:
 from collections.abc import Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.ftps.exchange.plugins.module_utils.directory import few, is_user
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import is_user
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
     ACCOUNT_DISABLED,
     LDAP_IMPORT_ERROR,

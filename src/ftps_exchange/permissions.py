@@ -73,7 +73,7 @@ class PermissionRow(TypedDict):
     change_permissions: bool
 
 
-def exchange_permission_matrix(model: object) -> list[PermissionRow]:
+def permission_matrix(model: object) -> list[PermissionRow]:
     """Checked model -> what each kind of account may do in each kind of place, as Windows would answer.
 
     The exchange of the model is taken, and stand-ins for its customers: all customers of one kind get the same entries,
@@ -272,7 +272,7 @@ _MASKS: Final[Mapping[Right, str]] = {
 
 def markdown() -> str:
     """docs/permissions.md."""
-    rows = exchange_permission_matrix(EXAMPLE)
+    rows = permission_matrix(EXAMPLE)
     return _PAGE.format(
         tables="\n".join(_table(account, rows) for account in ACCOUNTS),
         differences="\n".join(_differences()),

@@ -24,7 +24,7 @@ LONGEST_PLAIN: Final = 500_000
 """Characters of a text that is not packed: even twice that and the 300,000 of the wrapper stay below the limit."""
 
 
-def exchange_wire_text(value: object, longest_plain: int = LONGEST_PLAIN) -> str:
+def wire_text(value: object, longest_plain: int = LONGEST_PLAIN) -> str:
     """Structure -> JSON without blanks, packed when it is long. The same structure always gives the same text."""
     text = json.dumps(_plain(value), separators=(",", ":"))
     if len(text) <= longest_plain:
@@ -54,11 +54,9 @@ def exchange_windows_lists(
     no settings: a run that is asked for one of them (``--tags``) does not know the other's.
     """
     return {
-        "folders": exchange_wire_text(exchange_folders(model, sids, "windows"), longest_plain) if sids else "",
-        "sids": exchange_wire_text(sids or {}, longest_plain),
-        "settings": exchange_wire_text(exchange_iis_settings(model, thumbprint, options), longest_plain)
-        if thumbprint
-        else "",
+        "folders": wire_text(exchange_folders(model, sids, "windows"), longest_plain) if sids else "",
+        "sids": wire_text(sids or {}, longest_plain),
+        "settings": wire_text(exchange_iis_settings(model, thumbprint, options), longest_plain) if thumbprint else "",
     }
 
 

@@ -113,6 +113,42 @@ def test_nothing_loops_over_customers() -> None:
     assert found == [], "an item costs 0.3 s at every run: give one module the whole list"
 
 
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_role_has_no_plugins_of_its_own(role: Path) -> None:
+    """A role of a collection does not find them: docs/adr/0022."""
+    found = [
+        path.name for path in role.iterdir() if path.name in ("library", "module_utils") or "_plugins" in path.name
+    ]
+    assert found == []
+
+
+# Filters
+
+
+def texts(content: Any) -> Iterator[str]:
+    """Every text in a file of a role or in a playbook; comments are none."""
+    if isinstance(content, dict):
+        for value in content.values():
+            yield from texts(value)
+    elif isinstance(content, list):
+        for value in content:
+            yield from texts(value)
+    elif isinstance(content, str):
+        yield content
+
+
+@pytest.fixture(scope="module")
+def used_or_offered() -> str:
+    """What roles and playbooks do, and how the variables of a role that stands alone are said to be obtained."""
+    files = [path for folder in ("roles", "playbooks", "molecule") for path in (PROJECT / folder).rglob("*.yml")]
+    return "\n".join(text for path in files for text in texts(load(path)))
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_every_filter_serves_somebody(name: str, used_or_offered: str) -> None:
+    assert re.search(rf"ftps\.exchange\.{name}\b|C\({name}\)", used_or_offered), "no role or playbook calls or names it"
+
+
 # Modules
 
 

@@ -39,11 +39,9 @@ EXPRESSIONS = {
     " | ftps.exchange.exchange_iis_application_host",
     "exchange_iis_problems": "model | ftps.exchange.exchange_iis_problems",
     "exchange_iis_settings": "model | ftps.exchange.exchange_iis_settings(thumbprint, options)",
-    "exchange_permission_matrix": "model | ftps.exchange.exchange_permission_matrix",
     "exchange_predicted_sids": "model | ftps.exchange.exchange_group_names | ftps.exchange.exchange_predicted_sids",
     "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | ftps.exchange.exchange_thumbprint",
     "exchange_windows_lists": "model | ftps.exchange.exchange_windows_lists(sids, thumbprint, options)",
-    "exchange_wire_text": "{'sections': []} | ftps.exchange.exchange_wire_text",
 }
 
 
@@ -91,8 +89,6 @@ def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: A
             return filters[name](model, THUMBPRINT, OPTIONS)
         case "exchange_windows_lists":
             return filters[name](model, sids, THUMBPRINT, OPTIONS)
-        case "exchange_wire_text":
-            return filters[name]({"sections": []})
         case "exchange_predicted_sids":
             return filters[name](filters["exchange_group_names"](model))
     return filters[name](model)

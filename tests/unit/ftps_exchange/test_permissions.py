@@ -8,7 +8,7 @@ from hypothesis import given
 
 from ftps_exchange import permissions
 from ftps_exchange.accesscheck import VERBS, Folder, Token, nt_permits, posix_permits
-from ftps_exchange.permissions import ACCOUNTS, EXAMPLE, PLACES, Evaluation, differences, exchange_permission_matrix
+from ftps_exchange.permissions import ACCOUNTS, EXAMPLE, PLACES, Evaluation, differences, permission_matrix
 from tests.unit.ftps_exchange.desired_state import Json, golden, models
 
 PAGE = Path(__file__).parents[3] / "docs" / "permissions.md"
@@ -21,7 +21,7 @@ MODIFY = FILL | {"move_folder"}
 
 
 def verbs(place: str, account: str) -> set[str]:
-    (row,) = (row for row in exchange_permission_matrix(EXAMPLE) if (row["place"], row["account"]) == (place, account))
+    (row,) = (row for row in permission_matrix(EXAMPLE) if (row["place"], row["account"]) == (place, account))
     return {verb for verb in VERBS if row[verb]}
 
 
@@ -62,14 +62,14 @@ def test_an_outsider_may_do_nothing_anywhere() -> None:
 
 
 def test_every_place_and_account_is_in_the_table() -> None:
-    rows = exchange_permission_matrix(EXAMPLE)
+    rows = permission_matrix(EXAMPLE)
     assert {row["place"] for row in rows} == set(PLACES)
     assert {row["account"] for row in rows} == set(ACCOUNTS)
     assert len({(row["place"], row["account"]) for row in rows}) == len(rows)
 
 
 def test_the_table_of_a_real_model_is_the_table_of_the_page() -> None:
-    assert exchange_permission_matrix(golden("model")) == exchange_permission_matrix(EXAMPLE)
+    assert permission_matrix(golden("model")) == permission_matrix(EXAMPLE)
 
 
 def test_posix_differs_only_where_the_session_settles_it() -> None:

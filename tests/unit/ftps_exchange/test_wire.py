@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ftps_exchange.folders import exchange_folders
 from ftps_exchange.iis.settings import exchange_iis_settings
-from ftps_exchange.wire import LONGEST_PLAIN, PACKED, exchange_windows_lists, exchange_wire_text
+from ftps_exchange.wire import LONGEST_PLAIN, PACKED, exchange_windows_lists, wire_text
 from tests.windows.powershell import PowerShell, PowerShellError
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -42,29 +42,29 @@ def unpacked(text: str) -> str:
 
 @given(values, st.sampled_from([0, LONGEST_PLAIN]))
 def test_nothing_is_lost(value: Any, longest: int) -> None:
-    assert json.loads(unpacked(exchange_wire_text(value, longest))) == value
+    assert json.loads(unpacked(wire_text(value, longest))) == value
 
 
 def test_short_texts_can_be_read() -> None:
-    assert exchange_wire_text({"a": [1, True, None, "ä"]}) == '{"a":[1,true,null,"\\u00e4"]}'
+    assert wire_text({"a": [1, True, None, "ä"]}) == '{"a":[1,true,null,"\\u00e4"]}'
 
 
 def test_the_limit() -> None:
     at, above = "x" * (LONGEST_PLAIN - 2), "x" * (LONGEST_PLAIN - 1)
-    assert exchange_wire_text(at) == f'"{at}"'
-    assert exchange_wire_text(above).startswith(PACKED)
-    assert len(exchange_wire_text(above)) < 2000
+    assert wire_text(at) == f'"{at}"'
+    assert wire_text(above).startswith(PACKED)
+    assert len(wire_text(above)) < 2000
 
 
 def test_the_same_always_gives_the_same() -> None:
     value = {"rows": [[str(number)] for number in range(1000)]}
-    assert exchange_wire_text(value, 0) == exchange_wire_text(json.loads(json.dumps(value)), 0)
+    assert wire_text(value, 0) == wire_text(json.loads(json.dumps(value)), 0)
 
 
 @pytest.mark.parametrize("value", [{"a": "ä€😀", "b": [True, None, -1]}, [], "", "x" * 300_000])
 def test_powershell_unpacks_it(powershell: PowerShell, value: Any) -> None:
-    (found,) = powershell.script(SCRIPT, UNPACK, exchange_wire_text(value, 0))
-    assert found == exchange_wire_text(value)
+    (found,) = powershell.script(SCRIPT, UNPACK, wire_text(value, 0))
+    assert found == wire_text(value)
 
 
 @pytest.mark.parametrize("text", ['{"a":1}', "GZIP:no", " gzip:no", ""])
@@ -77,7 +77,7 @@ def test_powershell_leaves_other_texts_alone(powershell: PowerShell, text: str) 
     [
         PACKED + "!",
         PACKED + base64.b64encode(b"no gzip").decode(),
-        exchange_wire_text("x" * 5000 + "end", 0)[:-8],
+        wire_text("x" * 5000 + "end", 0)[:-8],
         PACKED + base64.b64encode(gzip.compress(b"\xff\xfe")).decode(),
     ],
 )
@@ -90,7 +90,7 @@ def test_a_text_that_would_fill_the_memory_is_refused(powershell: PowerShell) ->
     small = UNPACK.replace("$script:Longest = 256MB", "$script:Longest = 1000")
     assert small != UNPACK
     with pytest.raises(PowerShellError, match="longer than 1000 bytes"):
-        powershell.script(SCRIPT, small, exchange_wire_text("x" * 100_000, 0))
+        powershell.script(SCRIPT, small, wire_text("x" * 100_000, 0))
 
 
 # From the model to both texts

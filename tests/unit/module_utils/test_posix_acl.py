@@ -126,6 +126,11 @@ def test_what_means_something_else_elsewhere_is_refused(sddl: str, message: str)
         acl.parse_sddl(sddl)
 
 
+@pytest.mark.parametrize("sddl", [TRAVERSE, HOME, TRAVERSE.replace("D:P", "D:")])
+def test_what_samba_is_told_is_what_was_declared(sddl: str) -> None:
+    assert acl.sddl_of(acl.parse_sddl(sddl)) == sddl
+
+
 @pytest.mark.parametrize(("flags", "protected"), [("", False), ("P", True), ("PAI", True), ("AI", False)])
 def test_protection_from_the_parent(flags: str, protected: bool) -> None:
     assert acl.parse_sddl(f"D:{flags}(A;;0x1;;;{READERS})").protected is protected

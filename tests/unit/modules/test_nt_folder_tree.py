@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -13,6 +14,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftps.exchange.plugins.module_utils import posix_acl as posix_acl
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree import content, handles
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.messages import FolderError
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.samba import Samba
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.winbind import Winbind
 from ansible_collections.ftps.exchange.plugins.modules import nt_folder_tree as module
 
 DOMAIN = "S-1-5-21-1-2-3"
@@ -90,29 +95,32 @@ class Host:
     def fchown(self, fd: int, uid: int, gid: int) -> None:
         self.owners[self._real_fstat(fd).st_ino] = (uid, gid)
 
-    def get_attribute(self, fd: int, name: str) -> bytes | None:
-        return self.attributes.get((self._real_fstat(fd).st_ino, name))
+    def getxattr(self, fd: int, name: str) -> bytes:
+        try:
+            return self.attributes[self._real_fstat(fd).st_ino, name]
+        except KeyError:
+            raise OSError(errno.ENODATA, "No data available") from None
 
-    def set_attribute(self, fd: int, name: str, value: bytes | None) -> None:
-        key = (self._real_fstat(fd).st_ino, name)
-        if value is None:
-            self.attributes.pop(key, None)
-        else:
-            self.attributes[key] = value
+    def setxattr(self, fd: int, name: str, value: bytes) -> None:
+        self.attributes[self._real_fstat(fd).st_ino, name] = value
+
+    def removexattr(self, fd: int, name: str) -> None:
+        self.getxattr(fd, name)
+        del self.attributes[self._real_fstat(fd).st_ino, name]
 
     def set_descriptor(self, fd: int, sddl: str) -> None:
         """What Samba does with it."""
         self.samba_calls.append(os.readlink(f"/proc/self/fd/{fd}").removeprefix(f"{self.root}").lstrip("/"))
         sddl = self.samba_stores(sddl)
         access, default = posix_acl.posix_acls(posix_acl.parse_sddl(sddl), KNOWN)
-        self.set_attribute(fd, module.NT_ACL, stored_nt_acl(sddl))
-        self.set_attribute(fd, module.ACCESS_ACL, posix_acl.encode_posix_acl(access))
-        self.set_attribute(fd, module.DEFAULT_ACL, posix_acl.encode_posix_acl(default) if default else None)
+        handles.set_attribute(fd, handles.NT_ACL, stored_nt_acl(sddl))
+        handles.set_attribute(fd, handles.ACCESS_ACL, posix_acl.encode_posix_acl(access))
+        handles.set_attribute(fd, handles.DEFAULT_ACL, posix_acl.encode_posix_acl(default) if default else None)
         os.fchmod(fd, posix_acl.mode_of(access))
 
     def unix_ids(self, sids: list[str]) -> dict[str, posix_acl.UnixId]:
         if self.known is None:
-            raise module.FolderError("winbindd does not translate SIDs: is it running?")
+            raise FolderError("winbindd does not translate SIDs: is it running?")
         return {sid: self.known[sid] for sid in sids if sid in self.known}
 
     # Running the module
@@ -149,63 +157,17 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     host = Host(tmp_path)
     monkeypatch.setattr(os, "fstat", host.fstat)
     monkeypatch.setattr(os, "fchown", host.fchown)
-    monkeypatch.setattr(module, "get_attribute", host.get_attribute)
-    monkeypatch.setattr(module, "set_attribute", host.set_attribute)
+    for name in ("getxattr", "setxattr", "removexattr"):
+        monkeypatch.setattr(os, name, getattr(host, name))
     monkeypatch.setattr(module, "respawn_with_samba", lambda: None)
-
-    class Samba:
-        set_descriptor = staticmethod(host.set_descriptor)
-
-    class Winbind:
-        unix_ids = staticmethod(host.unix_ids)
-        name = staticmethod(lambda sid: f"CORP\\{sid[-4:]}")
-
-    monkeypatch.setattr(module, "Samba", Samba)
-    monkeypatch.setattr(module, "Winbind", Winbind)
+    monkeypatch.setattr(Samba, "__init__", lambda _: None)
+    monkeypatch.setattr(Samba, "set_descriptor", lambda _, fd, sddl: host.set_descriptor(fd, sddl))
+    monkeypatch.setattr(Winbind, "__init__", lambda _: None)
+    monkeypatch.setattr(Winbind, "unix_ids", lambda _, sids: host.unix_ids(sids))
+    monkeypatch.setattr(Winbind, "name", lambda _, sid: f"CORP\\{sid[-4:]}")
     open_before = set(os.listdir("/proc/self/fd"))
     yield host
     assert set(os.listdir("/proc/self/fd")) <= open_before, "a descriptor stayed open"
-
-
-# What is declared
-
-
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        ("/homes", "must be relative"),
-        ("homes/", "empty part"),
-        ("homes//acme", "empty part"),
-        ("homes/../..", "empty part, '.' or '..'"),
-        ("homes/a\nb", "control character"),
-        ("shares/maps", "declared twice"),
-        ("homes/globex/shared", "its parent 'homes/globex' is not"),
-    ],
-)
-def test_a_path_that_leads_elsewhere_is_refused(path: str, message: str) -> None:
-    with pytest.raises(module.FolderError, match=re.escape(message)):
-        module.declared_tree([*tree(), {"path": path, "sddl": TRAVERSE}])
-
-
-def test_all_problems_are_told_at_once() -> None:
-    folders = [{"path": "", "sddl": "D:P(A;;FA;;;BA)"}, {"path": "../x", "sddl": TRAVERSE}]
-    with pytest.raises(module.FolderError, match=r"folder '': .* hexadecimal.*; folder '\.\./x'"):
-        module.declared_tree(folders)
-
-
-def test_the_top_folder_must_be_declared() -> None:
-    with pytest.raises(module.FolderError, match="top folder"):
-        module.declared_tree([])
-
-
-@pytest.mark.parametrize("root", ["srv", "/", "", "/srv/../etc", "/srv//x"])
-def test_an_unclear_root_is_refused(root: str) -> None:
-    with pytest.raises(module.FolderError, match="absolute path"):
-        module.checked_root(root)
-
-
-def test_what_samba_is_told_is_what_was_declared() -> None:
-    assert module.sddl_of(posix_acl.parse_sddl(home())) == home()
 
 
 # Making
@@ -276,26 +238,26 @@ def _owner(uid: int, gid: int) -> Callable[[Host, str], None]:
 
 
 DRIFTS = {
-    "a stray group in the POSIX ACL": (_stray_posix_entry(module.ACCESS_ACL), "POSIX access group:4711:rwx"),
-    "a stray group in the default ACL": (_stray_posix_entry(module.DEFAULT_ACL), "POSIX default group:4711:rwx"),
-    "the default ACL removed": (_set(module.DEFAULT_ACL, None), ""),
-    "the POSIX ACL removed": (_set(module.ACCESS_ACL, None), ""),
-    "the NT ACL removed": (_set(module.NT_ACL, None), "no NT ACL"),
-    "the NT ACL unreadable": (_set(module.NT_ACL, b"\xde\xad"), "an unreadable NT ACL"),
+    "a stray group in the POSIX ACL": (_stray_posix_entry(handles.ACCESS_ACL), "POSIX access group:4711:rwx"),
+    "a stray group in the default ACL": (_stray_posix_entry(handles.DEFAULT_ACL), "POSIX default group:4711:rwx"),
+    "the default ACL removed": (_set(handles.DEFAULT_ACL, None), ""),
+    "the POSIX ACL removed": (_set(handles.ACCESS_ACL, None), ""),
+    "the NT ACL removed": (_set(handles.NT_ACL, None), "no NT ACL"),
+    "the NT ACL unreadable": (_set(handles.NT_ACL, b"\xde\xad"), "an unreadable NT ACL"),
     "a stray entry in the NT ACL": (
-        _set(module.NT_ACL, stored_nt_acl(home() + f"(A;;0x1f01ff;;;{DOMAIN}-1109)")),
+        _set(handles.NT_ACL, stored_nt_acl(home() + f"(A;;0x1f01ff;;;{DOMAIN}-1109)")),
         "NT allow 0x1f01ff this folder CORP\\1109",
     ),
     "another mask in the NT ACL": (
-        _set(module.NT_ACL, stored_nt_acl(home().replace("0x1201bf", "0x1301bf"))),
+        _set(handles.NT_ACL, stored_nt_acl(home().replace("0x1201bf", "0x1301bf"))),
         "NT allow 0x1301bf this folder acme-write",
     ),
     "other flags in the NT ACL": (
-        _set(module.NT_ACL, stored_nt_acl(home().replace("OICIIO;0x1301bf", "OICI;0x1301bf"))),
+        _set(handles.NT_ACL, stored_nt_acl(home().replace("OICIIO;0x1301bf", "OICI;0x1301bf"))),
         "NT allow 0x1301bf OICI acme-write",
     ),
     "no protection from the parent": (
-        _set(module.NT_ACL, stored_nt_acl(home().replace("D:P", "D:"))),
+        _set(handles.NT_ACL, stored_nt_acl(home().replace("D:P", "D:"))),
         "takes the parent's entries",
     ),
     "chmod": (_mode(0o700), "owner 0:0 mode 0700"),
@@ -329,7 +291,7 @@ def test_drift_is_predicted_shown_repaired_and_gone(host: Host, name: str) -> No
 def test_the_order_of_entries_is_no_drift(host: Host) -> None:
     host.run()
     entries = re.findall(r"\([^)]*\)", home())
-    host.attributes[host.inode("homes/acme"), module.NT_ACL] = stored_nt_acl("D:P" + "".join(entries[::-1]))
+    host.attributes[host.inode("homes/acme"), handles.NT_ACL] = stored_nt_acl("D:P" + "".join(entries[::-1]))
     assert not host.run()["changed"]
 
 
@@ -341,7 +303,7 @@ def test_a_folder_that_a_customer_removed_comes_back(host: Host) -> None:
 
 def test_samba_storing_something_else_is_an_error(host: Host) -> None:
     host.samba_stores = lambda sddl: sddl.replace("0x1200a0", "0x1200a9")
-    with pytest.raises(module.FolderError, match="Samba stored something else"):
+    with pytest.raises(FolderError, match="Samba stored something else"):
         host.run()
 
 
@@ -382,7 +344,7 @@ def test_something_else_in_the_place_of_a_folder_stops_before_any_change(host: H
         obstacle.write_text("x")
     else:
         obstacle.symlink_to(elsewhere)
-    with pytest.raises(module.FolderError, match=f"{obstacle} is a {kind}"):
+    with pytest.raises(FolderError, match=f"{obstacle} is a {kind}"):
         host.run()
     assert not (host.root / "homes/acme/shared").exists()
 
@@ -390,14 +352,14 @@ def test_something_else_in_the_place_of_a_folder_stops_before_any_change(host: H
 def test_a_symbolic_link_above_the_root_is_refused(host: Host) -> None:
     (host.top / "real").mkdir()
     (host.top / "srv").symlink_to(host.top / "real")
-    with pytest.raises(module.FolderError, match=f"{host.top}/srv is a symbolic link"):
+    with pytest.raises(FolderError, match=f"{host.top}/srv is a symbolic link"):
         host.run()
 
 
 def test_a_parent_of_somebody_else_is_refused(host: Host) -> None:
     host.root.parent.mkdir()
     host.owners[host.root.parent.stat().st_ino] = (1001, 0)
-    with pytest.raises(module.FolderError, match=r"owned by uid 1001 .*chown root"):
+    with pytest.raises(FolderError, match=r"owned by uid 1001 .*chown root"):
         host.run()
 
 
@@ -405,7 +367,7 @@ def test_a_parent_of_somebody_else_is_refused(host: Host) -> None:
 def test_a_parent_that_others_may_write_in_is_refused(host: Host, mode: int) -> None:
     host.root.parent.mkdir()
     host.root.parent.chmod(mode)
-    with pytest.raises(module.FolderError, match="others than root could exchange"):
+    with pytest.raises(FolderError, match="others than root could exchange"):
         host.run()
 
 
@@ -434,13 +396,13 @@ def test_content_takes_over_what_a_folder_passes_on(host: Host) -> None:
     _, default = posix_acl.posix_acls(posix_acl.parse_sddl(home(NEW_WRITERS)), KNOWN)
     assert default is not None
     for path in ("homes/acme/in", "homes/acme/in/deep"):
-        assert host.attributes[host.inode(path), module.ACCESS_ACL] == posix_acl.encode_posix_acl(default)
-        assert host.attributes[host.inode(path), module.DEFAULT_ACL] == posix_acl.encode_posix_acl(default)
+        assert host.attributes[host.inode(path), handles.ACCESS_ACL] == posix_acl.encode_posix_acl(default)
+        assert host.attributes[host.inode(path), handles.DEFAULT_ACL] == posix_acl.encode_posix_acl(default)
         assert host.owners[host.inode(path)] == (0, 0)
     for path in ("homes/acme/in/f", "homes/acme/in/deep/g"):
         of_file = posix_acl.encode_posix_acl(posix_acl.acl_of_new_file(default))
-        assert host.attributes[host.inode(path), module.ACCESS_ACL] == of_file
-        assert (host.inode(path), module.DEFAULT_ACL) not in host.attributes
+        assert host.attributes[host.inode(path), handles.ACCESS_ACL] == of_file
+        assert (host.inode(path), handles.DEFAULT_ACL) not in host.attributes
     touched = {inode for inode, _ in host.attributes}
     assert (host.top / "secret").stat().st_ino not in touched
     # Another declared folder's content is not this folder's
@@ -462,11 +424,11 @@ def test_a_file_with_two_names_is_told_and_left_alone(host: Host) -> None:
     result = host.run(tree(NEW_WRITERS))
     assert result["content"]["skipped"] == ["homes/acme/in/f"]
     assert "homes/acme/in/f" in host.warnings[-1]
-    assert (host.inode("homes/acme/in/f"), module.ACCESS_ACL) not in host.attributes
+    assert (host.inode("homes/acme/in/f"), handles.ACCESS_ACL) not in host.attributes
 
 
 def test_very_deep_content_is_told(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DEEPEST_LEVEL", 2)
+    monkeypatch.setattr(content, "DEEPEST_LEVEL", 2)
     host.run()
     _content(host)
     assert host.run(tree(NEW_WRITERS))["content"]["skipped"] == ["homes/acme/in/deep"]
@@ -480,7 +442,7 @@ def test_an_interrupted_walk_is_finished_by_the_next_run(host: Host, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module.Tree, "_visit", interrupted)
+        patch.setattr(content.Walk, "_visit", interrupted)
         with pytest.raises(KeyboardInterrupt):
             host.run(tree(NEW_WRITERS))
     result = host.run(tree(NEW_WRITERS))
@@ -508,7 +470,7 @@ def test_check_mode_before_the_join_compares_what_it_can(host: Host) -> None:
     host.known = None
     assert not host.run(check=True)["changed"]
     assert "only NT ACLs are" in host.warnings[-1]
-    _set(module.NT_ACL, None)(host, "homes/acme")
+    _set(handles.NT_ACL, None)(host, "homes/acme")
     assert host.run(check=True)["repaired"] == ["homes/acme"]
 
 
@@ -524,7 +486,7 @@ def test_check_mode_with_groups_that_do_not_exist_yet(host: Host) -> None:
 
 
 def test_an_unknown_group_is_named(host: Host) -> None:
-    with pytest.raises(module.FolderError, match="knows no group for S-1-5-21-9-9-9-1: does the host belong"):
+    with pytest.raises(FolderError, match="knows no group for S-1-5-21-9-9-9-1: does the host belong"):
         host.run(tree("S-1-5-21-9-9-9-1"))
     assert not host.root.exists()
 

@@ -1,4 +1,4 @@
-"""Long lists arrive packed (the filter exchange_wire_text), and are to the modules what the plain ones are."""
+"""Long lists arrive packed (ftps_exchange.wire), and are to the modules what the plain ones are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from ftps_exchange.folders import exchange_folders
 from ftps_exchange.iis.settings import exchange_iis_settings
-from ftps_exchange.wire import PACKED, exchange_wire_text
+from ftps_exchange.wire import PACKED, wire_text
 from tests.windows.iis import Iis
 from tests.windows.powershell import PROJECT, PowerShell
 
@@ -32,9 +32,9 @@ def settings() -> Any:
 
 def test_settings(make_iis: Callable[..., Iis], settings: Any) -> None:
     plain, packed = make_iis(), make_iis()
-    text = exchange_wire_text(settings, 0)
+    text = wire_text(settings, 0)
     assert text.startswith(PACKED)
-    assert plain.apply(exchange_wire_text(settings))["changed"]
+    assert plain.apply(wire_text(settings))["changed"]
     assert packed.apply(text)["changed"]
     assert packed.text == plain.text
     assert not plain.apply(text)["changed"], "the other form is no other list"
@@ -42,7 +42,7 @@ def test_settings(make_iis: Callable[..., Iis], settings: Any) -> None:
 
 def test_damaged_settings_change_nothing(iis: Iis, settings: Any) -> None:
     before = iis.text
-    result = iis.apply(exchange_wire_text(settings, 0)[:-12])
+    result = iis.apply(wire_text(settings, 0)[:-12])
     assert result["failed"]
     assert "The packed text cannot be unpacked" in result["msg"]
     assert iis.text == before
@@ -54,15 +54,15 @@ def test_folders(powershell: PowerShell, tmp_path: Path) -> None:
     def apply(folders: str) -> dict[str, Any]:
         return powershell.module(
             PROJECT / "plugins" / "modules" / "win_folder_tree.ps1",
-            {"root": str(tmp_path / "data"), "folders": folders, "sids": exchange_wire_text(golden("sids"), 0)},
+            {"root": str(tmp_path / "data"), "folders": folders, "sids": wire_text(golden("sids"), 0)},
             utils={ACCESS: STAND_IN},
             environment={"FTPS_EXCHANGE_FOLDERS": str(tmp_path / "lists")},
         )
 
-    first = apply(exchange_wire_text(folders, 0))
+    first = apply(wire_text(folders, 0))
     assert first["changed"], first
     assert (tmp_path / "data" / "homes" / "acme").is_dir()
     assert "ftpsx-home-acme" in first["diff"]["after"], "names from the packed list"
     assert not apply(json.dumps(folders))["changed"], "the other form is no other list"
-    damaged = apply(exchange_wire_text(folders, 0)[:-12])
+    damaged = apply(wire_text(folders, 0)[:-12])
     assert "The packed text cannot be unpacked" in damaged["msg"]

@@ -289,7 +289,7 @@ def thumbprint(certificate: str) -> str:
 
 
 def as_json(text: str) -> Any:
-    """A list as it was before exchange_wire_text made a text of it."""
+    """A list as it was before wire_text made a text of it."""
     if text.startswith(PACKED):
         text = gzip.decompress(base64.b64decode(text.removeprefix(PACKED))).decode()
     return json.loads(text)

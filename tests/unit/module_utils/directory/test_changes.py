@@ -1,4 +1,4 @@
-"""From what the managed OU holds to what it shall hold: the changes, their order, and the guards."""
+"""From what the managed OU holds to what it shall hold: the changes and their order."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import random
 from typing import Any
 
 import pytest
-from ansible_collections.ftps.exchange.plugins.module_utils import directory as under_test
-from ansible_collections.ftps.exchange.plugins.module_utils.directory import Plan, Settings
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import Settings
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap import DirectoryError
-from ansible_collections.ftps.exchange.plugins.modules import ldap_directory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.module_utils.directory.planning import (
+    ACCOUNTS,
+    DELETE,
+    GROUPS,
+    apply,
+    control,
+    lines,
+    plan,
+    with_passwords,
+)
 from tests.unit.module_utils.fake_directory import (
     DOMAIN,
     MANAGED_OU,
@@ -22,59 +30,6 @@ from tests.unit.module_utils.fake_directory import (
     group_dn,
     user_dn,
 )
-
-ACCOUNTS = {"acme-up": "acme", "acme-read": "acme", "globex-up": "globex"}
-GROUPS = {
-    "ftpsx-customers": sorted(ACCOUNTS),
-    "ftpsx-home-acme-write": ["acme-up"],
-    "ftpsx-home-acme-read": ["acme-read"],
-}
-DELETE = Settings(when_absent="delete")
-
-
-def plan(directory: FakeDirectory, declared: dict[str, Any], how: Settings | None = None) -> Plan:
-    desired = under_test.read_desired(declared, MANAGED_OU)
-    current, _domain_sid = ldap_directory.read_current(directory, desired)
-    return under_test.make_plan(desired, current, how or Settings())
-
-
-def apply(directory: FakeDirectory, declared: dict[str, Any], how: Settings | None = None) -> Plan:
-    """Make the changes, and make sure that there is nothing left to change."""
-    made = plan(directory, declared, how)
-    directory.apply(made.changes)
-    again = plan(directory, declared, how)
-    assert again.changes == [], "a second run changes something"
-    return made
-
-
-def with_passwords(directory: FakeDirectory, *names: str) -> None:
-    for name in names:
-        directory.set(name, pwdLastSet=134399239756155936)
-
-
-@pytest.fixture
-def declared() -> dict[str, Any]:
-    return declaration(ACCOUNTS, GROUPS)
-
-
-@pytest.fixture
-def directory(declared: dict[str, Any]) -> FakeDirectory:
-    """One that holds what is declared, with all passwords set."""
-    made = FakeDirectory()
-    apply(made, declared)
-    with_passwords(made, *ACCOUNTS)
-    apply(made, declared)
-    return made
-
-
-def lines(made: Plan) -> tuple[list[str], list[str]]:
-    diff = ldap_directory.diff_of(made, MANAGED_OU)
-    return diff["before"].splitlines(), diff["after"].splitlines()
-
-
-def control(directory: FakeDirectory, name: str) -> int:
-    return int(directory.named(name).text("userAccountControl"))
-
 
 # From nothing
 
@@ -379,149 +334,6 @@ def test_old_passwords_are_told_by_the_clock_of_the_server(directory: FakeDirect
     disabled = declaration(ACCOUNTS, GROUPS, disabled=["globex-up"])
     made = plan(directory, disabled, Settings(password_max_age_days=365))
     assert [user.name for user, _age in made.due_for_rotation] == ["acme-up"]
-
-
-# The guards
-
-
-def test_every_name_that_is_taken_elsewhere_is_told_at_once_and_nothing_changes() -> None:
-    directory = FakeDirectory()
-    directory.add(f"CN=A,OU=Exchange,{DOMAIN}", objectClass=USER, sAMAccountName="ACME-up", userAccountControl="514")
-    directory.add(f"CN=B,OU=Exchange,{DOMAIN}", objectClass=("group",), sAMAccountName="ftpsx-customers")
-    directory.add(
-        f"CN=C,OU=Exchange,{DOMAIN}",
-        objectClass=USER,
-        sAMAccountName="c",
-        userPrincipalName="Globex-up@corp.example",
-        userAccountControl="514",
-    )
-    with pytest.raises(DirectoryError) as refused:
-        apply(directory, declaration(ACCOUNTS, GROUPS))
-    message = str(refused.value)
-    assert f"acme-up is the name of CN=A,OU=Exchange,{DOMAIN}, outside the managed OU" in message
-    assert f"ftpsx-customers is the name of CN=B,OU=Exchange,{DOMAIN}" in message
-    assert f"Globex-up@corp.example is the principal name of CN=C,OU=Exchange,{DOMAIN}" in message
-    assert "nothing was changed" in message
-    assert directory.applied == []
-
-
-def test_a_group_that_has_the_name_of_an_account(directory: FakeDirectory) -> None:
-    directory.add(group_dn("initech-up"), objectClass=("group",), sAMAccountName="initech-up", groupType="-2147483646")
-    accounts = {**ACCOUNTS, "initech-up": "initech"}
-    with pytest.raises(DirectoryError, match="in the managed OU, as another kind of object"):
-        plan(directory, declaration(accounts, GROUPS))
-
-
-def test_a_place_that_is_taken(directory: FakeDirectory) -> None:
-    directory.add(user_dn("initech-up"), objectClass=("contact",))
-    accounts = {**ACCOUNTS, "initech-up": "initech"}
-    with pytest.raises(DirectoryError, match=r"initech-up belongs at CN=initech-up.*where another object stands"):
-        plan(directory, declaration(accounts, GROUPS))
-
-
-def test_an_attribute_that_may_not_be_read_does_not_pass_for_one_that_is_not_set(
-    directory: FakeDirectory, declared: dict[str, Any]
-) -> None:
-    del directory.named("acme-up").attributes["pwdlastset"]
-    with pytest.raises(DirectoryError, match=r"may not read pwdLastSet.*acme-up.*Nothing was changed"):
-        plan(directory, declared)
-
-
-def test_an_ou_full_of_strangers_is_not_taken_over() -> None:
-    directory = FakeDirectory()
-    directory.add(MANAGED_OU, objectClass=("organizationalUnit",))
-    directory.add(f"CN=Jo,{MANAGED_OU}", objectClass=USER, sAMAccountName="jo", userAccountControl="514")
-    declared = declaration(ACCOUNTS, GROUPS)
-    with pytest.raises(DirectoryError, match="none of them is the exchange's: jo"):
-        plan(directory, declared)
-    apply(directory, declared, Settings(removal_confirmed=True))
-
-
-def test_an_empty_ou_that_an_administrator_made_is_taken(declared: dict[str, Any]) -> None:
-    directory = FakeDirectory()
-    directory.add(MANAGED_OU, objectClass=("organizationalUnit",), description="Made by the AD team")
-    apply(directory, declared)
-    assert directory.at(MANAGED_OU).text("description") == "Made by the AD team"
-
-
-def many_customers(number: int, files: int) -> tuple[FakeDirectory, dict[str, Any]]:
-    """A directory with so many customers, and the declaration of the first few of them."""
-    directory = FakeDirectory()
-    accounts = {f"c{index}-up": f"c{index}" for index in range(number)}
-    apply(directory, declaration(accounts, {}))
-    with_passwords(directory, *accounts)
-    apply(directory, declaration(accounts, {}))
-    return directory, declaration(dict(list(accounts.items())[:files]), {})
-
-
-@pytest.mark.parametrize(
-    ("number", "files", "limit", "stops"),
-    [(4, 2, 50, False), (4, 1, 50, True), (4, 0, 50, True), (4, 3, 0, True), (4, 4, 0, False), (4, 0, 100, False)],
-)
-def test_a_mass_disappearance_stops_the_run(number: int, files: int, limit: int, stops: bool) -> None:
-    directory, declared = many_customers(number, files)
-    how = Settings(removal_limit_percent=limit)
-    if not stops:
-        apply(directory, declared, how)
-        return
-    with pytest.raises(DirectoryError) as refused:
-        plan(directory, declared, how)
-    message = str(refused.value)
-    assert f"{number - files} of the {number} customers with enabled accounts have no file any more" in message
-    assert "c3" in message
-    assert "-e directory_removal_confirmed=true" in message
-    assert "state: absent" in message
-    apply(directory, declared, Settings(removal_limit_percent=limit, removal_confirmed=True))
-    assert control(directory, "c3-up") == 0x10202
-
-
-def test_customers_who_were_declared_absent_or_suspended_do_not_count_as_vanished() -> None:
-    directory, declared = many_customers(4, 0)
-    declared["known_customers"] = ["C0", "c1", "c2", "c3"]
-    apply(directory, declared, Settings(removal_limit_percent=0))
-    assert control(directory, "c0-up") == 0x10202
-
-
-def test_disabled_accounts_do_not_count() -> None:
-    directory, declared = many_customers(4, 1)
-    apply(directory, declared, Settings(removal_confirmed=True))
-    assert plan(directory, declared, Settings(removal_limit_percent=0)).changes == []
-
-
-def test_an_account_whose_company_was_wiped_has_not_vanished() -> None:
-    directory, _declared = many_customers(1, 1)
-    directory.set("c0-up", company="")
-    apply(directory, _declared, Settings(removal_limit_percent=0))
-
-
-# What the task says
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "message"),
-    [
-        (("users", 0, "dn"), f"CN=acme-up,OU=Staff,{DOMAIN}", "acme-up: CN=acme-up,OU=Staff.* does not lie in"),
-        (("groups", 0, "dn"), f"CN=g,OU=Groups,OU=Not FTPS,{DOMAIN}", "does not lie in the managed OU"),
-        (("ous", 1, "dn"), f"OU=Staff,{DOMAIN}", "is neither the managed OU"),
-        (("groups", 0, "members"), ["jo"], "the member jo is no declared account"),
-        (("groups", 0, "name"), "Acme-up", "Acme-up: is declared twice"),
-        (("users",), None, "not what the filter exchange_directory gives"),
-        (("users", 0, "account_expires"), "soon", "not what the filter exchange_directory gives"),
-    ],
-)
-def test_a_declaration_that_cannot_be_meant(
-    declared: dict[str, Any], path: tuple[str | int, ...], value: object, message: str
-) -> None:
-    part: Any = declared
-    for step in path[:-1]:
-        part = part[step]
-    part[path[-1]] = value
-    with pytest.raises(DirectoryError, match=message):
-        under_test.read_desired(declared, MANAGED_OU)
-
-
-def test_long_lists_are_cut_in_messages() -> None:
-    assert under_test.few([str(number) for number in range(30)], ", ").endswith("18, 19, and 10 more")
 
 
 # Whatever happened by hand

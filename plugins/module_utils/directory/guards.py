@@ -1,0 +1,120 @@
+"""What stops a run before it changes anything: names that are taken, and slips that would cost many their access."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.accounts import control_of
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import Matched, is_user
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import MARK, Current, Settings
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
+    ACCOUNT_DISABLED,
+    DirectoryError,
+    Entry,
+    is_below,
+    normalise_dn,
+)
+
+
+def check_readable(entries: Sequence[Entry]) -> None:
+    """An attribute that the binding account may not read looks as if it were not set.
+
+    For pwdLastSet that would mean a new password for everybody, at every run.
+    """
+    unreadable = {
+        name: entry.dn
+        for entry in entries
+        for name in (
+            ("userAccountControl", "pwdLastSet", "objectSid")
+            if is_user(entry)
+            else ("groupType", "objectSid")
+            if entry.is_a("group")
+            else ()
+        )
+        if name.lower() not in entry.attributes
+    }
+    if unreadable:
+        what = ", ".join(f"{name} (of {dn})" for name, dn in sorted(unreadable.items()))
+        raise DirectoryError(
+            f"The account that binds may not read {what}. Nothing was changed. Let it read all properties in "
+            "the managed OU."
+        )
+
+
+def check_names(desired: Desired, current: Current, matched: Matched, settings: Settings) -> None:
+    """Every name that is taken, at once: by something outside the managed OU, or by something else in it."""
+    problems: list[str] = []
+    names = {thing.name.casefold(): thing for thing in desired.named}
+    upns = {user.upn.casefold(): user for user in desired.users}
+    ours = {entry.dn for entry in (*matched.users.values(), *matched.groups.values())}
+    leaving = (
+        {entry.dn for entry in (*matched.undeclared_users, *matched.undeclared_groups)}
+        if settings.when_absent == "delete"
+        else set()
+    )
+    for entry in current.namesakes:
+        if entry.dn in ours or entry.dn in leaving:
+            continue
+        where = (
+            "in the managed OU, as another kind of object"
+            if is_below(entry.dn, desired.managed_ou)
+            else "outside the managed OU"
+        )
+        thing = names.get(entry.text("sAMAccountName").casefold())
+        if thing is not None:
+            problems.append(f"{thing.name} is the name of {entry.dn}, {where}")
+        elif entry.text("userPrincipalName").casefold() in upns:
+            problems.append(f"{entry.text('userPrincipalName')} is the principal name of {entry.dn}, {where}")
+    at = {normalise_dn(entry.dn): entry for entry in current.entries}
+    for found, things in ((matched.users, desired.users), (matched.groups, desired.groups)):
+        for thing in things:
+            occupant = at.get(normalise_dn(thing.dn))
+            if occupant is not None and occupant.dn not in leaving and occupant is not found.get(thing.name):
+                problems.append(
+                    f"{thing.name} belongs at {thing.dn}, where another object stands: "
+                    + (occupant.text("sAMAccountName") or "one without a name of its own")
+                )
+    if problems:
+        raise DirectoryError(
+            f"Names are taken in the directory; nothing was changed: {few(sorted(problems), '; ')}. "
+            "Choose another name in the customer's file, or rename what stands in the way."
+        )
+
+
+def check_ownership(desired: Desired, current: Current, matched: Matched, settings: Settings) -> None:
+    """A managed OU that holds only foreign objects is a slip of the pen: it would disable a whole department."""
+    strangers = [*matched.undeclared_users, *matched.undeclared_groups]
+    ours = bool(matched.users or matched.groups) or any(entry.text("description") == MARK for entry in current.entries)
+    if strangers and not ours and not settings.removal_confirmed:
+        names = few([entry.text("sAMAccountName") or entry.dn for entry in strangers], ", ")
+        raise DirectoryError(
+            f"{desired.managed_ou} holds {len(strangers)} accounts and groups, and none of them is the "
+            f"exchange's: {names}. Nothing was changed. "
+            "The exchange disables or deletes what it finds in its OU and nobody declares: give it an OU of its own "
+            "(exchange.directory.managed_ou), or say that these may go: -e directory_removal_confirmed=true."
+        )
+
+
+def check_vanished(desired: Desired, entries: Sequence[Entry], settings: Settings) -> None:
+    """Many customers without a file at once: more likely a lost folder than an intention."""
+    declared = {user.name.casefold(): user.customer for user in desired.users}
+    customers: dict[str, str] = {}
+    for entry in entries:
+        if is_user(entry) and not control_of(entry) & ACCOUNT_DISABLED:
+            # Somebody else's account has no customer and counts for itself.
+            account = entry.text("sAMAccountName")
+            customer = entry.text("company") or declared.get(account.casefold(), account)
+            customers.setdefault(customer.casefold(), customer)
+    vanished = sorted(customer for key, customer in customers.items() if key not in desired.known_customers)
+    if len(vanished) * 100 > settings.removal_limit_percent * len(customers) and not settings.removal_confirmed:
+        share = round(len(vanished) * 100 / len(customers))
+        raise DirectoryError(
+            f"{len(vanished)} of the {len(customers)} customers with enabled accounts have no file any more "
+            f"({share} %, the limit is "
+            f"{settings.removal_limit_percent} %): {few(vanished, ', ')}. Nothing was changed. If files were "
+            "lost, bring them back. "
+            "If it is meant, write `state: absent` into the files, or run once with -e "
+            "directory_removal_confirmed=true."
+        )
