@@ -322,6 +322,13 @@ FAULTS: tuple[Fault, ...] = (
         "an_account_works_from_its_own_customer_only",
     ),
     Fault(
+        "tls-1.3-for-everybody",
+        "curl loses files: the service speaks TLS 1.3, and a client's tickets run out",
+        configured(("TLSProtocol               TLSv1.2\n", "TLSProtocol               TLSv1.2 TLSv1.3\n")),
+        "ten_files_in_one_call_all_arrive",
+        in_scenario=True,
+    ),
+    Fault(
         "certificate-expired",
         "The certificate has expired",
         certificate(days=(-90, -1)),
