@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from .outcome import Outcome
 
-VERSIONS = ("1.2", "1.3")
-"""The newest TLS version that the service speaks: each is tried."""
+TICKETS = "1.2 with tickets"
+VERSIONS = ("1.2", TICKETS, "1.3")
+"""The newest TLS version that the service speaks, and whether 1.2 has tickets (exchange.tls_session_tickets)."""
 
 MODES = {
     "E4": "explicit, IPv4",
@@ -59,6 +60,8 @@ class Client:
     """How long one call may take."""
     every_mode: bool = False
     """Whether it is tried on each port over each family; otherwise each port and each family have their turn once."""
+    versions: tuple[str, ...] = ("1.2", "1.3")
+    """With which versions it is tried."""
     only: tuple[str, ...] = ()
     """The modes in which it is tried, where it spends minutes on trying again."""
     part: bool = False
@@ -93,6 +96,8 @@ OUT_OF_TICKETS = {"1.3": {PUT: LOSES}}
 """Each upload spends a ticket, none brings a new one, and the client does not say so for certain."""
 ONE_UPLOAD = {"1.3": {PUT: SAYS_NO}}
 """The same, and the client says so."""
+BY_TICKET = VERSIONS
+"""Tried with tickets too: what is written in Go resumes a session by nothing else."""
 NO_REUSE: Mapping[str, Mapping[str, Expected]] = {version: dict.fromkeys(EVERYTHING, SAYS_NO) for version in VERSIONS}
 """Its data connections are TLS sessions of their own, which the server refuses."""
 USE_THE_PACK_S = "does not work: use the program in the pack"
@@ -103,7 +108,9 @@ PYTHON = "env PYTHONPATH=/opt/clients/python python3"
 JAVA = f"-cp {HERE}/compiled:/usr/share/java/commons-net.jar"
 
 
-def program_of_the_pack(language: str, call: str, version_of: str) -> Client:
+def program_of_the_pack(
+    language: str, call: str, version_of: str, versions: tuple[str, ...] = ("1.2", "1.3")
+) -> Client:
     """A program that a customer's pack brings for those who write their own."""
     return Client(
         f"pack-{version_of}",
@@ -112,6 +119,7 @@ def program_of_the_pack(language: str, call: str, version_of: str) -> Client:
         does=NO_RESUME,
         version_of=version_of,
         of_the_pack=True,
+        versions=versions,
     )
 
 
@@ -192,8 +200,10 @@ CLIENTS: tuple[Client, ...] = (
         environment={"RCLONE_OPTIONS": ""},
         does=NO_RESUME,
         only=("E4",),
-        expects={version: {PUT: SAYS_NO, GET: SAYS_NO} for version in VERSIONS},
-        advice="set `--ftp-concurrency 1`: its connections share TLS sessions, which the server refuses",
+        versions=BY_TICKET,
+        expects={**NO_REUSE, TICKETS: {PUT: SAYS_NO, GET: SAYS_NO}, "1.3": {PUT: SAYS_NO, GET: SAYS_NO}},
+        advice="needs `tls_session_tickets: true` in the service, and `--ftp-concurrency 1`: its connections share TLS "
+        "sessions, which the server refuses",
     ),
     Client(
         "rclone-1",
@@ -201,6 +211,9 @@ CLIENTS: tuple[Client, ...] = (
         f"sh {PROGRAMS}/rclone.sh",
         environment={"RCLONE_OPTIONS": "--ftp-concurrency 1"},
         does=NO_RESUME,
+        versions=BY_TICKET,
+        expects={"1.2": NO_REUSE["1.2"]},
+        advice="needs `tls_session_tickets: true` in the service",
     ),
     Client(
         "ftplib",
@@ -307,6 +320,9 @@ CLIENTS: tuple[Client, ...] = (
         "Go jlaffaye/ftp with a session cache",
         f"{HERE}/compiled/jlaffaye",
         environment={"GO_SESSION_CACHE": "1"},
+        versions=BY_TICKET,
+        expects={"1.2": NO_REUSE["1.2"]},
+        advice="needs `tls_session_tickets: true` in the service",
     ),
     Client(
         "dotnet",
@@ -327,6 +343,7 @@ CLIENTS: tuple[Client, ...] = (
     program_of_the_pack("PHP", "php clients/programs/ftps.php", "php"),
     program_of_the_pack("Ruby", "ruby clients/programs/ftps.rb", "ruby"),
     program_of_the_pack("Perl", "perl clients/programs/ftps.pl", "perl"),
-    program_of_the_pack("Go", f"{HERE}/compiled/ftps", "go"),
-    program_of_the_pack("a script with rclone", "sh clients/programs/ftps-rclone.sh", "rclone"),
+    # The pack has these two only where the service has tickets
+    program_of_the_pack("Go", f"{HERE}/compiled/ftps", "go", (TICKETS, "1.3")),
+    program_of_the_pack("a script with rclone", "sh clients/programs/ftps-rclone.sh", "rclone", (TICKETS, "1.3")),
 )

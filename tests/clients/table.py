@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .clients import CLIENTS, MODES, ONCE, VERSIONS, Client
+from .clients import CLIENTS, MODES, ONCE, TICKETS, VERSIONS, Client
 from .outcome import Cell, Outcome
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -18,6 +18,12 @@ DOCUMENT = PROJECT / "docs" / "clients.md"
 RESULTS = Path(__file__).with_name("results.json")
 BEGIN = "<!-- Written by make clients, from here on -->"
 END = "<!-- until here -->"
+
+HEADINGS = {
+    "1.2": "1.2 at most",
+    TICKETS: "1.2 at most, with tickets (`tls_session_tickets: true`), for what is written in Go",
+    "1.3": "1.3 at most",
+}
 
 type Cells = dict[str, Cell]
 
@@ -76,13 +82,14 @@ def table(results: Mapping[str, Any]) -> str:
         lines.append(f"| {client.name} | {versions} | {told} |")
     for version in VERSIONS:
         shipped = " (the service as shipped)" if version == results["shipped"] else ""
+        tried = [client for client in CLIENTS if version in client.versions]
         lines += [
             "",
-            f"### TLS {version} at most{shipped}",
+            f"### TLS {HEADINGS[version]}{shipped}",
             "",
             f"| client | {' | '.join(MODES.values())} | empty file | resumed upload | resumed download | verdict |",
             f"| --- |{' --- |' * (len(MODES) + 4)}",
-            *(row(results, client, version) for client in CLIENTS),
+            *(row(results, client, version) for client in tried),
         ]
     if "many" in results:
         lines += ["", "### Many at once, with the service as it is", ""]
