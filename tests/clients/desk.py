@@ -218,8 +218,8 @@ call() {{
 class Trial:
     """The files of one trial: how they come about, what a client does with them, and what has to be where afterwards.
 
-    They have an extension: FileZilla takes files without one for text, changes line ends, and says that all went well.
-    What is fetched comes first in the alphabet: FileZilla's user marks the first files.
+    What is sent has no extension: FileZilla takes such files for text and changes their line ends, unless the pack's
+    settings forbid it. What is fetched comes first in the alphabet: FileZilla's user marks the first files.
     """
 
     client: Client
@@ -231,11 +231,11 @@ class Trial:
     @property
     def sent(self) -> dict[str, str]:
         """Digest of each file that is sent."""
-        return {f"{self.mark}-{number}.bin": digest for number, digest in self.digests.items()}
+        return {f"{self.mark}-{number}": digest for number, digest in self.digests.items()}
 
     @property
     def fetched(self) -> dict[str, str]:
-        return {f"a{name}": digest for name, digest in self.sent.items()}
+        return {f"a{name}.bin": digest for name, digest in self.sent.items()}
 
     @property
     def big(self) -> str:
@@ -248,11 +248,11 @@ class Trial:
 
     @property
     def resumed(self) -> str:
-        return f"r{self.mark}.bin"
+        return f"r{self.mark}"
 
     @property
     def empty(self) -> str:
-        return f"e{self.mark}.bin"
+        return f"e{self.mark}"
 
     def placed_on_the_server(self, store: str, owner: str) -> str:
         """What is to be fetched, and the beginning of what is to be resumed."""
@@ -263,7 +263,7 @@ class Trial:
 
     def placed_here(self) -> str:
         """What is to be sent."""
-        return "\n".join(f"cp {HERE}/files/{number} {self.mark}-{number}.bin" for number in self.digests)
+        return "\n".join(f"cp {HERE}/files/{number} {self.mark}-{number}" for number in self.digests)
 
     def step(self, action: str) -> str:
         """The shell step for one action; a call's name is the action."""

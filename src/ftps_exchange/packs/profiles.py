@@ -12,6 +12,8 @@ from .subject import Subject
 # Site manager of FileZilla: "require explicit FTP over TLS", "ask for password"
 _FILEZILLA_EXPLICIT_TLS = 4
 _FILEZILLA_ASK = 2
+# Transfer type: automatic, ASCII, binary
+_FILEZILLA_BINARY = 2
 # WinSCP.ini: the protocol FTP, "TLS/SSL explicit encryption"
 _WINSCP_FTP = 5
 _WINSCP_EXPLICIT_TLS = 3
@@ -55,7 +57,10 @@ def filezilla(subject: Subject) -> str:
         )
     return (
         '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-        f"<FileZilla3>\n  <Servers>\n{''.join(sites)}  </Servers>\n</FileZilla3>\n"
+        f"<FileZilla3>\n  <Servers>\n{''.join(sites)}  </Servers>\n"
+        # Otherwise a file whose name has no extension is sent as text: its line ends are changed, and no error is shown
+        f'  <Settings>\n    <Setting name="ASCII Binary mode">{_FILEZILLA_BINARY}</Setting>\n  </Settings>\n'
+        "</FileZilla3>\n"
     )
 
 

@@ -25,8 +25,10 @@ sed "s|<Logontype>2</Logontype>|<Logontype>1</Logontype><Pass encoding=\"base64\
 if [ "$FTPS_IMPLICIT" = 1 ]; then
     sed -i "s|<Protocol>4<|<Protocol>3<|; s|<Port>[0-9]*<|<Port>$FTPS_PORT<|" "$config/sitemanager.xml"
 fi
+# Settings of the profile, as its import takes them over
 cat > "$config/filezilla.xml" << END
 <FileZilla3><Settings>
+$(grep '<Setting ' clients/filezilla.xml)
 <Setting name="Greeting version">99</Setting>
 <Setting name="Greeting resources"></Setting>
 <Setting name="Update Check">0</Setting>
