@@ -739,7 +739,6 @@ function Clear-Strays($configuration, $paths, $sites) {
         $names = @(if ($sites -contains $site) { $wishes.Purges[$site] })
         foreach ($path in $paths) {
             if (-not "$path/".StartsWith("$site/", [StringComparison]::OrdinalIgnoreCase)) { continue }
-            $here.Section = $wishes.Purges[$site][0]
             $here.Location = $path
             $isListed = $wishes.Places.Contains($path)
             $removed = 0

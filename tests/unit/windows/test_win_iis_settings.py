@@ -607,6 +607,12 @@ def test_a_port_that_another_site_has_is_told(iis: Iis) -> None:
     done(iis.apply(generated(1)))
 
 
+def test_only_bindings_of_ftp_are_compared(iis: Iis) -> None:
+    """What another protocol writes there may mean something else."""
+    iis.text = iis.text.replace("bindingInformation='*:80:'", "bindingInformation='*:21:'")
+    done(iis.apply(generated(1)))
+
+
 def test_of_a_site_that_goes_the_name_is_told(iis: Iis) -> None:
     """Its state is answered by an extension, and by an error for a site that has FTP only."""
     done(iis.apply(both_sites(True)))
