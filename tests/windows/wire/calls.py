@@ -55,8 +55,8 @@ class Call:
 
     @property
     def is_ours(self) -> bool:
-        """Whether the module is one of this project, which lie in no collection."""
-        return "." not in self.full_name
+        """Whether the module is one of this project, called by its short or its full name."""
+        return "." not in self.full_name or self.full_name.startswith("ftps.exchange.")
 
 
 def read_call(received: Received) -> Call | None:

@@ -30,7 +30,8 @@ def enabled(oldest: str, newest: str, build: str = WITH_TLS13) -> list[str]:
 
 @pytest.mark.parametrize(
     ("oldest", "newest", "spoken"),
-    [("1.2", "1.2", ["TLS 1.2"]), ("1.2", "1.3", ["TLS 1.2", "TLS 1.3"]), ("1.3", "1.3", ["TLS 1.3"])],
+    # An oldest version of 1.3 is refused for Windows
+    [("1.2", "1.2", ["TLS 1.2"]), ("1.2", "1.3", ["TLS 1.2", "TLS 1.3"])],
 )
 def test_the_declared_versions_and_no_others(oldest: str, newest: str, spoken: list[str]) -> None:
     assert enabled(oldest, newest) == spoken
