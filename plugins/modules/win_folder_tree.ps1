@@ -6,8 +6,8 @@
 # PowerShell 5.1 and .NET Framework 4.8.
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
-#AnsibleRequires -PowerShell Ansible.ModuleUtils.FtpsExchangeFolderAccess
-#AnsibleRequires -PowerShell Ansible.ModuleUtils.FtpsExchangeText
+#AnsibleRequires -PowerShell ansible_collections.ftps.exchange.plugins.module_utils.FtpsExchangeFolderAccess
+#AnsibleRequires -PowerShell ansible_collections.ftps.exchange.plugins.module_utils.FtpsExchangeText
 
 Set-StrictMode -Version 3.0
 $ErrorActionPreference = 'Stop'

@@ -1,6 +1,6 @@
 #!powershell
 #AnsibleRequires -CSharpUtil Ansible.Basic
-#AnsibleRequires -PowerShell Ansible.ModuleUtils.FtpsExchangeText
+#AnsibleRequires -PowerShell ansible_collections.ftps.exchange.plugins.module_utils.FtpsExchangeText
 
 # Makes sections of the IIS configuration equal to a list, in one commit. What the list says, its documentation
 # (win_iis_settings.yml) tells; what is written in which case, docs/windows.md.

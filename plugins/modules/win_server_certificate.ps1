@@ -7,7 +7,7 @@
 # by windows_certificate_choice.py on the control node. Windows PowerShell 5.1 and .NET Framework 4.8.
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
-#AnsibleRequires -PowerShell Ansible.ModuleUtils.FtpsExchangeCertificateStore
+#AnsibleRequires -PowerShell ansible_collections.ftps.exchange.plugins.module_utils.FtpsExchangeCertificateStore
 
 Set-StrictMode -Version 3.0
 $ErrorActionPreference = 'Stop'

@@ -200,9 +200,23 @@ def required_utils(text: str) -> dict[str, Path]:
         if name == "Ansible.Basic":
             continue
         folder, suffix = ("csharp", ".cs") if kind.lower() == "csharputil" else ("powershell", ".psm1")
-        own = PROJECT / "plugins" / "module_utils" / f"{name}{suffix}"
-        found[name] = own if own.exists() else CSHARP.parent / folder / own.name
+        ours = name.startswith("ansible_collections.ftps.exchange.")
+        place = PROJECT / "plugins" / "module_utils" if ours else CSHARP.parent / folder
+        found[name] = place / f"{name.rpartition('.')[2] if ours else name}{suffix}"
     return found
+
+
+def collections_with(stand_in: Path, folder: Path) -> Path:
+    """This checkout as a collection, with a stand-in for one of the utils: a folder for ANSIBLE_COLLECTIONS_PATH."""
+    ours = folder / "ansible_collections" / "ftps" / "exchange"
+    utils = ours / "plugins" / "module_utils"
+    utils.mkdir(parents=True)
+    for path in (PROJECT / "plugins").iterdir():
+        if path.name != "module_utils":
+            (ours / "plugins" / path.name).symlink_to(path)
+    for path in (PROJECT / "plugins" / "module_utils").iterdir():
+        (utils / path.name).symlink_to(stand_in if path.name == stand_in.name else path)
+    return folder
 
 
 def by_ansible(

@@ -19,7 +19,7 @@ from ftps_exchange.wire import LONGEST_PLAIN, PACKED, exchange_windows_lists, wi
 from tests.windows.powershell import PowerShell, PowerShellError
 
 PROJECT = Path(__file__).resolve().parents[3]
-UNPACK = (PROJECT / "plugins" / "module_utils" / "Ansible.ModuleUtils.FtpsExchangeText.psm1").read_text()
+UNPACK = (PROJECT / "plugins" / "module_utils" / "FtpsExchangeText.psm1").read_text()
 SCRIPT = (
     "param($source, $text)\n"
     "$util = New-Module -Name text -ScriptBlock ([scriptblock]::Create($source))\n"

@@ -18,12 +18,12 @@ import pytest
 
 from ftps_exchange import sddl
 from ftps_exchange.folders import exchange_predicted_sids
-from tests.windows.powershell import PowerShell, by_ansible
+from tests.windows.powershell import PowerShell, by_ansible, collections_with
 
 PROJECT = Path(__file__).resolve().parents[3]
 MODULE = PROJECT / "plugins" / "modules" / "win_folder_tree.ps1"
-UTIL = "Ansible.ModuleUtils.FtpsExchangeFolderAccess"
-STAND_INS = PROJECT / "tests" / "windows" / "stand_ins" / "folder_access"
+UTIL = "ansible_collections.ftps.exchange.plugins.module_utils.FtpsExchangeFolderAccess"
+STAND_IN = PROJECT / "tests" / "windows" / "stand_ins" / "folder_access" / "FtpsExchangeFolderAccess.psm1"
 GOLDEN = json.loads((PROJECT / "tests/unit/golden/desired_state/folders_windows.json").read_text())
 SIDS = json.loads((PROJECT / "tests/unit/golden/desired_state/sids.json").read_text())
 READERS = "S-1-5-21-1-2-3-1104"
@@ -74,7 +74,7 @@ class Tree:
             environment={f"FTPS_EXCHANGE_FOLDERS{name}": "" for name in HABITS}
             | {"FTPS_EXCHANGE_FOLDERS": str(self.lists)}
             | {f"FTPS_EXCHANGE_FOLDERS_{name.upper()}": value for name, value in environment.items()},
-            utils={UTIL: STAND_INS / f"{UTIL}.psm1"},
+            utils={UTIL: STAND_IN},
             text=text,
             timeout=300,
         )
@@ -300,7 +300,7 @@ def test_a_name_that_cannot_be_asked_for_is_no_failure(made: Tree) -> None:
 def test_an_option_without_which_nothing_can_be_done(powershell: PowerShell, tmp_path: Path, name: str) -> None:
     arguments = {"root": str(tmp_path / "root"), "folders": json.dumps(GOLDEN)}
     del arguments[name]
-    result = powershell.module(MODULE, arguments, utils={UTIL: STAND_INS / f"{UTIL}.psm1"})
+    result = powershell.module(MODULE, arguments, utils={UTIL: STAND_IN})
     assert result["msg"] == f"missing required arguments: {name}"
 
 
@@ -811,7 +811,7 @@ def test_work_grows_with_the_list_and_no_faster(tree: Tree) -> None:
 
 
 def test_ansible_runs_it(pwsh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANSIBLE_MODULE_UTILS", f"{STAND_INS}:{PROJECT / 'plugins' / 'module_utils'}")
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(collections_with(STAND_IN, tmp_path / "collections")))
     environment = {"FTPS_EXCHANGE_FOLDERS": str(tmp_path / "lists")}
     arguments = {"root": str(tmp_path / "exchange"), "folders": json.dumps(GOLDEN), "sids": SIDS}
 

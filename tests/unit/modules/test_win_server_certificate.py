@@ -26,8 +26,8 @@ from tests.windows.powershell import PowerShell
 
 PROJECT = Path(__file__).resolve().parents[3]
 MODULE = PROJECT / "plugins" / "modules" / "win_server_certificate.ps1"
-UTIL = "Ansible.ModuleUtils.FtpsExchangeCertificateStore"
-STAND_IN = PROJECT / "tests/windows/stand_ins/certificate_store" / f"{UTIL}.psm1"
+UTIL = "ansible_collections.ftps.exchange.plugins.module_utils.FtpsExchangeCertificateStore"
+STAND_IN = PROJECT / "tests/windows/stand_ins/certificate_store" / "FtpsExchangeCertificateStore.psm1"
 FRIENDLY = f"ftps-exchange {NAME}"
 PASSWORD = "a password that nobody may see"
 

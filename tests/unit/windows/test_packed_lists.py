@@ -16,8 +16,8 @@ from tests.windows.iis import Iis
 from tests.windows.powershell import PROJECT, PowerShell
 
 GOLDEN = PROJECT / "tests" / "unit" / "golden" / "desired_state"
-ACCESS = "Ansible.ModuleUtils.FtpsExchangeFolderAccess"
-STAND_IN = PROJECT / "tests" / "windows" / "stand_ins" / "folder_access" / f"{ACCESS}.psm1"
+ACCESS = "ansible_collections.ftps.exchange.plugins.module_utils.FtpsExchangeFolderAccess"
+STAND_IN = PROJECT / "tests" / "windows" / "stand_ins" / "folder_access" / "FtpsExchangeFolderAccess.psm1"
 THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 
 

@@ -26,9 +26,10 @@ from .far_ends import Engine, Result, Script, Scripted
 
 BASE = SCHEMA.with_name("base.config")
 STAND_INS = Path(__file__).parents[1] / "stand_ins"
+OURS = "ansible_collections.ftps.exchange.plugins.module_utils"
 UTILS = {
-    "Ansible.ModuleUtils.FtpsExchangeFolderAccess.psm1": STAND_INS / "folder_access",
-    "Ansible.ModuleUtils.FtpsExchangeCertificateStore.psm1": STAND_INS / "certificate_store",
+    f"{OURS}.FtpsExchangeFolderAccess.psm1": STAND_INS / "folder_access" / "FtpsExchangeFolderAccess.psm1",
+    f"{OURS}.FtpsExchangeCertificateStore.psm1": STAND_INS / "certificate_store" / "FtpsExchangeCertificateStore.psm1",
 }
 
 # What playbooks/directory.yml leaves behind: that play speaks LDAPS from the control node, and to no Windows host
@@ -86,7 +87,7 @@ class WindowsHost(Engine):
                 "win_certificate_store": self.certificate_store,
                 **(scripts or {}),
             },
-            utils={name: folder / name for name, folder in UTILS.items()},
+            utils=UTILS,
         )
         self.config.write_bytes(BASE.read_bytes())
         self.drives.mkdir()
