@@ -218,8 +218,8 @@ call() {{
 class Trial:
     """The files of one trial: how they come about, what a client does with them, and what has to be where afterwards.
 
-    What is sent has no extension: FileZilla takes such files for text and changes their line ends, unless the pack's
-    settings forbid it. What is fetched comes first in the alphabet: FileZilla's user marks the first files.
+    They have no extension: FileZilla takes such files for text and changes line ends, unless the pack's settings forbid
+    it. What is fetched comes first in the alphabet: FileZilla's user marks the first files.
     """
 
     client: Client
@@ -235,7 +235,7 @@ class Trial:
 
     @property
     def fetched(self) -> dict[str, str]:
-        return {f"a{name}.bin": digest for name, digest in self.sent.items()}
+        return {f"a{name}": digest for name, digest in self.sent.items()}
 
     @property
     def big(self) -> str:
@@ -257,7 +257,7 @@ class Trial:
     def placed_on_the_server(self, store: str, owner: str) -> str:
         """What is to be fetched, and the beginning of what is to be resumed."""
         begun = f"{self.resumed}.part" if self.client.part else self.resumed
-        files = {f"a{self.mark}-{number}.bin": number for number in self.digests} | {begun: self.big}
+        files = {f"a{self.mark}-{number}": number for number in self.digests} | {begun: self.big}
         lines = [f"install -o {owner} -m 0660 {store}/files/{number} {name}" for name, number in files.items()]
         return "\n".join([*lines, f"truncate -s {self.half} {begun}"])
 
@@ -280,7 +280,7 @@ class Trial:
                 return f"cp {HERE}/files/{self.big} {self.resumed}; call resume-put resume-put {self.resumed}"
             case _:
                 # In a folder of its own, since get has brought the same file
-                name = f"a{self.mark}-{self.big}.bin"
+                name = f"a{self.mark}-{self.big}"
                 begun = f"cp -r {HERE}/pack resuming; cd resuming; head -c {self.half} {HERE}/files/{self.big} > {name}"
                 return f"{begun}; call resume-get resume-get {name}; mv {name} ../back-{self.mark}; cd .."
 

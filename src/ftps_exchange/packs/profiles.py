@@ -59,7 +59,7 @@ def filezilla(subject: Subject) -> str:
         '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
         f"<FileZilla3>\n  <Servers>\n{''.join(sites)}  </Servers>\n"
         # Otherwise a file whose name has no extension is sent as text: its line ends are changed, and no error is shown
-        f'  <Settings>\n    <Setting name="ASCII Binary mode">{_FILEZILLA_BINARY}</Setting>\n  </Settings>\n'
+        f'  <Settings>\n    <Setting name="Ascii Binary mode">{_FILEZILLA_BINARY}</Setting>\n  </Settings>\n'
         "</FileZilla3>\n"
     )
 
