@@ -13,7 +13,7 @@ DONE = (200, 202, 226, 250, 257)
 """A command or a transfer that was carried out."""
 
 UNKNOWN = (500, 501, 502, 503, 504)
-"""RFC 959 section 4.2.1: not understood, not implemented, out of order, not for this parameter."""
+"""RFC 959 section 4.2.1: the server does not know the command, or not in this form or at this point."""
 
 TLS_FIRST = (421, *UNKNOWN, 522, 530, 533, 534, 550)
 """Before AUTH. RFC 4217 section 4 and RFC 2228 section 8 say 530 to 534; ProFTPD 550, IIS 534, Pure-FTPd 421."""

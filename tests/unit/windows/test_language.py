@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.unit.ftps_exchange.packs_folder import subject, texts
 from tests.windows.powershell import PowerShell
 
 PROJECT = Path(__file__).parents[3]
 SCRIPT = PROJECT / "tests" / "windows" / "syntax.ps1"
 ALLOWED = yaml.safe_load((PROJECT / "tests" / "windows" / "allowed.yml").read_text(encoding="utf-8"))
-PLACEHOLDER = re.compile(r"@[A-Z]+@")
+PACKS = PROJECT / "src" / "ftps_exchange" / "packs" / "files"
 
 
 def files() -> list[Path]:
@@ -35,14 +35,22 @@ def name(path: Path) -> str:
     return str(path.relative_to(PROJECT))
 
 
+def handed_out(path: Path) -> str:
+    """The text as it runs: of a pack's script what the pack holds."""
+    if not path.is_relative_to(PACKS):
+        return path.read_text(encoding="utf-8")
+    (text,) = (text for file, text in texts(subject()).items() if Path(file).name == path.name)
+    return text
+
+
 @pytest.fixture(scope="module")
 def facts(powershell: PowerShell, tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Any]:
-    """What every file uses. A template's placeholders stand for a value."""
+    """What every file uses; a file of the packs as customers get it."""
     folder = tmp_path_factory.mktemp("powershell")
     copies = []
     for number, path in enumerate(FILES):
         copies.append(folder / f"{number}{path.suffix}")
-        copies[-1].write_text(PLACEHOLDER.sub("$null", path.read_text(encoding="utf-8")), encoding="utf-8")
+        copies[-1].write_text(handed_out(path), encoding="utf-8")
     told = powershell.script(SCRIPT.read_text(encoding="utf-8"), [str(copy) for copy in copies])
     return dict(zip(FILES, told, strict=True))
 

@@ -15,17 +15,16 @@ PLAY = """
 - hosts: iis_servers
   gather_facts: false
   tasks:
-    - name: A module of ours
+    - name: A module of others
+      ansible.windows.win_service:
+        name: ftpsvc
+        state: started
+    - name: A module of ours, last, since nobody listens at port 1
       win_ftps_probe:
         host_name: ftps.example.com
         ports: [{port: 1}]
         thumbprint: "%s"
         wait_seconds: 0
-      ignore_errors: true
-    - name: A module of others
-      ansible.windows.win_service:
-        name: ftpsvc
-        state: started
 """
 
 
@@ -45,9 +44,10 @@ def test_the_engine_runs_what_arrived(
 ) -> None:
     far_end = Engine(pwsh, tmp_path / "host")
     endpoint = listener(far_end)
-    run = deployment(endpoint).playbook(play).check()
+    run = deployment(endpoint).playbook(play)
+    assert run.recap["failed"] == 1, run.output
     assert endpoint.recording.problems == []
-    assert endpoint.recording.modules == ["win_ftps_probe", "win_service"]
+    assert endpoint.recording.modules == ["win_service", "win_ftps_probe"]
     assert far_end.ran == ["win_ftps_probe"], "only what is ours is run"
     assert "port 1: Connection refused" in run.output, run.output
 
