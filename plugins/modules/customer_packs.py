@@ -16,7 +16,7 @@ description:
   - The same input gives the same bytes. A pack whose input did not change is not made again; a file is only written
     when it differs, in one step.
   - The pack of a customer who may not log in at present (suspended, or every account expired) stays as it is. The pack
-    of a customer who is absent or has no file any more is taken away. Files that are not ours stay, and are told.
+    of a customer who is absent or has no file any more is taken away. Files that are not ours stay and are reported.
 options:
   exchange:
     description: The settings of the service, as in C(group_vars/all/exchange.yml) of the inventory.

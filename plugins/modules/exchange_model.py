@@ -9,7 +9,7 @@ short_description: Check the exchange and all its customers before any host is t
 description:
   - Reads one file for each customer, checks them together with the settings of the service, and returns the checked
     model with all defaults filled in. Nothing is ever changed.
-  - Every problem of every file is told in one run, each with file, line, field, value and remedy.
+  - Reports every problem of every file in one run, each with file, line, field, value and remedy.
   - Runs in Ansible's own process on the control node, whatever host the task is for.
 options:
   exchange:

@@ -80,7 +80,7 @@ options:
     type: bool
     default: false
   password_max_age_days:
-    description: Age in days from which on a password is told in RV(accounts_due_for_rotation). 0 tells none.
+    description: Age in days from which a password is listed in RV(accounts_due_for_rotation). 0 lists none.
     type: int
     default: 0
 requirements:

@@ -13,7 +13,7 @@ description:
   - When O(certificate) is given and differs from what is installed, it is checked as a whole first (it belongs to the
     key, it is made out for every name, its dates hold, its chain leads to O(ca)), put in order (leaf, then each issuer;
     a self-signed root is left out, a client has it or does not trust it), and takes the place of the old file in one
-    rename. If any check fails, every reason is told at once and the old file stays as it is.
+    rename. If any check fails, the module reports every reason at once and the old file stays as it is.
   - The private key is read where it lies and written beside itself. It is no parameter and no return value.
 requirements:
   - python3-cryptography (38 or newer, as in Debian 12) and the program C(openssl) on the host

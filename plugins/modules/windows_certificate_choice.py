@@ -12,7 +12,7 @@ description:
     operator brings (a PFX file, the answer of an authority, a thumbprint), and says which certificate is to be
     served, whether it is good, whether a new one is due, and what there is to install.
   - What is brought is checked as a whole first, as M(server_certificate) does it - it belongs to the key, it is made
-    out for every name, its dates hold, its chain leads to O(ca). If any check fails, every reason is told at once
+    out for every name, its dates hold, its chain leads to O(ca). If any check fails, every reason is reported
     and nothing is installed.
   - Changes nothing. Where O(package_folder) is given, writes there what is to be installed.
 options:

@@ -172,7 +172,7 @@ CLIENTS: tuple[Client, ...] = (
         "pycurl",
         "libcurl by pycurl",
         f"{PYTHON} {PROGRAMS}/pycurl_manual.py",
-        advice="set `SEEKFUNCTION` before resuming an upload: without it the wrong part is sent, and no error is told",
+        advice="set `SEEKFUNCTION` before resuming an upload: without it the wrong part is sent without an error",
     ),
     Client("lftp", "lftp", f"sh {PROGRAMS}/lftp.sh", every_mode=True),
     Client(
@@ -240,7 +240,7 @@ CLIENTS: tuple[Client, ...] = (
         does=NO_RESUME,
         implicit=False,
         expects={version: {**NO_REUSE[version], LIST: frozenset({Outcome.LOST})} for version in VERSIONS},
-        advice=f"{USE_THE_PACK_S}; its listing is empty where the server refused it, and no error is told",
+        advice=f"{USE_THE_PACK_S}; it shows a refused listing as an empty one, without an error",
     ),
     Client(
         "aioftp",
@@ -335,7 +335,7 @@ CLIENTS: tuple[Client, ...] = (
         needs_engine=True,
         expects={version: dict.fromkeys(EVERYTHING, LOSES | HANGS) for version in VERSIONS},
         advice="do not use it: use curl, or WinSCP's library",
-        loses_anyway="a refused download or listing is an empty one to it, and no error is told",
+        loses_anyway="it shows a refused download or listing as an empty one, without an error",
     ),
     program_of_the_pack("Python", "python3 clients/programs/ftps.py", "ftplib"),
     program_of_the_pack("Java", f"java {JAVA} clients/programs/Ftps.java", "java"),

@@ -20,7 +20,7 @@ COMMENT_BYTES = 128
 
 
 def declared_elements(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Elements]:
-    """The option 'sets' -> elements by interval; every problem is told at once."""
+    """The option 'sets' -> elements by interval; reports every problem at once."""
     problems: list[str] = []
     declared: dict[str, Elements] = {}
     for name, items in sets.items():

@@ -1,5 +1,5 @@
 # Rules that let others than the known networks in to the FTP service: those that came with the service are turned off,
-# others that name one of its ports are told. So is what keeps the own rule from letting anybody in: a group policy under
+# others that name one of its ports are reported. So is what keeps the own rule from letting anybody in: a group policy under
 # which local rules do not count, and rules that block, which come before all that allow. And the firewall's inspection of
 # FTP is turned off: it reads the control channel to open data ports, and breaks what it cannot read.
 # Without this Ansible would not run it in check mode

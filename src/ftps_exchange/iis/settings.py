@@ -202,7 +202,7 @@ SITE_SETTINGS: Final[tuple[Setting, ...]] = (
         "never more sessions than data ports; IIS counts by site, so of two sites each has at most half of the ports",
         "`exchange.max_sessions`, at most half of `passive_ports` with two sites",
     ),
-    Setting("connections", "resetOnMaxConnections", False, "a client that is one too many is told so"),
+    Setting("connections", "resetOnMaxConnections", False, "a client over the limit gets a reply"),
     Setting(
         "security/dataChannelSecurity",
         "matchClientAddressForPort",

@@ -92,7 +92,7 @@ def _at_a_glance(subject: Subject, files: Files) -> Iterator[Block]:
                 Code("sh selftest.sh"),
                 " or ",
                 Code("selftest.ps1"),
-                ". It says which side has to fix what.",
+                ". It names the side that must fix a fault.",
             ),
         ),
         numbered=True,

@@ -3,7 +3,7 @@
 Tries the way from this machine to the service, step by step.
 
 .DESCRIPTION
-At the first step that fails it says what is wrong and which side has to fix it. It changes nothing but three small files
+At the first step that fails it says what is wrong and which side must fix it. It changes nothing but three small files
 of its own in your folder on the server, which it removes again. Run it while no transfer of yours is running:
 
     powershell -NoProfile -ExecutionPolicy Bypass -File selftest.ps1

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tries the way from this machine to the service, step by step. At the first step that fails it says what is wrong and
-# which side has to fix it. It changes nothing but three small files of its own in your folder on the server, which it
+# which side must fix it. It changes nothing but three small files of its own in your folder on the server, which it
 # removes again. Run it while no transfer of yours is running.
 #
 #   sh selftest.sh                    everything; asks for the password on the terminal
