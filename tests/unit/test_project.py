@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import json
@@ -235,6 +236,43 @@ def test_filter_has_a_description_of_its_own(name: str) -> None:
 
 def test_no_filter_description_is_left_over() -> None:
     assert sorted(path.stem for path in (PROJECT / "plugins" / "filter").glob("*.yml")) == sorted(FILTERS)
+
+
+# Python
+
+
+REPLACERS = {
+    "plugins/module_utils/files.py": "for all modules",
+    "src/ftps_exchange/packs/store.py": "the package knows nothing of modules",
+    "roles/ftps_server/files/ftps-exchange-session": "stands alone on a host",
+    "roles/ftps_server/files/ftps-exchange-transfer-log": "stands alone on a host",
+}
+
+
+def replaces_a_file(content: str) -> bool:
+    """Whether Python text renames a file. (``str.replace`` takes two arguments, ``Path.replace`` one.)"""
+    for node in ast.walk(ast.parse(content)):
+        match node:
+            case ast.Attribute(value=ast.Name(id="os"), attr="replace" | "rename" | "renames"):
+                return True
+            case ast.Call(func=ast.Attribute(attr="replace" | "rename"), args=[_], keywords=[]):
+                return True
+    return False
+
+
+def test_files_are_replaced_in_one_place() -> None:
+    assert all(map(replaces_a_file, ("os.rename(a, b)", "path.replace(b)", "Path(a).rename(b)", "move = os.replace")))
+    assert not any(map(replaces_a_file, ("'a'.replace('a', 'b')", "now.replace(tzinfo=UTC)", "ftp.rename(a, b)")))
+    found = {
+        str(path.relative_to(PROJECT))
+        for path in text_files()
+        if path.relative_to(PROJECT).parts[0] in ("plugins", "roles", "scripts", "src")
+        # The snippets are customers' own programs.
+        and "snippets" not in path.parts
+        and (path.suffix == ".py" or re.match(r"#!.*python", path.read_text(encoding="utf-8")))
+        and replaces_a_file(path.read_text(encoding="utf-8"))
+    }
+    assert found == REPLACERS.keys(), "use plugins/module_utils/files.py"
 
 
 # Commands, pins and texts
