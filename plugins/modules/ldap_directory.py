@@ -175,16 +175,15 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan impor
     Plan,
     Settings,
 )
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection import (
     LDAP_IMPORT_ERROR,
-    DirectoryError,
-    Entry,
     LdapsSession,
-    NoSuchObjectError,
-    Session,
     connection_arguments,
-    is_below,
-    parent_dn,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, parent_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, Entry, NoSuchObjectError
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import (
+    Session,
     read_root,
     search,
     search_names,

@@ -93,20 +93,23 @@ from collections.abc import Iterable, Mapping
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import is_user
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
-    ACCOUNT_DISABLED,
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection import (
     LDAP_IMPORT_ERROR,
-    LOCKED_OUT,
-    PASSWORD_EXPIRED,
-    PASSWORD_NOT_REQUIRED,
+    LdapsSession,
+    connection_arguments,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import (
     Change,
     DirectoryError,
     Entry,
-    LdapsSession,
     NoSuchObjectError,
-    Session,
-    connection_arguments,
-    search_names,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import Session, search_names
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import (
+    ACCOUNT_DISABLED,
+    LOCKED_OUT,
+    PASSWORD_EXPIRED,
+    PASSWORD_NOT_REQUIRED,
 )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import DirectoryError, is_below, normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError
 
 
 @dataclass(frozen=True)

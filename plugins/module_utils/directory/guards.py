@@ -9,13 +9,9 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared i
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import Matched, is_user
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import MARK, Current, Settings
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
-    ACCOUNT_DISABLED,
-    DirectoryError,
-    Entry,
-    is_below,
-    normalise_dn,
-)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, Entry
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import ACCOUNT_DISABLED
 
 
 def check_readable(entries: Sequence[Entry]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import read_desired
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import DirectoryError
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError
 
 from tests.unit.module_utils.fake_directory import (
     DOMAIN,

@@ -1,27 +1,26 @@
 """An LDAPS connection to Active Directory (Microsoft's or Samba's) for modules that work on whole lists.
 
-What it knows about the server, so that modules need not:
+Changes are sent without waiting for each answer, but in stages: a server may work on several requests of one connection
+at once (RFC 4511, 3.1), so what needs an earlier change comes in a later stage.
 
-* answers come in pages (MaxPageSize is 1,000 on Microsoft's server) and long attributes in ranges (MaxValRange is
-  1,500: ``member;range=0-1499``, MS-ADTS 3.1.1.3.1.3.3); both are followed to the end;
-* changes are sent without waiting for each answer, but in stages: a server may work on several requests of one
-  connection at once (RFC 4511, 3.1), so what needs an earlier change comes in a later stage;
-* the certificate is always verified, against the given CA alone and with the name in the address; nothing turns that
-  off.
+The certificate is always verified, against the given CA alone and with the name in the address; nothing turns that off.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import struct
 import tempfile
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, Protocol
+from collections.abc import Sequence
+from typing import Any, Final
+
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import (
+    Change,
+    DirectoryError,
+    NoSuchObjectError,
+)
 
 # libldap would otherwise take whatever ldap.conf, ~/.ldaprc and LDAPTLS_* of the runner say, verification included.
 # It reads them once, when it is loaded.
@@ -30,7 +29,6 @@ os.environ["LDAPNOINIT"] = "1"
 try:
     import ldap
     import ldap.controls
-    import ldap.filter
 
     LDAP_IMPORT_ERROR: str | None = None
 except ImportError:
@@ -38,12 +36,6 @@ except ImportError:
 
 PAGE_SIZE: Final = 500
 """Entries a page: below the 1,000 that Microsoft's server allows, and what Samba answers in one go."""
-
-NAMES_PER_FILTER: Final = 200
-"""Terms of one ``(|…)`` filter: long enough to need few searches, short enough for every server's limits."""
-
-MEMBERS_PER_CHANGE: Final = 1000
-"""Values in one change of a member list. Microsoft advises to stay below 5,000 changes of links in one transaction."""
 
 REQUESTS_UNDER_WAY: Final = 32
 """Changes sent without an answer yet: over a network, this saves a round trip each."""
@@ -53,19 +45,6 @@ SECONDS_TO_ANSWER: Final = 120
 
 PERMISSIVE_MODIFY: Final = "1.2.840.113556.1.4.1413"
 """To add a value that is there, or to remove one that is not, is no error (MS-ADTS 3.1.1.3.4.1.8)."""
-
-ACCOUNT_DISABLED: Final = 0x2
-LOCKED_OUT: Final = 0x10
-PASSWORD_NOT_REQUIRED: Final = 0x20
-NORMAL_ACCOUNT: Final = 0x200
-PASSWORD_NEVER_EXPIRES: Final = 0x10000
-SENSITIVE_NOT_DELEGATED: Final = 0x100000
-PASSWORD_EXPIRED: Final = 0x800000
-"""Bits of userAccountControl (MS-ADTS 2.2.16)."""
-
-FILETIME_EPOCH: Final = datetime(1601, 1, 1, tzinfo=UTC)
-NEVER: Final = frozenset({0, 2**63 - 1})
-"""Both values of accountExpires that mean never."""
 
 BIND_REFUSALS: Final = {
     "525": "there is no such account",
@@ -79,137 +58,6 @@ BIND_REFUSALS: Final = {
     "775": "the account is locked out",
 }
 """Windows error codes behind ``data`` in the server's refusal of a bind (winerror.h, in hexadecimal)."""
-
-
-class DirectoryError(Exception):
-    """What a person needs to know: what happened, where, and what to do about it."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An object as it stands in the directory. Attribute names are in lower case."""
-
-    dn: str
-    attributes: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
-
-    def texts(self, name: str) -> list[str]:
-        return [value.decode("utf-8", "replace") for value in self.attributes.get(name.lower(), ())]
-
-    def text(self, name: str) -> str:
-        return next(iter(self.texts(name)), "")
-
-    def number(self, name: str) -> int | None:
-        """None when the attribute is not set, or when the account that reads may not see it."""
-        value = self.text(name)
-        return int(value) if value else None
-
-    def is_a(self, object_class: str) -> bool:
-        return object_class.lower() in (value.lower() for value in self.texts("objectClass"))
-
-    @property
-    def sid(self) -> str:
-        return decode_sid(self.attributes["objectsid"][0]) if "objectsid" in self.attributes else ""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One request to the directory, and what a person shall read about it."""
-
-    stage: int
-    action: Literal["add", "modify", "move", "delete"]
-    dn: str
-    what: str
-    """Names the object in messages, such as ``account acme-up``."""
-    values: tuple[tuple[str, tuple[str | bytes, ...]], ...] = ()
-    """add: the attributes; modify: attributes to replace (none: to clear)."""
-    add_members: tuple[str, ...] = ()
-    remove_members: tuple[str, ...] = ()
-    to: tuple[str, str] = ("", "")
-    """move: the new name and the new parent."""
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-    """Lines of the diff. Never a secret."""
-
-
-class Session(Protocol):
-    """What the rest of the code needs of a connection; the tests have one that answers as Microsoft's server does."""
-
-    def search_page(
-        self, base: str, scope: str, text: str, attributes: Sequence[str], cookie: bytes
-    ) -> tuple[list[tuple[str, dict[str, list[bytes]]]], bytes]:
-        """One page of a search, and the cookie for the next (empty: this was the last). Raises NoSuchObject."""
-        ...
-
-
-class NoSuchObjectError(DirectoryError):
-    """The base of a search does not exist."""
-
-
-# -- reading -----------------------------------------------------------------------------------------------------------
-
-
-def search(
-    session: Session, base: str, scope: Literal["base", "subtree"], text: str, attributes: Sequence[str]
-) -> list[Entry]:
-    """Every entry of a search, each with the whole list of its values."""
-    entries: list[Entry] = []
-    cookie = b""
-    while True:
-        page, cookie = session.search_page(base, scope, text, attributes, cookie)
-        entries += [Entry(dn, _all_values(session, dn, values)) for dn, values in page]
-        if not cookie:
-            return entries
-
-
-def search_names(
-    session: Session, base: str, keys: Mapping[str, Iterable[str]], attributes: Sequence[str]
-) -> list[Entry]:
-    """Entries that have one of the values, ``{"sAMAccountName": ["acme-up", …]}``: few searches for a long list."""
-    terms = [f"({attribute}={escape_filter(value)})" for attribute, values in keys.items() for value in values]
-    return [
-        entry
-        for start in range(0, len(terms), NAMES_PER_FILTER)
-        for entry in search(
-            session, base, "subtree", f"(|{''.join(terms[start : start + NAMES_PER_FILTER])})", attributes
-        )
-    ]
-
-
-RANGED = re.compile(r"^(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)$", re.IGNORECASE)
-
-
-def _all_values(session: Session, dn: str, values: Mapping[str, list[bytes]]) -> dict[str, list[bytes]]:
-    """Attribute names in lower case, and ranges followed to their end.
-
-    A server that answers in ranges gives the plain name as well, with no value.
-    """
-    whole: dict[str, list[bytes]] = {}
-    for key, found in values.items():
-        ranged = RANGED.match(key)
-        if ranged:
-            whole[ranged["name"].lower()] = [*found, *_rest_of_range(session, dn, ranged["name"], ranged["last"])]
-        else:
-            whole.setdefault(key.lower(), []).extend(found)
-    return whole
-
-
-def _rest_of_range(session: Session, dn: str, name: str, last: str) -> Iterator[bytes]:
-    while last != "*":
-        first = int(last) + 1
-        page, _cookie = session.search_page(dn, "base", "(objectClass=*)", [f"{name};range={first}-*"], b"")
-        for key, found in page[0][1].items() if page else ():
-            ranged = RANGED.match(key)
-            if ranged and ranged["name"].lower() == name.lower() and int(ranged["first"]) == first:
-                yield from found
-                last = ranged["last"]
-                break
-        else:
-            raise DirectoryError(
-                f"{dn}: the server stopped in the middle of the values of {name}, at number {first}. Run again."
-            )
-
-
-# -- the wire ----------------------------------------------------------------------------------------------------------
 
 
 class LdapsSession:
@@ -400,93 +248,6 @@ def _server_words(error: Exception) -> str:
 
 def _bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
-
-
-# -- values and their forms --------------------------------------------------------------------------------------------
-
-
-def normalise_dn(dn: str) -> str:
-    """A form in which two spellings of one name are equal: case, blanks round separators, kind of escape (RFC 4514)."""
-    parts = []
-    for part in split_dn(dn):
-        name, _equals, value = part.partition("=")
-        value = _unescape_value(value) if "\\" in value else value.strip()
-        parts.append(f"{name.strip()}={re.sub(ESCAPED, _as_hex, value)}")
-    return ",".join(parts).casefold()
-
-
-def split_dn(dn: str) -> list[str]:
-    """The parts of a name, first one first; an escaped comma does not separate."""
-    parts = re.findall(r"(?:\\.|[^,\\])+", dn, re.DOTALL) if "\\" in dn else dn.split(",")
-    return [part for part in parts if part.strip()]
-
-
-def parent_dn(dn: str) -> str:
-    return ",".join(split_dn(dn)[1:])
-
-
-def is_below(dn: str, ancestor: str) -> bool:
-    """Whether ``dn`` lies in ``ancestor``, at any depth, and is not itself."""
-    return normalise_dn(dn).endswith("," + normalise_dn(ancestor))
-
-
-ESCAPED: Final = re.compile(r"[,\\]|^ | $")
-"""What would be read as something else where it stands unescaped."""
-
-
-def _as_hex(match: re.Match[str]) -> str:
-    return f"\\{ord(match[0]):02x}"
-
-
-def _unescape_value(value: str) -> str:
-    trimmed = re.sub(r"(?<!\\)\s+$", "", value.lstrip())
-    whole = re.sub(
-        rb"\\([0-9a-fA-F]{2}|.)",
-        lambda match: bytes.fromhex(match[1].decode()) if len(match[1]) == 2 else match[1],
-        trimmed.encode(),
-        flags=re.DOTALL,
-    )
-    return whole.decode("utf-8", "replace")
-
-
-def escape_filter(value: str) -> str:
-    """A value as it stands in a search filter (RFC 4515, section 3)."""
-    return re.sub(r"[\\*()\0]", lambda match: f"\\{ord(match[0]):02x}", value)
-
-
-def decode_sid(packed: bytes) -> str:
-    """objectSid -> ``S-1-5-21-…`` (MS-DTYP 2.4.2.2)."""
-    count = packed[1]
-    authority = int.from_bytes(packed[2:8], "big")
-    return "-".join(
-        [
-            "S",
-            str(packed[0]),
-            str(authority),
-            *(str(part) for part in struct.unpack(f"<{count}I", packed[8 : 8 + 4 * count])),
-        ]
-    )
-
-
-def filetime_to_datetime(value: int) -> datetime:
-    """A FILETIME (units of 100 ns since 1601, UTC). The last moments of the calendar stand for everything later."""
-    try:
-        return FILETIME_EPOCH + timedelta(microseconds=value // 10)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
-
-
-def parse_generalised_time(text: str) -> datetime:
-    """``20261123161252.0Z`` (RFC 4517, 3.3.13, as Active Directory writes it)."""
-    return datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-
-
-def read_root(session: Session) -> tuple[str, datetime]:
-    """The name of the domain, and the controller's own idea of the time."""
-    (root,) = search(session, "", "base", "(objectClass=*)", ["defaultNamingContext", "currentTime"])
-    if not root.text("defaultNamingContext"):
-        raise DirectoryError("The server is no Active Directory controller: it names no domain (defaultNamingContext).")
-    return root.text("defaultNamingContext"), parse_generalised_time(root.text("currentTime"))
 
 
 def connection_arguments() -> dict[str, Any]:
