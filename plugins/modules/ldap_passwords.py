@@ -12,29 +12,8 @@ description:
     account is ever enabled without its new password. A lock-out after failed attempts is lifted.
   - Only accounts in the managed OU. When one of them is not there, the module fails before it changes anything.
   - A password cannot be read back, so each call sets them all and reports a change.
+extends_documentation_fragment: [ftps.exchange.ldap_connection]
 options:
-  server_uri:
-    description: C(ldaps://) and the name of a domain controller as its certificate has it.
-    type: str
-    required: true
-  bind_dn:
-    description:
-      - Who changes the directory, as a distinguished name or C(name@domain). Needs the right to reset passwords in
-        the managed OU.
-    type: str
-    required: true
-  bind_password:
-    description: The password of O(bind_dn).
-    type: str
-    required: true
-  ca_cert:
-    description: PEM text of the CA certificates that the controller's certificate is verified against, alone.
-    type: str
-    required: true
-  managed_ou:
-    description: Distinguished name of the OU that is owned.
-    type: str
-    required: true
   passwords:
     description:
       - The password of each account, by account name. In check mode the values do not matter; the accounts are looked
@@ -46,9 +25,8 @@ options:
     type: list
     elements: str
     default: []
-requirements:
-  - python-ldap 3.4 or newer (Debian and Ubuntu, C(python3-ldap))
 notes:
+  - O(bind_dn) needs the right to reset passwords in the managed OU.
   - No message of this module holds a password. Use C(no_log) on the task all the same, since its arguments do.
 attributes:
   check_mode:
@@ -96,7 +74,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages i
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection import (
     LDAP_IMPORT_ERROR,
     LdapsSession,
-    connection_arguments,
+    ldap_arguments,
 )
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import (
     Change,
@@ -165,7 +143,7 @@ def set_passwords(
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **connection_arguments(),
+            **ldap_arguments(),
             "passwords": {"type": "dict", "required": True, "no_log": True},
             "enable": {"type": "list", "elements": "str", "default": []},
         },

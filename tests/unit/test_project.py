@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from scripts import role_docs
+from scripts.fragments import with_fragments
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 ROLES = sorted(path for path in (PROJECT / "roles").iterdir() if path.is_dir())
@@ -153,6 +154,10 @@ def test_every_filter_serves_somebody(name: str, used_or_offered: str) -> None:
 # Modules
 
 
+def documentation_of(name: str) -> dict[str, Any]:
+    return with_fragments(yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{name}").DOCUMENTATION))
+
+
 class SpecTakenError(Exception):
     """Stops a module's main() at the moment that it hands over its argument specification."""
 
@@ -191,7 +196,7 @@ def check_options(documented: dict[str, Any], accepted: dict[str, Any], where: s
 
 @pytest.mark.parametrize("name", MODULES)
 def test_module_documentation_is_what_the_module_accepts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    documentation = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{name}").DOCUMENTATION)
+    documentation = documentation_of(name)
     taken = taken_arguments(name, monkeypatch)
     assert documentation["module"] == name
     assert documentation["short_description"]
@@ -201,7 +206,7 @@ def test_module_documentation_is_what_the_module_accepts(name: str, monkeypatch:
 @pytest.mark.parametrize("name", MODULES)
 def test_module_examples_use_options_that_exist(name: str) -> None:
     module = importlib.import_module(f"{PLUGINS}.modules.{name}")
-    options = yaml.safe_load(module.DOCUMENTATION).get("options") or {}
+    options = documentation_of(name).get("options") or {}
     tasks = yaml.safe_load(module.EXAMPLES)
     used = [task[f"ftps.exchange.{name}"] for task in tasks if f"ftps.exchange.{name}" in task]
     assert used, "no example uses the module by its full name"

@@ -250,7 +250,7 @@ def _bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
 
 
-def connection_arguments() -> dict[str, Any]:
+def ldap_arguments() -> dict[str, Any]:
     """The options that every module has which speaks to the directory."""
     return {
         "server_uri": {"type": "str", "required": True},
