@@ -326,18 +326,24 @@ def test_galaxy_would_give_the_collections_that_are_used_here() -> None:
         assert collection["version"] == manifest["collection_info"]["version"], collection["name"]
 
 
-def test_every_collection_that_is_used_is_declared() -> None:
-    declared = {collection["name"] for collection in load(PROJECT / "requirements.yml")["collections"]}
-    call = re.compile(
-        r"^\s+(?:- )?(?:connection: |ansible_connection: )?((?!ansible\.builtin)[a-z_]+\.[a-z_]+)\.[a-z_0-9]+:?$", re.M
+def used_collections(*folders: str) -> set[str]:
+    """Of modules, connections, filters, tests and lookups, wherever they are named in full."""
+    named = re.compile(
+        r"^\s+(?:- )?(?:connection: |ansible_connection: )?([a-z_]+\.[a-z_]+)\.[a-z_0-9]+:?$"
+        r"|(?:\||\bis|\bis not|lookup\(['\"]|query\(['\"])\s*([a-z_]+\.[a-z_]+)\.[a-z_0-9]+",
+        re.M,
     )
-    used = {
-        name
-        for folder in ("roles", "playbooks", "inventories", "molecule")
-        for path in (PROJECT / folder).rglob("*.yml")
-        for name in call.findall(path.read_text(encoding="utf-8"))
-    }
-    assert used <= declared | {"ftps.exchange"}
+    files = [path for folder in folders for path in (PROJECT / folder).rglob("*.yml")]
+    found = {name for path in files for names in named.findall(path.read_text(encoding="utf-8")) for name in names}
+    return found - {"", "ansible.builtin", "ftps.exchange"}
+
+
+def test_every_collection_that_is_used_is_declared() -> None:
+    pinned = {entry["name"]: entry["version"] for entry in load(PROJECT / "requirements.yml")["collections"]}
+    assert used_collections("roles", "playbooks", "inventories", "molecule") <= pinned.keys()
+    required: dict[str, str] = load(PROJECT / "galaxy.yml")["dependencies"]
+    assert used_collections("roles", "playbooks") == required.keys(), "galaxy.yml is what the collection itself needs"
+    assert required == {name: f">={pinned[name]}" for name in required}
 
 
 def test_the_package_is_installed_from_this_checkout() -> None:
