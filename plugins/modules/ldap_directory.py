@@ -143,7 +143,6 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.changes import make_plan
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired, read_desired
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import names_not_found
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import (
     NAMESAKE_ATTRIBUTES,
     READ_ATTRIBUTES,
@@ -164,6 +163,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import (
     search,
     search_names,
 )
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 def read_current(session: Session, desired: Desired) -> tuple[Current, str]:

@@ -70,7 +70,6 @@ from collections.abc import Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import is_user
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection import (
     LDAP_IMPORT_ERROR,
     LdapsSession,
@@ -89,6 +88,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import (
     PASSWORD_EXPIRED,
     PASSWORD_NOT_REQUIRED,
 )
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 def find_accounts(session: Session, managed_ou: str, names: Iterable[str]) -> dict[str, Entry]:
@@ -107,7 +107,7 @@ def find_accounts(session: Session, managed_ou: str, names: Iterable[str]) -> di
     missing = sorted(name for key, name in wanted.items() if key not in found)
     if missing:
         raise DirectoryError(
-            f"No account of that name in {managed_ou}: {few(missing, ', ')}. No password was set. Run "
+            f"No account of that name in {managed_ou}: {few(missing)}. No password was set. Run "
             "playbooks/directory.yml first, which makes the accounts."
         )
     return {name: found[key] for key, name in wanted.items()}
