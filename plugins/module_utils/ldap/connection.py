@@ -13,7 +13,7 @@ import re
 import tempfile
 import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import (
@@ -116,61 +116,49 @@ class LdapsSession:
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Send the changes, stage by stage. After a refusal nothing new is sent; what is under way is waited for."""
-        under_way: deque[tuple[int, Change]] = deque()
         done = 0
-
-        def collect() -> None:
-            nonlocal done
-            request, change = under_way.popleft()
-            try:
-                self._connection.result3(request, timeout=SECONDS_TO_ANSWER)
-            except ldap.LDAPError as error:
-                raise self._refusal(change, error) from error
-            done += 1
-
-        try:
-            stage: int | None = None
-            for change in sorted(changes, key=lambda change: change.stage):
-                while under_way and (change.stage != stage or len(under_way) >= REQUESTS_UNDER_WAY):
-                    collect()
-                stage = change.stage
-                try:
-                    under_way.append((self._send(change), change))
-                except ldap.LDAPError as error:
-                    raise self._refusal(change, error) from error
-            while under_way:
-                collect()
-        except DirectoryError as failure:
-            others = 0
-            while under_way:
-                try:
-                    collect()
-                except DirectoryError:
-                    others += 1
-            more = f" {others} more that were under way failed too." if others else ""
+        refused: list[tuple[Change, Exception]] = []
+        for change, error in self._answers(sorted(changes, key=lambda change: change.stage), stop=True):
+            if error is None:
+                done += 1
+            else:
+                refused.append((change, error))
+        if refused:
+            more = f" {len(refused) - 1} more that were under way failed too." if len(refused) > 1 else ""
             raise DirectoryError(
-                f"{failure}{more} {done} of {len(changes)} changes were made; run again to make the rest."
-            ) from failure
+                f"{self._refusal(*refused[0])}{more} {done} of {len(changes)} changes were made; run again to make the "
+                "rest."
+            ) from refused[0][1]
 
     def modify_each(self, changes: Sequence[Change]) -> dict[str, str]:
         """Send independent changes, all of them. Returns what was refused: ``{what: the server's reason}``."""
         refused: dict[str, str] = {}
-        under_way: deque[tuple[int, Change]] = deque()
-        for change in [*changes, None]:
-            while under_way and (change is None or len(under_way) >= REQUESTS_UNDER_WAY):
-                request, sent = under_way.popleft()
-                try:
-                    self._connection.result3(request, timeout=SECONDS_TO_ANSWER)
-                except (ldap.SERVER_DOWN, ldap.TIMEOUT) as error:
-                    raise self._failure(f"change {sent.what}", error) from error
-                except ldap.LDAPError as error:
-                    refused[sent.what] = _server_words(error)
-            if change is not None:
-                try:
-                    under_way.append((self._send(change), change))
-                except ldap.LDAPError as error:
-                    raise self._failure(f"change {change.what}", error) from error
+        for change, error in self._answers(changes, stop=False):
+            if isinstance(error, (ldap.SERVER_DOWN, ldap.TIMEOUT)):
+                raise self._failure(f"change {change.what}", error) from error
+            if error is not None:
+                refused[change.what] = _server_words(error)
         return refused
+
+    def _answers(self, changes: Sequence[Change], *, stop: bool) -> Iterator[tuple[Change, Exception | None]]:
+        """Each change with its refusal, if any. Sends ahead within a stage; ``stop``: nothing new after a refusal."""
+        waiting = deque(changes)
+        under_way: deque[tuple[int, Change]] = deque()
+        while waiting or under_way:
+            error: Exception | None = None
+            same_stage = waiting and (not under_way or under_way[0][1].stage == waiting[0].stage)
+            try:
+                if same_stage and len(under_way) < REQUESTS_UNDER_WAY:
+                    change = waiting.popleft()
+                    under_way.append((self._send(change), change))
+                    continue
+                request, change = under_way.popleft()
+                self._connection.result3(request, timeout=SECONDS_TO_ANSWER)
+            except ldap.LDAPError as failure:
+                error = failure
+                if stop:
+                    waiting.clear()
+            yield change, error
 
     def _send(self, change: Change) -> int:
         connection = self._connection

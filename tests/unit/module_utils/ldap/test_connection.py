@@ -189,6 +189,25 @@ def test_after_a_refusal_nothing_new_is_sent_and_the_message_is_complete(connect
     assert "1 of 3 changes were made; run again to make the rest." in message
 
 
+def test_further_refusals_of_what_was_under_way_are_counted(connect: Connect) -> None:
+    taken = AlreadyExistsError({"desc": "Already exists"})
+    session, connection = connect({"a": taken, "c": taken})
+    with pytest.raises(DirectoryError, match=r"add account a .* 1 more .* failed too\. 1 of 4 changes were made"):
+        session.apply([change("a", 0), change("b", 0), change("c", 0), change("d", 1)])
+    assert connection.log[-3:] == ["done a", "done b", "done c"]
+
+
+def test_what_cannot_even_be_sent_is_a_refusal(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, connection = connect()
+
+    def gone(_dn: str) -> int:
+        raise ServerDownError({"desc": "Can't contact LDAP server"})
+
+    monkeypatch.setattr(connection, "delete_ext", gone)
+    with pytest.raises(DirectoryError, match=r"cannot delete account b: .* 1 of 2 changes were made"):
+        session.apply([change("a"), change("b", action="delete")])
+
+
 def test_members_are_changed_permissively(connect: Connect) -> None:
     session, connection = connect()
     session.apply([change("g", action="modify", add_members=("CN=a",), remove_members=("CN=b",))])
