@@ -283,6 +283,13 @@ def test_files_are_replaced_in_one_place() -> None:
 # Commands, pins and texts
 
 
+def test_contributing_names_files_that_exist() -> None:
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[`(]((?:docs|playbooks|plugins|roles|src|tests)/[\w./-]+)[`)]", text))
+    assert len(named) > 10
+    assert sorted(name for name in named if not (PROJECT / name).exists()) == []
+
+
 def test_makefile_and_readme_agree_on_the_commands() -> None:
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
