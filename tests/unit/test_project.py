@@ -271,7 +271,7 @@ def test_files_are_replaced_in_one_place() -> None:
     found = {
         str(path.relative_to(PROJECT))
         for path in text_files()
-        if path.relative_to(PROJECT).parts[0] in ("plugins", "roles", "scripts", "src")
+        if re.match("(plugins|roles|scripts|src|tests/exchange)/", path.relative_to(PROJECT).as_posix())
         # The snippets are customers' own programs.
         and "snippets" not in path.parts
         and (path.suffix == ".py" or re.match(r"#!.*python", path.read_text(encoding="utf-8")))
