@@ -10,12 +10,14 @@ class ModuleDocFragment:
 options:
   server_uri:
     description:
-      - C(ldaps://) and the name of a domain controller as its certificate has it. Several, separated by blanks, are
-        tried in order.
+      - C(ldaps://) and the name of a domain controller as in its certificate. Several, separated by blanks, are tried
+        in order.
     type: str
     required: true
   bind_dn:
-    description: Who changes the directory, as a distinguished name or C(name@domain). The notes say with which rights.
+    description:
+      - The account that changes the directory, as a distinguished name or C(name@domain). The notes say which rights it
+        needs.
     type: str
     required: true
   bind_password:
@@ -24,12 +26,12 @@ options:
     required: true
   ca_cert:
     description:
-      - PEM text of the CA certificates that the controller's certificate is verified against, alone. There is no way
-        to go without.
+      - PEM text of the only CA certificates that may sign the controller's certificate. Verification cannot be turned
+        off.
     type: str
     required: true
   managed_ou:
-    description: Distinguished name of the OU that is owned.
+    description: Distinguished name of the managed OU.
     type: str
     required: true
 requirements:

@@ -222,10 +222,7 @@ def vault_program() -> str:
 
 
 def write_new_file(directory: str, now: datetime, text: str) -> str:
-    """A new file, whole and on the disk when this returns. Follows no symbolic link that stands in its place.
-
-    Not ``replace_file``: no earlier file may be replaced, and the folder stays open from its check to the end.
-    """
+    """A new file, whole and on the disk when this returns. Follows no symbolic link that stands in its place."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
     try:
         folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -29,6 +29,10 @@ options:
     description: Where logins are noted, one file for each session, named after its process.
     type: path
     default: /run/ftps-exchange/sessions
+  grace_seconds:
+    description: How long a session may take to end after SIGTERM (it writes its log record then) before it is killed.
+    type: float
+    default: 5.0
 attributes:
   check_mode:
     support: full
@@ -97,8 +101,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 DAEMON = "proftpd"
-# A session writes its log record after SIGTERM, before it is killed
-GRACE_SECONDS = 5.0
 
 
 def networks_of(permitted: dict[str, Any]) -> dict[str, list[Network]]:
@@ -228,7 +230,7 @@ def process_handle(pid: int) -> Iterator[int | None]:
         os.close(handle)
 
 
-def end_session(pid: int, daemon: int, grace_seconds: float = GRACE_SECONDS, proc: Path = Path("/proc")) -> bool:
+def end_session(pid: int, daemon: int, grace_seconds: float, proc: Path = Path("/proc")) -> bool:
     """End one session's process; False if it was gone, or was no session of this daemon."""
     with process_handle(pid) as handle:
         if handle is None or parent_of(pid, proc) != daemon:
@@ -251,6 +253,7 @@ def main() -> None:
             "permitted": {"type": "dict", "required": True},
             "pid_file": {"type": "path", "default": "/run/ftps-exchange/proftpd.pid"},
             "sessions": {"type": "path", "default": "/run/ftps-exchange/sessions"},
+            "grace_seconds": {"type": "float", "default": 5.0},
         },
         supports_check_mode=True,
     )
@@ -266,7 +269,9 @@ def main() -> None:
     ended: list[dict[str, Any]] = []
     try:
         for session, reason in forbidden_sessions(sessions, permitted):
-            if module.check_mode or (daemon is not None and end_session(session.pid, daemon)):
+            if module.check_mode or (
+                daemon is not None and end_session(session.pid, daemon, module.params["grace_seconds"])
+            ):
                 ended.append({**asdict(session), "reason": reason})
     except (OSError, TimeoutError) as problem:
         module.fail_json(msg=f"cannot end a session that is no longer permitted: {problem}")

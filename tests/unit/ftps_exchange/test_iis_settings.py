@@ -469,7 +469,6 @@ def test_where_nothing_is_told_there_is_a_list_and_where_something_is_there_is_n
         THUMBPRINT.lower(),
         "\u200e3b 7e 0f 6c 1d 2a 49 58 77 66 55 44 33 22 11 00 ff ee dd cc",
         ":".join(THUMBPRINT[i : i + 2] for i in range(0, 40, 2)),
-        "-".join(THUMBPRINT[i : i + 2] for i in range(0, 40, 2)),
     ],
 )
 def test_a_pasted_thumbprint_loses_what_does_not_show(pasted: str) -> None:

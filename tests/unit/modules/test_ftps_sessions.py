@@ -159,6 +159,7 @@ class Daemon:
             "permitted": permitted,
             "pid_file": str(self.directory / "pid"),
             "sessions": str(self.directory / "notes"),
+            "grace_seconds": 2.0,
             "_ansible_check_mode": check,
             "_ansible_remote_tmp": str(self.directory),
         }
