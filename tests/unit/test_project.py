@@ -248,7 +248,7 @@ def test_no_filter_description_is_left_over() -> None:
 
 def renames(content: str) -> list[str]:
     """How Python text renames files. (``str.replace`` takes two arguments, ``Path.replace`` one.)"""
-    found = []
+    found: list[str] = []
     for node in ast.walk(ast.parse(content)):
         match node:
             case ast.Attribute(value=ast.Name(id="os"), attr="replace" | "rename" | "renames" as name):
