@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.iis import settings
 from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
 
 THUMBPRINT = "A1B2C3D4E5F60718293A4B5C6D7E8F90A1B2C3D4"
@@ -83,10 +82,6 @@ def test_what_would_let_in_somebody_else_is_refused(networks: object, told: str)
 )
 def test_a_copied_thumbprint_becomes_forty_digits(copied: str) -> None:
     assert exchange_thumbprint(copied) == THUMBPRINT
-
-
-def test_the_settings_of_iis_read_a_thumbprint_in_the_same_way() -> None:
-    assert vars(settings)["exchange_thumbprint"] is exchange_thumbprint
 
 
 @pytest.mark.parametrize(
