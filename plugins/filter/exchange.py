@@ -17,10 +17,11 @@ try:
     from ftps_exchange.access import exchange_access
     from ftps_exchange.desired import exchange_desired
     from ftps_exchange.directory import exchange_directory, exchange_group_names
-    from ftps_exchange.edge import exchange_edge_sets
+    from ftps_exchange.edge import exchange_edge_sets, exchange_host_sets
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
     from ftps_exchange.iis.render import exchange_iis_application_host
     from ftps_exchange.iis.settings import exchange_iis_problems, exchange_iis_settings
+    from ftps_exchange.passive import exchange_ports_meanwhile
     from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
     from ftps_exchange.wire import exchange_windows_lists
 except ImportError as error:
@@ -37,9 +38,11 @@ _NAMES = (
     "exchange_firewall_addresses",
     "exchange_folders",
     "exchange_group_names",
+    "exchange_host_sets",
     "exchange_iis_application_host",
     "exchange_iis_problems",
     "exchange_iis_settings",
+    "exchange_ports_meanwhile",
     "exchange_predicted_sids",
     "exchange_thumbprint",
     "exchange_windows_lists",
@@ -81,6 +84,7 @@ class FilterModule:
             exchange_edge_sets,
             exchange_folders,
             exchange_group_names,
+            exchange_host_sets,
             exchange_iis_problems,
             exchange_iis_settings,
             exchange_windows_lists,
@@ -88,6 +92,7 @@ class FilterModule:
         others = (
             exchange_firewall_addresses,
             exchange_iis_application_host,
+            exchange_ports_meanwhile,
             exchange_predicted_sids,
             exchange_thumbprint,
         )

@@ -12,7 +12,7 @@ from typing import TypedDict
 
 from .access import AccountAccess, exchange_access
 from .directory import exchange_directory
-from .edge import exchange_edge_sets
+from .edge import exchange_host_sets
 
 
 class Desired(TypedDict):
@@ -22,6 +22,8 @@ class Desired(TypedDict):
     """JSON of what exchange_directory gives."""
     customer_sets: str
     """JSON of what exchange_edge_sets gives."""
+    host_sets: str
+    """JSON of what exchange_host_sets gives."""
     customer_networks: str
     """The networks in those sets, separated by commas."""
     accounts: list[AccountAccess]
@@ -30,10 +32,11 @@ class Desired(TypedDict):
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
     """Checked model -> arguments of modules, as texts; ``accounts`` only for servers that keep them in files."""
-    sets = exchange_edge_sets(model)
+    sets = exchange_host_sets(model)
     return {
         "directory": _json(exchange_directory(model)),
-        "customer_sets": _json(sets),
+        "customer_sets": _json({name: sets[name] for name in ("customers4", "customers6")}),
+        "host_sets": _json(sets),
         "customer_networks": ",".join(entry["element"] for entry in [*sets["customers4"], *sets["customers6"]]),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
     }
