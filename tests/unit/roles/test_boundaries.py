@@ -125,6 +125,14 @@ def test_nothing_says_which_python_runs_where_ansible_knows_it() -> None:
     assert found.keys() - of_the_runner.keys() - containers == set()
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_directory_is_an_active_directory(role: str) -> None:
+    """A folder is ``_dir`` in a name, as in Ansible's own."""
+    specs = loaded(PROJECT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]
+    options = {option for entry in specs.values() for option in entry.get("options") or {}}
+    assert {option for option in options if option.endswith("_directory")} == set()
+
+
 def test_every_entry_point_of_a_role_has_its_arguments_described() -> None:
     called = {
         (str(call["name"]).rpartition(".")[2], call["tasks_from"].removesuffix(".yml"))
