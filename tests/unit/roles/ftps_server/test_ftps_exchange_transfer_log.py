@@ -577,6 +577,12 @@ def full_disk(patch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     patch.setattr(script, "allocate", full)
+    patch.setattr(script.os, "fsync", full)
+
+
+def step_on_a_full_disk(follower: Any) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        follower.step()
 
 
 def test_records_that_a_full_disk_may_have_lost_are_reported(
@@ -588,11 +594,13 @@ def test_records_that_a_full_disk_may_have_lost_are_reported(
     with monkeypatch.context() as patch:
         full_disk(patch)
         append(follower, *[raw(file="/2")] * 100)
-        follower.step()
-        assert "the disk is full" in capsys.readouterr().err
+        step_on_a_full_disk(follower)
+        step_on_a_full_disk(follower)
+        assert follower.short
         assert follower.state.missing_since is None, "there is still space that was kept"
         append(follower, *[raw(file="/3")] * 60)
-        follower.step()
+        step_on_a_full_disk(follower)
+        assert "are lost from now on" in capsys.readouterr().err
     append(follower, raw(file="/4"))
     follower.step()
     [missing] = [entry for entry in logged(follower) if entry["outcome"] == "missing"]
