@@ -28,7 +28,7 @@ Measure = Callable[[str, str, Any], None]
 
 UNIT = "ftps-exchange-transfer-log"
 STATE = "/var/lib/ftps-exchange/log/state"
-LONG = b"DELE " + b"\xff" * 2200
+LONG = "DELE " + "x" * 2200
 """ProFTPD logs the argument of a refused command twice, as a path and as it was typed, and cuts the record off."""
 
 
