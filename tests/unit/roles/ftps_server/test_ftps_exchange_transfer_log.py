@@ -461,6 +461,41 @@ def test_no_record_of_another_session_is_lost(
     assert not [entry for entry in found if entry.get("account") == "forged"]
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.binary(max_size=40), st.just(b"9" * 5000), st.sampled_from(list(script.OPERATIONS))), max_size=22
+    )
+)
+def test_no_record_stops_the_log(tmp_path_factory: pytest.TempPathFactory, fields: list[bytes | str]) -> None:
+    folder = tmp_path_factory.mktemp("log")
+    odd = b"\t".join(field if isinstance(field, bytes) else field.encode() for field in fields)
+    mark = MARK.encode() + b"\t"
+    (folder / "transfer.raw").write_bytes(
+        mark + odd + b"\n" + mark + b"99999999999999999999.1\t" + odd + b"\n" + mark + raw() + b"\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script, "is_session", lambda _process: True)
+        patch.setattr(script.os, "fsync", lambda _handle: None)
+        follower = script.Follower(folder, folder / "state", folder, MARK)
+        follower.step()
+    assert "/a.txt" in names(follower)
+
+
+def test_an_impossible_time_stops_nothing(follower: Any) -> None:
+    append(follower, raw(time="99999999999999999999.1"), raw(file="/next"))
+    follower.step()
+    assert [entry["outcome"] for entry in logged(follower)] == ["unreadable", "ok"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
+def test_a_damaged_note_of_the_customer_stops_nothing(follower: Any, content: bytes) -> None:
+    (follower.customers / "acme-up").write_bytes(content)
+    append(follower, raw())
+    follower.step()
+    assert [entry["customer"] for entry in logged(follower)] == [None]
+
+
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b'{"files": 3}', b'{"1": "x"}'])
 def test_a_damaged_state_file_is_begun_anew_and_nothing_is_doubled(
     follower: Any, damage: bytes, capsys: pytest.CaptureFixture[str]
