@@ -55,7 +55,16 @@ def test_the_server_listens_on_the_service_ports_only(target: Target, server: In
 
 
 @pytest.mark.risk("starving")
-@pytest.mark.parametrize("name", ["proftpd", "winbind", "ftps-exchange-transfer-log", "ftps-exchange-host-firewall"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "proftpd",
+        "winbind",
+        "ftps-exchange-transfer-log",
+        "ftps-exchange-log-rotation.timer",
+        "ftps-exchange-host-firewall",
+    ],
+)
 def test_services_of_the_server_run_and_come_back_after_a_reboot(server: Inspected, name: str) -> None:
     """Each service runs, and is enabled.
 
