@@ -56,7 +56,16 @@ def test_the_server_listens_on_the_service_ports_only(target: Target, server: In
 
 
 @pytest.mark.risk("starving")
-@pytest.mark.parametrize("name", ["proftpd", "winbind", "ftps-exchange-transfer-log", "ftps-exchange-host-firewall"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "proftpd",
+        "winbind",
+        "ftps-exchange-transfer-log",
+        "ftps-exchange-log-rotation.timer",
+        "ftps-exchange-host-firewall",
+    ],
+)
 def test_services_of_the_server_run_and_come_back_after_a_reboot(server: Inspected, name: str) -> None:
     """Each service runs, and is enabled.
 
@@ -257,17 +266,18 @@ def test_nobody_forges_a_record_of_the_log(
     """
     sample = target.server.sh("tail -n 1 /var/log/ftps-exchange/transfer.raw").rstrip("\n").split("\t")
     made_up = ["1795456924.936", "s", "forged", "198.51.100.20", "TLSv1.3", "STOR", "226", "success", "9", "0", "9"]
-    made_up += ["5", "1", "1", "", "-", f"/{fresh}", fresh]
+    made_up += ["5", "1", "1", "", "77", f"/{fresh}", "-", fresh]
     for line in (made_up, ["", *made_up], ["-", *made_up], ["0" * len(sample[0]), *made_up]):
+        # Before a login refused commands are counted only.
         connect(customer.host).answer(f"MKD x\n{chr(9).join(line)}")
         session(customer).send(f"STOR x\n{chr(9).join(line)}")
     lines: list[dict[str, object]] = []
     for _ in range(20):
         lines = [json.loads(line) for line in target.server.sh(f"grep -F {fresh} {LOG} || true").splitlines()]
-        if len(lines) >= 8:
+        if len(lines) >= 4:
             break
         time.sleep(0.25)
-    assert len(lines) >= 8, f"{len(lines)} lines of the log tell of the attempts"
+    assert len(lines) >= 4, f"{len(lines)} lines of the log tell of the attempts"
     accepted = [line for line in lines if line["outcome"] not in ("unreadable", "denied")]
     assert not accepted, f"taken for a transfer: {accepted}"
     assert not [line for line in lines if line.get("account") == "forged"]

@@ -23,6 +23,7 @@ from tests.exchange.lab import Lab
 PROFTPD = "/etc/ftps-exchange/proftpd.conf"
 CERTIFICATE = "/etc/ftps-exchange/tls/server.pem"
 ACCESS = "/etc/ftps-exchange/access.conf"
+LOG_PROGRAM = "/usr/local/sbin/ftps-exchange-transfer-log"
 SESSION = "/usr/local/sbin/ftps-exchange-session"
 EDGE = "inet ftps_exchange_edge"
 HOST = "inet ftps_exchange_host"
@@ -164,6 +165,16 @@ def no_smaller_packets(lab: Lab) -> None:
 
 def logging_off(lab: Lab) -> None:
     lab.server.sh("systemctl stop ftps-exchange-transfer-log")
+
+
+def log_program(*edits: tuple[str, str]) -> Callable[[Lab], None]:
+    """The transfer log is written by another program."""
+
+    def put(lab: Lab) -> None:
+        edit(lab, LOG_PROGRAM, *edits)
+        lab.server.sh("systemctl restart ftps-exchange-transfer-log")
+
+    return put
 
 
 def account_enabled_again(lab: Lab) -> None:
@@ -537,6 +548,38 @@ FAULTS: tuple[Fault, ...] = (
         "Transfers leave no trace",
         logging_off,
         "every_transfer_is_one_line_of_the_log",
+    ),
+    Fault(
+        "records-end-at-line-breaks",
+        "A refused command of 2 KB swallows the next record, whose ever it is",
+        log_program(
+            ("        following = data.find(mark, start + 1)\n", '        following = data.find(b"\\n", start) + 1\n'),
+        ),
+        "refused_commands_swallow_no_record_of_others",
+    ),
+    Fault(
+        "refused-commands-fill-the-log",
+        "Whoever reaches the port fills the log with refused commands, without a login",
+        log_program(('        if record["outcome"] == "denied":', '        if record["outcome"] == "never":')),
+        "refused_commands_swallow_no_record_of_others",
+    ),
+    Fault(
+        "records-twice-after-a-kill",
+        "A log that was killed, or lost its state, writes records again",
+        log_program((' for record in records if record["id"] not in self.recent)', " for record in records)")),
+        "a_killed_log_loses_and_doubles_nothing",
+    ),
+    Fault(
+        "killed-sessions-unnoticed",
+        "Of a session that was killed in the middle of an upload nothing is known",
+        configured(("READ,WRITE,AUTH,EXIT", "READ,WRITE,EXIT")),
+        "a_session_that_is_killed_leaves_a_record",
+    ),
+    Fault(
+        "listings-without-bound",
+        "One listing takes as much memory and time as a folder has files",
+        configured((" maxfiles 20000", "")),
+        "one_listing_is_bounded",
     ),
     Fault(
         "uploads-under-a-hidden-name",

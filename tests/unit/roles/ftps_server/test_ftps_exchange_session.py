@@ -248,3 +248,10 @@ def test_a_group_without_a_name_refuses_the_login(
 def test_a_real_mount_without_privilege_is_an_error(script: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="mount"):
         script.mount("no-such-device", str(tmp_path / "absent"), "no-such-filesystem", 0, None)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"globex"])
+def test_a_damaged_note_of_the_customer_is_written_anew(script: ModuleType, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "acme-up").write_bytes(content)
+    script.note_customer(str(tmp_path), "acme-up", "acme")
+    assert (tmp_path / "acme-up").read_text() == "acme"
