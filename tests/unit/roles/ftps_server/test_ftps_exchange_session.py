@@ -83,7 +83,8 @@ def arguments_for(host: Path) -> list[str]:
 def test_access_follows_from_groups(
     script: ModuleType, groups: list[str], expected: tuple[str, bool, dict[str, bool]]
 ) -> None:
-    assert tuple(script.access_from_groups(groups, "x-")) == expected
+    access = script.access_from_groups(groups, "x-")
+    assert (access.customer, access.home_writable, access.shares) == expected
 
 
 @pytest.mark.parametrize(
