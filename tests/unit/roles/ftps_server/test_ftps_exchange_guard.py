@@ -116,6 +116,7 @@ def test_a_ban_is_lifted_by_hand(guard: ModuleType, host: Path, monkeypatch: pyt
         login(guard, monkeypatch, "refused", "acme-up", HERE)
     assert guard.main(["permit", which]) == 0
     assert login(guard, monkeypatch, "banned", "acme-up", HERE) == 0
+    assert json.loads((host / "state").read_text()) == {}
 
 
 def test_the_answer_comes_at_a_fixed_moment_after_the_password(host: Path) -> None:
