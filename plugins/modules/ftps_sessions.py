@@ -55,7 +55,11 @@ EXAMPLES = r"""
 - name: End the sessions of everybody who is not on the list
   ftps.exchange.ftps_sessions:
     accounts:
-      - {name: acme-up, networks: [198.51.100.20/32, "2001:db8:100::20/128"], customer: acme, home: write, shares: {maps: read}}
+      - name: acme-up
+        networks: [198.51.100.20/32, "2001:db8:100::20/128"]
+        customer: acme
+        home: write
+        shares: {maps: read, dropbox: write}
       - {name: acme-read, networks: [198.51.100.20/32], customer: acme, home: read, shares: {maps: read}}
 
 - name: End every session
@@ -143,7 +147,10 @@ def _rights(account: dict[str, Any]) -> Rights | None:
     if account.get("home") is None:
         return None
     shares = account.get("shares") or {}
-    for where, access in (("home", account["home"]), *((f"shares: {share}", access) for share, access in shares.items())):
+    for where, access in (
+        ("home", account["home"]),
+        *((f"shares: {share}", access) for share, access in shares.items()),
+    ):
         if access not in ("read", "write"):
             raise ValueError(f"{where}: expected read or write, got {access!r}")
     writable = {str(share): access == "write" for share, access in shares.items()}
@@ -200,9 +207,7 @@ def excess(given: Rights | None, rights: Rights) -> str | None:
     return None
 
 
-def forbidden_sessions(
-    sessions: Iterable[Session], permitted: dict[str, Permission]
-) -> Iterator[tuple[Session, str]]:
+def forbidden_sessions(sessions: Iterable[Session], permitted: dict[str, Permission]) -> Iterator[tuple[Session, str]]:
     """Pick the sessions to end, in a stable order, each with the reason."""
     for session in sorted(sessions, key=lambda one: (one.account, one.since, one.pid)):
         reason = judge(session, permitted)

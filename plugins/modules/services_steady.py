@@ -8,8 +8,9 @@ DOCUMENTATION = r"""
 module: services_steady
 short_description: Fails where a service does not stay up
 description:
-  - A service that systemd starts again and again looks as if it ran whenever somebody looks. This module waits until each
-    service has run for some seconds, as one process, and fails with the last lines of its journal where that does not happen.
+  - A service that systemd starts again and again looks as if it ran whenever somebody looks. This module waits until
+    each service has run for some seconds, as one process, and fails with the last lines of its journal where that does
+    not happen.
   - A service that has run for that long already is not waited for, so a run that changes nothing takes no time here.
 options:
   names:
@@ -89,8 +90,9 @@ def complaint(unit: Mapping[str, str], lines: str) -> str:
     """Return what is wrong with a unit that does not stay up."""
     name = unit.get("Id", "?")
     return (
-        f"{name} does not stay up: it is {unit.get('ActiveState')} ({unit.get('SubState')}, result {unit.get('Result')}) after "
-        f"{unit.get('NRestarts')} restarts. Look at journalctl -u {name}. Its last lines: {lines}"
+        f"{name} does not stay up: it is {unit.get('ActiveState')} ({unit.get('SubState')}, result "
+        f"{unit.get('Result')}) after {unit.get('NRestarts')} restarts. "
+        f"Look at journalctl -u {name}. Its last lines: {lines}"
     )
 
 

@@ -270,10 +270,7 @@ def _memberships(model: Model, customer: Customer, account: Account) -> list[str
     return [
         customers_group(model),
         home_group(model, customer.name, account.access),
-        *(
-            share_group(model, grant.share, effective_access(account, grant))
-            for grant in customer.grants
-        ),
+        *(share_group(model, grant.share, effective_access(account, grant)) for grant in customer.grants),
     ]
 
 

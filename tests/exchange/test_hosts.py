@@ -111,7 +111,9 @@ def test_logins_work_again_after_a_crash_of_winbind(
             continue
         measure("Times", "login after a crash of winbind", f"after {time.monotonic() - began:.0f} s")
         return
-    pytest.fail(f"half a minute after winbind was killed nobody can log in: {server.run('systemctl status winbind').stdout}")
+    pytest.fail(
+        f"half a minute after winbind was killed nobody can log in: {server.run('systemctl status winbind').stdout}"
+    )
 
 
 @pytest.mark.hard

@@ -84,7 +84,9 @@ def test_guessing_is_banned_and_harms_nobody_else(
     try:
         banned = guess(customer, secured, victim, implicit=target.implicit_port is not None)
         measure("Replies", "account after guessing", str(banned) if banned else "still admitted")
-        assert banned, f"{ENOUGH_GUESSES} wrong passwords, one in each connection, and the account is still admitted from there"
+        assert banned, (
+            f"{ENOUGH_GUESSES} wrong passwords, one in each connection, and the account is still admitted from there"
+        )
         assert session(customer).command("NOOP").code == 200, "another account of the same customer is shut out"
         assert session(neighbour).command("NOOP").code == 200, "another customer is shut out"
     finally:

@@ -89,11 +89,11 @@ def test_a_wrong_password_is_refused(customer: Customer, secured: Connect, kind:
 SAMPLES = 20
 """Of each kind. Fewer would not show a difference of some milliseconds in the noise of a busy machine."""
 TOLD_APART = 0.3
-"""How far the chance that one kind is the slower may be from one half: three standard deviations for 20 samples each."""
+"""How far the chance that one kind is the slower may be from one half: three standard deviations for 20 of each."""
 
 
 def chance_slower(one: list[float], other: list[float]) -> float:
-    """How likely a value of the first list is above one of the second (Mann-Whitney: U divided by the number of pairs)."""
+    """How likely a value of the first list is above one of the second (Mann-Whitney: U by the number of pairs)."""
     above = sum((value > against) + (value == against) / 2 for value in one for against in other)
     return above / (len(one) * len(other))
 

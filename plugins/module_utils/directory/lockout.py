@@ -27,9 +27,10 @@ class Lockout:
             return None
         lasts = f"for {self.duration_seconds // 60} minutes" if self.duration_seconds else "until somebody unlocks it"
         return (
-            f"The domain locks an account after {self.threshold} wrong passwords within {self.window_seconds // 60} minutes, {lasts}. "
-            f"The service bans who guesses after {bans_after}, so whoever guesses in a customer's own network locks the account for "
-            f"everybody. Set ftps_server_ban_account.refused below {self.threshold}, or raise lockoutThreshold for these accounts."
+            f"The domain locks an account after {self.threshold} wrong passwords within "
+            f"{self.window_seconds // 60} minutes, {lasts}. The service bans who guesses after {bans_after}, so "
+            f"whoever guesses in a customer's own network locks the account for everybody. Set ftps_server_ban_account.refused "
+            f"below {self.threshold}, or raise lockoutThreshold for these accounts."
         )
 
 

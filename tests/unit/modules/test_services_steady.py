@@ -38,6 +38,8 @@ def test_a_unit_between_two_starts_does_not_run() -> None:
 
 def test_the_complaint_names_unit_state_and_remedy() -> None:
     said = services_steady.complaint(services_steady.parse(SHOWN)[1], "Permission denied")
-    assert said.startswith("proftpd.service does not stay up: it is activating (auto-restart, result exit-code) after 46")
+    assert said.startswith(
+        "proftpd.service does not stay up: it is activating (auto-restart, result exit-code) after 46"
+    )
     assert "journalctl -u proftpd.service" in said
     assert said.endswith("Permission denied")

@@ -36,7 +36,13 @@ def guard() -> ModuleType:
 def host(guard: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A server on which nobody has guessed yet."""
     (tmp_path / "seen").mkdir()
-    settings = {"answer_after": 0.3, "attempts": str(tmp_path), "attempts_of_a_session": 3, "login_time": 30, "limits": LIMITS}
+    settings = {
+        "answer_after": 0.3,
+        "attempts": str(tmp_path),
+        "attempts_of_a_session": 3,
+        "login_time": 30,
+        "limits": LIMITS,
+    }
     (tmp_path / "guard.json").write_text(json.dumps(settings))
     for name, file in {"CONFIGURATION": "guard.json", "STATE": "state", "BANS": "bans", "SEEN": "seen"}.items():
         monkeypatch.setattr(guard, name, str(tmp_path / file))
@@ -124,7 +130,7 @@ def test_the_answer_comes_at_a_fixed_moment_after_the_password(host: Path) -> No
     attempt, guard = FILES / "ftps-exchange-attempt", FILES / "ftps-exchange-guard"
     program = guard.read_text().replace("/etc/ftps-exchange/guard.json", str(host / "guard.json"))
     (host / "guard").write_text(program)
-    script = f'sh {attempt}; sleep 0.2; python3 {host / "guard"} answer'
+    script = f"sh {attempt}; sleep 0.2; python3 {host / 'guard'} answer"
     began = time.monotonic()
     subprocess.run(["sh", "-c", script], env=os.environ | {"FTPS_EXCHANGE_ATTEMPTS": str(host)}, check=True)
     assert 0.3 <= time.monotonic() - began < 2.0
