@@ -29,8 +29,8 @@ class Lockout:
         return (
             f"The domain locks an account after {self.threshold} wrong passwords within "
             f"{self.window_seconds // 60} minutes, {lasts}. The service bans who guesses after {bans_after}, so "
-            f"whoever guesses in a customer's own network locks the account for everybody. Set ftps_server_ban_account.refused "
-            f"below {self.threshold}, or raise lockoutThreshold for these accounts."
+            "whoever guesses in a customer's own network locks the account for everybody. Set "
+            f"ftps_server_ban_account.refused below {self.threshold}, or raise lockoutThreshold for these accounts."
         )
 
 
