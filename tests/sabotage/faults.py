@@ -415,7 +415,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "one-guess-in-each-connection",
         "Wrong passwords are not counted across sessions",
-        lambda lab: edit(lab, PAM, ("auth     optional   pam_exec.so seteuid quiet " + GUARD + " refused\n", "")),
+        lambda lab: edit(lab, PAM, (f"pam_exec.so seteuid quiet {GUARD} refused", "pam_permit.so")),
         "guessing_is_banned_and_harms_nobody_else",
     ),
     Fault(
