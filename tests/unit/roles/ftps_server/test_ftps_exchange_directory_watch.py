@@ -27,7 +27,7 @@ def watch() -> ModuleType:
 
 def test_the_examples_in_it(watch: ModuleType) -> None:
     found = doctest.testmod(watch)
-    assert (found.failed, found.attempted) == (0, 3)
+    assert (found.failed, found.attempted) == (0, 2)
 
 
 def test_it_closes_once_and_opens_once(watch: ModuleType, tmp_path: Path) -> None:
@@ -75,6 +75,6 @@ def test_only_connections_without_a_login_are_cut_off(watch: ModuleType, tmp_pat
 def test_a_controller_that_cannot_be_connected_to_is_a_problem(
     watch: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "known_controllers", lambda _domain: {"127.0.0.1"})
+    monkeypatch.setattr(watch, "addresses_of", lambda _domain: {"127.0.0.1"})
     monkeypatch.setattr(watch, "KERBEROS", 9)
     assert watch.problem("corp.example") == "no controller of corp.example answers on port 9 (Kerberos)"
