@@ -25,6 +25,8 @@ CERTIFICATE = "/etc/ftps-exchange/tls/server.pem"
 ACCESS = "/etc/ftps-exchange/access.conf"
 LOG_PROGRAM = "/usr/local/sbin/ftps-exchange-transfer-log"
 SESSION = "/usr/local/sbin/ftps-exchange-session"
+GUARD = "/usr/local/sbin/ftps-exchange-guard"
+PAM = "/etc/pam.d/ftps-exchange"
 EDGE = "inet ftps_exchange_edge"
 HOST = "inet ftps_exchange_host"
 
@@ -175,6 +177,15 @@ def log_program(*edits: tuple[str, str]) -> Callable[[Lab], None]:
         lab.server.sh("systemctl restart ftps-exchange-transfer-log")
 
     return put
+
+
+def watch_off(lab: Lab) -> None:
+    lab.server.sh("systemctl disable --now ftps-exchange-directory-watch")
+
+
+def winbind_stays_down(lab: Lab) -> None:
+    edit(lab, "/etc/systemd/system/winbind.service.d/ftps-exchange.conf", ("Restart=always", "Restart=no"))
+    lab.server.sh("systemctl daemon-reload")
 
 
 def account_enabled_again(lab: Lab) -> None:
@@ -436,14 +447,32 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "refusal-delay-of-one-port",
         "On the port of implicit TLS passwords are guessed without waiting",
-        on_one_port("DelayOnEvent              FailedLogin 1500ms\n"),
+        on_one_port("ExecOnError               PASS /usr/local/sbin/ftps-exchange-guard answer\n"),
         "a_refusal_takes_as_long_on_each_port",
     ),
     Fault(
-        "bans-of-one-port",
-        "Who is banned on the port of implicit TLS goes on guessing on the other",
-        on_one_port("BanOptions                MatchAnyServer\n"),
+        "refusals-tell-accounts",
+        "The wait before a refusal begins when the work is done, so its length tells whether there is such an account",
+        configured(("  ExecBeforeCommand         PASS /usr/local/sbin/ftps-exchange-attempt\n", "")),
+        "a_refusal_tells_nothing",
+    ),
+    Fault(
+        "one-guess-in-each-connection",
+        "Wrong passwords are not counted across sessions",
+        lambda lab: edit(lab, PAM, (f"pam_exec.so seteuid quiet {GUARD} refused", "pam_permit.so")),
         "guessing_is_banned_and_harms_nobody_else",
+    ),
+    Fault(
+        "winbind-stays-down",
+        "winbind is not started again after a crash",
+        winbind_stays_down,
+        "logins_work_again_after_a_crash_of_winbind",
+    ),
+    Fault(
+        "outage-not-noticed",
+        "During an outage of the directory every login hangs and fails",
+        watch_off,
+        "an_outage_of_the_directory_refuses_early_and_bans_nobody",
     ),
     Fault(
         "logins-of-one-port",
@@ -509,7 +538,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "no-ban",
         "Passwords may be guessed as often as anybody likes",
-        configured(("BanEngine                   on", "BanEngine                   off")),
+        lambda lab: edit(lab, "/etc/ftps-exchange/guard.json", ('"refused": 9', '"refused": 900000')),
         "guessing_is_banned_and_harms_nobody_else",
     ),
     Fault(
