@@ -24,7 +24,7 @@ options:
     required: true
   sets:
     description:
-      - Who is admitted, as M(nftables_table) takes it. C(element) is a network, an address or a range C(first-last).
+      - Who is admitted, as M(ftps.exchange.nftables_table) takes it. C(element) is a network, an address or a range C(first-last).
     type: dict
     required: true
 requirements:

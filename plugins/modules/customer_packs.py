@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: customer_packs
 short_description: Firewall rules, guide, client profiles and self-test for every customer
 description:
-  - Checks the model as M(exchange_model) does, and writes a folder for each customer who may log in. All customers in
+  - Checks the model as M(ftps.exchange.exchange_model) does, and writes a folder for each customer who may log in. All customers in
     one call.
   - A folder has the rules for the customer's firewall and a neutral table, a guide (C(guide.html), C(guide.md)), the
     certificate of the authority, profiles for clients without passwords, self-tests for a POSIX shell and for
@@ -100,7 +100,7 @@ attributes:
 notes:
   - Runs in Ansible's own process on the control node, whatever host the task is for.
 seealso:
-  - module: exchange_model
+  - module: ftps.exchange.exchange_model
 author: the ftps-exchange contributors
 """
 

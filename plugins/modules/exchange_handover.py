@@ -54,7 +54,7 @@ attributes:
     support: none
     description: There is nothing to show that is not secret.
 seealso:
-  - module: ldap_passwords
+  - module: ftps.exchange.ldap_passwords
 author: the ftps-exchange authors
 """
 

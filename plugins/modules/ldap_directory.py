@@ -15,7 +15,7 @@ description:
     or is deleted (O(when_absent)). Computers, contacts and further OUs in it are left alone and told. What lies
     outside is never touched; when it has a name that is needed, the module fails before it changes anything, and
     names every such case.
-  - An account is made disabled and without a password; M(ldap_passwords) sets one and enables it. An account that has
+  - An account is made disabled and without a password; M(ftps.exchange.ldap_passwords) sets one and enables it. An account that has
     a password (C(pwdLastSet) is not 0) is enabled and disabled as declared.
   - Passwords do not expire (C(DONT_EXPIRE_PASSWORD)), because a customer cannot change one by FTP and would be locked
     out unnoticed. Instead RV(accounts_due_for_rotation) names those older than O(password_max_age_days), at every
@@ -52,7 +52,7 @@ options:
     required: true
   directory:
     description:
-      - What the OU shall hold, as the filter P(exchange_directory#filter) gives it. Has the keys V(ous) (V(dn),
+      - What the OU shall hold, as the filter P(ftps.exchange.exchange_directory#filter) gives it. Has the keys V(ous) (V(dn),
         V(name)), V(groups) (V(name), V(dn), V(description), V(members) as account names), V(users) (V(name), V(dn),
         V(customer), V(display_name), V(upn), V(enabled), V(account_expires) as FILETIME, 0 for never), and
         V(known_customers) (the names of all customers that have a file, the absent ones too).
@@ -93,8 +93,8 @@ attributes:
     support: full
     description: Shows the differences and nothing else, removals included. No passwords.
 seealso:
-  - module: ldap_passwords
-  - module: exchange_handover
+  - module: ftps.exchange.ldap_passwords
+  - module: ftps.exchange.exchange_handover
 author: the ftps-exchange authors
 """
 

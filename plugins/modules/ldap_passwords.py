@@ -58,8 +58,8 @@ attributes:
     support: none
     description: There is nothing to show that is not secret.
 seealso:
-  - module: ldap_directory
-  - module: exchange_handover
+  - module: ftps.exchange.ldap_directory
+  - module: ftps.exchange.exchange_handover
 author: the ftps-exchange authors
 """
 

@@ -41,7 +41,7 @@ options:
         required: true
       sddl:
         description:
-          - Its DACL in SDDL, such as C(D:P(A;OICI;0x1200a9;;;S-1-5-21-1-2-3-1104)).
+          - Its DACL in SDDL, such as V(D:P(A;OICI;0x1200a9;;;S-1-5-21-1-2-3-1104\)).
           - Only entries that allow, hexadecimal masks, full SIDs, and the flags OICI and IO, since only those mean the
             same on NTFS and in a POSIX ACL. The owner C(root) needs no entry.
           - The control flags C(AI) and C(AR) are accepted and not compared.
@@ -51,7 +51,7 @@ options:
         description: What the folder is for. Not used, so that a list made for several platforms can be passed as it is.
         type: str
   sids:
-    description: Names and SIDs of groups, as M(ldap_directory) returns them. Only used to show names in the diff.
+    description: Names and SIDs of groups, as M(ftps.exchange.ldap_directory) returns them. Only used to show names in the diff.
     type: dict
     default: {}
   reapply_to_content:

@@ -8,10 +8,10 @@ DOCUMENTATION = r"""
 module: windows_certificate_choice
 short_description: Decide which certificate a Windows host serves with
 description:
-  - Runs on the control node. Reads what M(win_server_certificate) found in the stores of a host and what its
+  - Runs on the control node. Reads what M(ftps.exchange.win_server_certificate) found in the stores of a host and what its
     operator brings (a PFX file, the answer of an authority, a thumbprint), and says which certificate is to be
     served, whether it is good, whether a new one is due, and what there is to install.
-  - What is brought is checked as a whole first, as M(server_certificate) does it - it belongs to the key, it is made
+  - What is brought is checked as a whole first, as M(ftps.exchange.server_certificate) does it - it belongs to the key, it is made
     out for every name, its dates hold, its chain leads to O(ca). If any check fails, every reason is reported
     and nothing is installed.
   - Changes nothing. Where O(package_folder) is given, writes there what is to be installed.
@@ -51,7 +51,7 @@ options:
     type: str
     required: true
   certificates:
-    description: Certificates in the host's personal store, as M(win_server_certificate) returns them.
+    description: Certificates in the host's personal store, as M(ftps.exchange.win_server_certificate) returns them.
     type: list
     elements: dict
     default: []
