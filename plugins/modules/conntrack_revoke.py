@@ -7,10 +7,10 @@ DOCUMENTATION = r"""
 module: conntrack_revoke
 short_description: Ends tracked connections of sources that a service no longer admits
 description:
-  - Deletes from the kernel's connection tracking what comes from a source outside O(sets) and goes to one of
-    O(destinations) at one of O(ports). Nothing else is touched, and whoever is still admitted notices nothing.
+  - Deletes the tracked connections from a source outside O(sets) to one of O(destinations) at one of O(ports). It
+    touches nothing else and does not affect admitted sources.
   - Addresses and ports are those of the original direction, as the client sees them, so before any translation.
-  - Without its entry a connection has lost its translation, and its next packet is judged like a first one.
+  - Without its entry a connection loses its translation, and its next packet is treated like a first one.
 options:
   destinations:
     description: Addresses of the service, IPv4 and IPv6.

@@ -6,16 +6,16 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: lab_ftps_transfer
-short_description: Make a customer's FTPS transfer with curl and report what was seen
+short_description: Make a customer's FTPS transfer with curl and report the observations
 description:
   - Makes a file of random bytes, uploads it over explicit FTPS, downloads it again and compares the SHA-256 of both.
     The server's certificate is verified, and TLS is required on both channels.
-  - Everything that is returned was told by curl while it happened; nothing is assumed.
-  - The password reaches curl in a file that only root can read, and stands in no command line.
+  - Everything that it returns was reported by curl during the transfer; nothing is assumed.
+  - curl gets the password in a file that only root can read, never on a command line.
   - Runs on the customer's host. Nothing on it is changed; the file stays on the server, under the same name each time.
 options:
   fqdn:
-    description: Name of the service, which its certificate has to carry.
+    description: Name of the service, which its certificate must contain.
     type: str
     required: true
   port:
@@ -23,7 +23,7 @@ options:
     type: int
     default: 21
   account:
-    description: Account, which has to be allowed to write.
+    description: Account, which must be allowed to write.
     type: str
     required: true
   password:
@@ -31,7 +31,7 @@ options:
     type: str
     required: true
   ca_file:
-    description: Certificate of the authority that the customer trusts, on the customer's host.
+    description: Certificate of the CA that the customer trusts, on the customer's host.
     type: path
     required: true
   file_name:

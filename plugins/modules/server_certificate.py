@@ -8,69 +8,69 @@ DOCUMENTATION = r"""
 module: server_certificate
 short_description: Check and replace the PEM file with a server's key, certificate and chain
 description:
-  - Reads the PEM file that a server serves TLS with and says whether it is good for the names it has to carry, who
-    signed it, for how many days it lasts, and whether a new one is due.
-  - When O(certificate) is given and differs from what is installed, it is checked as a whole first (it belongs to the
-    key, it is made out for every name, its dates hold, its chain leads to O(ca)), put in order (leaf, then each issuer;
-    a self-signed root is left out, a client has it or does not trust it), and takes the place of the old file in one
-    rename. If any check fails, the module reports every reason at once and the old file stays as it is.
-  - The private key is read where it lies and written beside itself. It is no parameter and no return value.
+  - Reads the PEM file of a TLS server and reports whether it is valid for the required names, who signed it, how many
+    days are left, and whether a new one is due.
+  - When O(certificate) is given and differs from what is installed, the module first checks it completely (it belongs
+    to the key, it is valid for every name, its dates are valid, its chain leads to O(ca)). Then it puts the chain in
+    order (leaf, then each issuer; without a self-signed root, which a client either has or does not trust) and
+    replaces the old file with one rename. If any check fails, the module reports every reason at once and the old
+    file stays as it is.
+  - The private key stays on the host. It is neither a parameter nor a return value.
 requirements:
   - python3-cryptography (38 or newer, as in Debian 12) and the program C(openssl) on the host
 options:
   path:
-    description: The PEM file, kept at mode V(0600). Its folder is made with mode V(0700) when it does not exist.
+    description: The PEM file, with mode V(0600). Its folder is created with mode V(0700) if it does not exist.
     type: path
     required: true
   key_file:
     description:
-      - The private key that the next certificate is for, kept at mode V(0600). Its folder is made for it when a
-        certificate is due.
-      - The key inside O(path) is used as well, so a certificate that was issued again for the same key is accepted.
+      - The private key of the next certificate, with mode V(0600). Its folder is created when a certificate is due.
+      - The key inside O(path) counts as well, so a certificate that was issued again for the same key is accepted.
     type: path
     required: true
   request_file:
     description:
-      - A certificate signing request that waits for the answer of a certificate authority, if there is one.
+      - A pending certificate signing request, if there is one.
       - Removed when a certificate for it has been installed.
     type: path
     required: true
   dns_names:
-    description: Names that the certificate must be made out for.
+    description: Names that the certificate must contain.
     type: list
     elements: str
     required: true
   ip_addresses:
-    description: Addresses that the certificate must be made out for.
+    description: Addresses that the certificate must contain.
     type: list
     elements: str
     default: []
   ca:
     description:
-      - The certificates, in PEM, of which one must be the end of the chain.
-      - Without it the chain must lead to one of the authorities that the host's operating system trusts.
+      - The certificates, in PEM, one of which must be the end of the chain.
+      - Without it the chain must lead to one of the CAs that the host's operating system trusts.
     type: str
   key_type:
-    description: The key asked for. Another one makes a new certificate due.
+    description: The required type of key. If the installed key has another type, a new certificate is due.
     type: str
     choices: [ecc_p256, ecc_p384, rsa_3072, rsa_4096]
     required: true
   renew_days:
     description:
-      - A new certificate is due when fewer days than these are left to it or to a certificate of its chain.
-      - One that has fewer left from the start is refused.
+      - A new certificate is due when fewer days than these are left for it or for a certificate of its chain.
+      - A new certificate with fewer days is refused.
     type: int
     required: true
   renew:
-    description: Say that a new certificate is due whatever the old one is like.
+    description: Treat a new certificate as due, whatever the state of the old one.
     type: bool
     default: false
   certificate:
-    description: The certificate to install, with its chain, in PEM and in any order. Nothing when left out or empty.
+    description: The certificate to install, with its chain, in PEM and in any order. Empty means none.
     type: str
 attributes:
   check_mode:
-    description: Predicts. Where a new certificate is due and no request for one waits yet, says changed.
+    description: Predicts. Reports a change if a new certificate is due and no request is pending yet.
     support: full
   diff_mode:
     description: Shows who issued the old and the new certificate, their names and dates; never a key.
@@ -90,7 +90,7 @@ EXAMPLES = r"""
     renew_days: 30
   register: server
 
-- name: Install the answer of the certificate authority
+- name: Install the certificate from the CA
   ftps.exchange.server_certificate:
     path: /etc/ftps-exchange/tls/server.pem
     key_file: /etc/ftps-exchange/tls/server.key
@@ -113,11 +113,11 @@ reasons:
   elements: str
   sample: ["19 days are left, fewer than 30"]
 usable:
-  description: Whether what is installed can serve clients right now.
+  description: Whether the installed certificate can serve clients right now.
   returned: always
   type: bool
 request:
-  description: The signing request that waits for an answer, in PEM.
+  description: The pending signing request, in PEM.
   returned: when there is one that fits the key and the names
   type: str
 certificate:
@@ -125,12 +125,12 @@ certificate:
   returned: when there is one that can be read
   type: dict
   contains:
-    subject: {description: Whom it is made out for., type: str, returned: always, sample: "CN=ftps.exchange.example"}
+    subject: {description: Its subject., type: str, returned: always, sample: "CN=ftps.exchange.example"}
     issuer: {description: Who signed it., type: str, returned: always, sample: "CN=Example issuing CA"}
     names: {description: DNS names and addresses., type: list, elements: str, returned: always}
     not_before: {description: "First moment (UTC, ISO 8601).", type: str, returned: always}
     not_after: {description: "Last moment (UTC, ISO 8601).", type: str, returned: always}
-    days_left: {description: "Whole days left, to it or to a certificate of its chain.", type: int, returned: always}
+    days_left: {description: "Whole days left for it or for a certificate of its chain.", type: int, returned: always}
     fingerprint: {description: SHA-256 of the certificate in hex., type: str, returned: always}
     chain: {description: Subjects of the certificates sent after it., type: list, elements: str, returned: always}
 """
