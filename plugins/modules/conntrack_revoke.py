@@ -24,7 +24,8 @@ options:
     required: true
   sets:
     description:
-      - Who is admitted, as M(ftps.exchange.nftables_table) takes it. C(element) is a network, an address or a range C(first-last).
+      - Who is admitted, as in M(ftps.exchange.nftables_table). C(element) is a network, an address or a range
+        C(first-last).
     type: dict
     required: true
 requirements:
@@ -129,7 +130,7 @@ def _range(source: str) -> tuple[int, int, int]:
             return first.version, int(first), int(last)
         network = ipaddress.ip_network(source)
     except ValueError as error:
-        raise RevokeError(f"sets: '{source}' is no address, network or range: {error}") from None
+        raise RevokeError(f"sets: '{source}' is not an address, network or range: {error}") from None
     return network.version, int(network[0]), int(network[-1])
 
 

@@ -160,7 +160,7 @@ def content(exchange: str, now: datetime, accounts: Sequence[Mapping[str, str]],
     """YAML, of the kind that is JSON inside: no value can be read as something else."""
     lines = [
         "---",
-        "# New passwords. Hand each to its customer by a way on which nobody else reads along, then delete this file:",
+        "# New passwords. Send each to its customer over a channel that nobody else can read, then delete this file:",
         "# the service does not need it. A password that got lost is replaced by playbooks/rotate_password.yml.",
         f"exchange: {json.dumps(exchange)}",
         f"created: {json.dumps(now.strftime('%Y-%m-%dT%H:%M:%SZ'))}",

@@ -92,5 +92,5 @@ problems:
       field: accounts[0].name
       value: "'Acme-Up'"
       message: has upper-case letters.
-      remedy: "Write 'acme-up': Windows does not tell upper from lower case, Linux does."
+      remedy: "Write 'acme-up': Windows does not distinguish upper and lower case, Linux does."
 """

@@ -105,7 +105,7 @@ class LostError(DescriptionError):
     def __init__(self, lost: list[dict[str, str]]) -> None:
         self.lost = lost
         super().__init__(
-            f"no hand-over file holds the password of {', '.join(account['name'] for account in lost)}. Remedy: run "
+            f"no hand-over file contains the password of {', '.join(account['name'] for account in lost)}. Remedy: run "
             "playbooks/site.yml first; when the file is lost, set a new one with playbooks/rotate_password.yml -e "
             f"account={lost[0]['name']}"
         )

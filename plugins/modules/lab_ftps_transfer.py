@@ -141,7 +141,7 @@ def first(pattern: str, text: str, what: str) -> tuple[str, ...]:
     """Groups of the first match; curl says each of these things in every transfer."""
     match = re.search(pattern, text, re.MULTILINE)
     if not match:
-        raise TransferError(f"curl did not tell {what}")
+        raise TransferError(f"curl did not report {what}")
     return match.groups()
 
 
@@ -162,7 +162,7 @@ def read_trace(trace: str, report: str, direction: str) -> dict[str, Any]:
     first(r"^> PROT P\n(?:[^<].*\n)*?(< 200) ", trace, "that the server protects data channels")
     handshakes = re.findall(r"^\* SSL connection using (\S+) / (\S+)", trace, re.MULTILINE)
     if len(handshakes) < 2:
-        raise TransferError(f"curl told of {len(handshakes)} TLS handshakes; control and data channel need one each")
+        raise TransferError(f"curl reported {len(handshakes)} TLS handshakes; control and data channel need one each")
     data_port, command = passive_port(trace)
     version, cipher = handshakes[-1]
     return {

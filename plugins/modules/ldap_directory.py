@@ -195,7 +195,7 @@ def read_current(session: Session, desired: Desired) -> tuple[Current, str]:
     domain, now = read_root(session)
     if not is_below(desired.managed_ou, domain):
         raise DirectoryError(
-            f"{desired.managed_ou} does not lie in the domain of this server, {domain}. Correct "
+            f"{desired.managed_ou} is not in the domain of this server, {domain}. Correct "
             "exchange.directory.managed_ou."
         )
     (top,) = search(session, domain, "base", "(objectClass=*)", ["objectSid"])
@@ -282,7 +282,7 @@ def main() -> None:
         module.fail_json(msg=str(error))
     if plan.left_alone:
         module.warn(
-            f"Left alone in {desired.managed_ou}, where only this project's accounts and groups belong: "
+            f"Not touched in {desired.managed_ou}, where only this project's accounts and groups belong: "
             f"{few(plan.left_alone, '; ')}"
         )
     if plan.handed_on:

@@ -177,7 +177,7 @@ def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bo
         nft.load(text)
         if make_plan(nft.live(), desired, declared).changed:
             raise TableError(
-                f"{nft.title} still differs after the change. Somebody else changes it at the same time, or it has "
+                f"{nft.title} still differs after the change. Another program changes it at the same time, or it has "
                 f"what cannot be changed in place: 'nft delete table {nft.family} {nft.name}', then run again"
             )
     if not result["confirmation"]:

@@ -51,7 +51,8 @@ options:
           as it is.
         type: str
   sids:
-    description: Names and SIDs of groups, as M(ftps.exchange.ldap_directory) returns them. Only used to show names in the diff.
+    description: Names and SIDs of groups, as M(ftps.exchange.ldap_directory) returns them. Only used to show names in the
+      diff.
     type: dict
     default: {}
   reapply_to_content:
@@ -203,7 +204,7 @@ def report(module: AnsibleModule, tree: Tree, ids: dict[str, UnixId]) -> dict[st
     if module._diff and tree.wanting:
         result["diff"] = diff_of(tree, module.params["sids"], ids)
     if tree.undeclared:
-        module.warn(f"Left alone below {tree.shown('')}, declared by nobody: {some(tree.undeclared, 10)}")
+        module.warn(f"Undeclared content below {tree.shown('')}, not touched: {some(tree.undeclared, 10)}")
     if content.skipped:
         module.warn(f"Kept their permissions (several hard links, or too deep): {some(content.skipped, 10)}")
     return result

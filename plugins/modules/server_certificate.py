@@ -179,7 +179,7 @@ def read_bundle(path: str) -> Bundle | None:
         return None
     key = read_key(path)
     if key is None:
-        raise RefusedError("it holds no private key that can be read")
+        raise RefusedError("it contains no readable private key")
     # As it stands and not put in order: this is what clients are sent
     return Bundle(key, tuple(certificates))
 
@@ -284,8 +284,7 @@ def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
     authority = authority_of(state.bundle.chain, wanted.ca) if state.bundle else None
     if authority is not None and 0 <= (left := days_left((authority,), now)) < wanted.renew_days:
         module.warn(
-            f"The authority {subject(authority)}, which customers trust, ends in {left} days: "
-            "give them its successor in time"
+            f"The CA {subject(authority)}, which customers trust, ends in {left} days: give them its successor in time"
         )
 
     for file in (path, key_file):
@@ -347,7 +346,9 @@ def main() -> None:
     except RefusedError as refused:
         names = ", ".join(module.params["dns_names"])
         kept = (
-            "What is installed stays as it is." if os.path.exists(module.params["path"]) else "Nothing was installed."
+            "The installed certificate stays as it is."
+            if os.path.exists(module.params["path"])
+            else "Nothing was installed."
         )
         module.fail_json(msg=f"The certificate for {names} is refused: {'; '.join(refused.args)}. {kept}")
 

@@ -465,7 +465,7 @@ try {
         $some = @($module.Result.undeclared | Select-Object -First 10) -join ', '
         $rest = $module.Result.undeclared.Count - 10
         if ($rest -gt 0) { $some += " and $rest more" }
-        $module.Warn("Left alone below $($module.Params.root), declared by nobody: $some")
+        $module.Warn("Undeclared content below $($module.Params.root), not touched: $some")
     }
 }
 catch {

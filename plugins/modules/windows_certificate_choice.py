@@ -257,9 +257,9 @@ def read_pfx(path: str, password: str) -> tuple[Any, list[Any]]:
     try:
         key, leaf, others = pkcs12.load_key_and_certificates(content, password.encode() if password else None)
     except ValueError:
-        raise RefusedError(f"{path} is no PKCS 12 file, or the password is another one") from None
+        raise RefusedError(f"{path} is not a PKCS 12 file, or the password does not match") from None
     if key is None:
-        raise RefusedError(f"{path} holds no private key")
+        raise RefusedError(f"{path} contains no private key")
     return key, [cert for cert in (leaf, *others) if cert is not None]
 
 

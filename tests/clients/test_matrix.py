@@ -1,4 +1,4 @@
-"""Each client puts, gets, lists and resumes: intact, or its own exit status reports an error, as clients.py declares."""
+"""Each client puts, gets, lists and resumes: intact, or its own exit status reports an error, as in clients.py."""
 
 from __future__ import annotations
 

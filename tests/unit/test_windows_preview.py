@@ -84,8 +84,8 @@ def test_what_is_made_up_is_named_in_the_output(shown: tuple[Path, str]) -> None
     thumbprint = "0123456789ABCDEF0123456789ABCDEF01234567"
     assert f'"serverCertHash":"{thumbprint}"' in settings
     assert (
-        f"Made up, since they exist only later: the SIDs of the groups (all of the domain {PREDICTED_DOMAIN_SID})"
-        in said
+        "Placeholders, because they exist only later: the SIDs of the groups "
+        f"(all of the domain {PREDICTED_DOMAIN_SID})" in said
     )
     assert f"the thumbprint of the certificate ({thumbprint})" in said
     assert PREDICTED_DOMAIN_SID in arguments(reports, "win_folder_tree")["folders"]

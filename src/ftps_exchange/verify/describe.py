@@ -103,7 +103,7 @@ def from_inventory(
     if vantage:
         name, host = next(iter(vantage.items()))
         raise ExchangeError(
-            "is no customer who is present, nor 'stranger'",
+            "is neither a present customer nor 'stranger'",
             field=f"verify_as of {host['name']}",
             value=name,
             remedy="Name as which customer the host may act, as in customers/<name>.yml",
@@ -201,7 +201,7 @@ def _service(variables: Mapping[str, Any], folder: Path) -> Description:
     for key in ("tls_minimum_version", "tls_maximum_version"):
         if service.get(key) not in (None, "1.2", "1.3"):
             raise ExchangeError(
-                "is no TLS version that could be asked for",
+                "is not a TLS version that can be requested",
                 field=f"verify_target.{key}",
                 value=service[key],
                 remedy='Write "1.2" or "1.3", in quotes',
@@ -259,7 +259,7 @@ def _vantage_points(listing: Mapping[str, Any], folder: Path) -> dict[str, dict[
             raise ExchangeError(
                 "is missing",
                 field=f"verify_as of {name}",
-                remedy="Say as whom the host acts: the name of a customer, or stranger",
+                remedy="Say whose role the host plays: the name of a customer, or stranger",
             )
         if acts_as in found:
             raise ExchangeError(

@@ -65,7 +65,7 @@ def verdict(run: Run, answered: Sequence[Answer]) -> tuple[str, str]:
         )
     if unseen:
         return "unseen", (
-            f"Nothing failed, but {len(unseen)} of {len(answered)} risks could not be judged by what was tested: "
+            f"Nothing failed, but {len(unseen)} of {len(answered)} risks could not be decided by these tests: "
             f"{'; '.join(one.risk.risk for one in unseen)}."
         )
     return "yes", f"All {len(answered)} risks are answered, each with evidence below."

@@ -263,7 +263,7 @@ def test_what_nobody_declared_is_told_and_left_alone(made: Tree) -> None:
     assert not result["changed"]
     # What lies in a home is its customer's; in its `shared` only shares belong
     assert sorted(result["undeclared"]) == ["homes/acme/shared/stray", "homes/hooli", "shares/note.txt", "stray"]
-    assert "declared by nobody" in result["warnings"][0]
+    assert "Undeclared content below" in result["warnings"][0]
     assert made.on_disk() == before
 
 
@@ -325,7 +325,7 @@ def test_the_warning_names_ten_and_counts_the_rest(made: Tree) -> None:
     result = made.run(GOLDEN)
     shown = ["l" * 200, "m" + "n" * 199 + "...", *(f"n{number:02}" for number in range(10))]
     assert result["undeclared"] == shown
-    told = f"Left alone below {made.root}, declared by nobody: {', '.join(shown[:10])}"
+    told = f"Undeclared content below {made.root}, not touched: {', '.join(shown[:10])}"
     assert result["warnings"] == [f"{told} and 2 more"]
     for name, more in (("n09", " and 1 more"), ("n08", "")):
         (made.root / name).rmdir()
@@ -827,7 +827,7 @@ def test_ansible_runs_it(pwsh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "exchange/homes/hooli").mkdir()
     second = run()
     assert not second["changed"]
-    assert second["warnings"] == [f"Left alone below {tmp_path}/exchange, declared by nobody: homes/hooli"]
+    assert second["warnings"] == [f"Undeclared content below {tmp_path}/exchange, not touched: homes/hooli"]
 
 
 def test_made_up_sids_are_taken_in_a_preview(tree: Tree) -> None:

@@ -51,4 +51,4 @@ def test_a_policy_that_lets_customers_in_itself_and_a_rule_against_some_addresse
     done, said = run(listener, deployment, authority, answer, windows_host_local_rule_required=False)
     done.check()
     assert "block a port of the service for some addresses, customers or not: Nuisance: 192.0.2.7." in said
-    assert "the versions of TLS were changed" in said, "by an earlier run, and nobody restarted the server"
+    assert "the TLS versions were changed" in said, "by an earlier run, and nobody restarted the server"

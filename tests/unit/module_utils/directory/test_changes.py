@@ -277,7 +277,7 @@ def test_delete_instead(directory: FakeDirectory) -> None:
     assert made.deleted == ["globex-up", "ftpsx-home-acme-read"]
     assert not [thing for thing in directory.things.values() if thing.text("sAMAccountName") in made.deleted]
     before, after = lines(made)
-    assert "account globex-up of customer globex (nobody declares it)" in before
+    assert "account globex-up of customer globex (not declared)" in before
     assert "group ftpsx-home-acme-read: member CN=acme-read,OU=Accounts," in "\n".join(before)
     assert after == []
 
