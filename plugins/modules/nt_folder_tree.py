@@ -51,8 +51,8 @@ options:
           as it is.
         type: str
   sids:
-    description: Names and SIDs of groups, as M(ftps.exchange.ldap_directory) returns them. Only used to show names in the
-      diff.
+    description: Names and SIDs of groups, as M(ftps.exchange.ldap_directory) returns them. Only used to show
+      names in the diff.
     type: dict
     default: {}
   reapply_to_content:

@@ -427,6 +427,6 @@ def group_prefix(exchange: dict[str, Any]) -> str:
 
 
 def _count(exchange: dict[str, Any], key: str) -> int | None:
-    """Return a port or a number of sessions if it is sound; what is not is told where the key itself is checked."""
+    """Return a port or a number of sessions if it is valid; the check of the key itself reports an invalid one."""
     value = exchange.get(key, Exchange.model_fields[key].default)
     return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535 else None

@@ -216,7 +216,7 @@ def overlaps(claims: Iterable[Claim], shown: int = 3) -> Iterator[tuple[Claim, C
     """Yield pairs of claims of different customers that overlap without both being a shared exit.
 
     Networks either nest or are disjoint, so one sweep over the sorted claims with a stack of those that contain the
-    present one finds all of it in n log n. A network that conflicts with many is told with ``shown`` of them.
+    present one finds all of it in n log n. A network that conflicts with many is reported with ``shown`` of them.
     """
     ordered = sorted(
         claims, key=lambda c: (c.network.version, int(c.network.network_address), c.network.prefixlen, c.file)

@@ -106,7 +106,7 @@ def from_inventory(
             "is neither a present customer nor 'stranger'",
             field=f"verify_as of {host['name']}",
             value=name,
-            remedy="Name as which customer the host may act, as in customers/<name>.yml",
+            remedy="Write the name of a customer, as in customers/<name>.yml, or stranger",
         )
     nobody = not stranger and not any(customer["host"] for customer in customers)
     if nobody:
@@ -154,7 +154,7 @@ def _common_variables(listing: Mapping[str, Any]) -> dict[str, Any]:
         raise ExchangeError(
             "the inventory names no host with variables",
             field="INVENTORY",
-            remedy="Name at least a vantage point: a host in the group vantage_points (docs/verify.md)",
+            remedy="Name at least one vantage point: a host in the group vantage_points (docs/verify.md)",
         )
     wanted = [values for values in hosts.values() if "verify_target" in values or "exchange" in values]
     return dict((wanted or list(hosts.values()))[0])
@@ -263,10 +263,10 @@ def _vantage_points(listing: Mapping[str, Any], folder: Path) -> dict[str, dict[
             )
         if acts_as in found:
             raise ExchangeError(
-                f"is what {found[acts_as]['name']} acts as already",
+                f"is already the role of {found[acts_as]['name']}",
                 field=f"verify_as of {name}",
                 value=acts_as,
-                remedy="One host a customer is enough; leave one of them out",
+                remedy="One host per customer is enough; remove one of them",
             )
         found[str(acts_as)] = _host(name, variables)
     return found
@@ -320,7 +320,7 @@ def passwords_of(content: Any, environment: Mapping[str, str], accounts: Sequenc
     if content is not None:
         entries = content.get("accounts", content) if isinstance(content, Mapping) else None
         if not isinstance(entries, Mapping):
-            raise ExchangeError("is not a mapping", field=source, remedy="Write one line an account: name: password")
+            raise ExchangeError("is not a mapping", field=source, remedy="Write one line per account: name: password")
         for account, entry in entries.items():
             password = entry.get("password") if isinstance(entry, Mapping) else entry
             if not isinstance(password, str) or not password:

@@ -117,6 +117,6 @@ def addresses(run: Run) -> list[str | None]:
 
 
 def passive(run: Run) -> str:
-    """The range, as it is told after the control ports."""
+    """The range, as shown after the control ports."""
     found = run.target.get("passive_ports")
     return f"; passive {found[0]}\N{EN DASH}{found[1]}" if found else "; passive range not declared"

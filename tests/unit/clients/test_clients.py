@@ -44,7 +44,7 @@ def test_no_client_may_lose_a_file_of_the_service_as_shipped(client: Client) -> 
         for action in set(client.actions("E4")) - {LIST}:
             for mode in client.modes():
                 assert Outcome.LOST not in client.expected(version, action, mode), f"TLS {version}, {action} {mode}"
-        # A listing is no file; but whoever uses such a client has to be told
+        # A listing is not a file; but users of such a client must know
         assert Outcome.LOST not in client.expected(version, LIST, "E4") or client.advice
 
 

@@ -222,7 +222,7 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
 def test_one_wrong_setting_is_one_clear_problem(inventory: Inventory, path: Path_, value: Any, expected: str) -> None:
     inventory.exchange = changed(EXCHANGE, path, value)
     for customer in (inventory.acme, inventory.globex):
-        customer["shares"] = []  # a broken share name is not to be told twice
+        customer["shares"] = []  # a broken share name must not be reported twice
     problem = inventory.only_problem()
     assert problem.startswith("group_vars/all/exchange.yml: exchange.")
     assert expected in problem

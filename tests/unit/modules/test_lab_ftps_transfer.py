@@ -1,4 +1,4 @@
-"""What curl tells about a transfer, and what it is told."""
+"""What curl reports about a transfer, and its arguments."""
 
 from __future__ import annotations
 

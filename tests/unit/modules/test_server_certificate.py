@@ -43,7 +43,7 @@ def pem(*certificates: x509.Certificate) -> str:
 
 @dataclass
 class Authority:
-    """A certificate authority that signs whatever it is asked to, also what it should not."""
+    """A CA that signs whatever it is asked to, even what it should not."""
 
     name: str
     parent: Authority | None = None

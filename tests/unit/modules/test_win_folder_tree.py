@@ -586,7 +586,7 @@ def test_every_problem_of_a_list_is_told_once(tree: Tree) -> None:
         "folder 'good': is declared twice (Windows does not tell case apart)",
         "folder 'b/c' is declared, but its parent 'b' is not",
     ]
-    # That there is no top folder is told once, not for every folder in it
+    # A missing top folder is reported once, not for every folder in it
     assert tree.run([folder("a"), folder("b"), folder("c/d")])["msg"].split("; ") == [
         "the top folder itself (path '') is not declared",
         "folder 'c/d' is declared, but its parent 'c' is not",

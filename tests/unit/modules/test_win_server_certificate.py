@@ -266,7 +266,7 @@ def test_a_failure_on_the_host_is_told_and_a_waiting_request_stays(host: Host) -
     assert missing["msg"] == f"there is no certificate {'A' * 40} in the computer's personal store"
     keyless = ISSUING.sign(new_key())
     host.add("My", keyless, has_private_key=False)
-    assert "contains no private key" in host.on_host(thumbprint=thumbprint(keyless))["msg"]
+    assert "holds no private key" in host.on_host(thumbprint=thumbprint(keyless))["msg"]
 
 
 def test_the_inf_file(host: Host) -> None:

@@ -287,7 +287,7 @@ def test_a_deleted_account_makes_room_for_one_of_its_place(directory: FakeDirect
     directory.set("globex-up", userPrincipalName="x@corp.example")
     accounts = {**{name: who for name, who in ACCOUNTS.items() if who == "acme"}, "globex-down": "globex"}
     groups = {"ftpsx-customers": sorted(accounts)}
-    # Found by its place, so it is renamed and neither deleted nor made anew.
+    # Found by its place, so it is renamed and neither deleted nor created again.
     made = apply(directory, declaration(accounts, groups), DELETE)
     assert made.deleted == ["ftpsx-home-acme-write", "ftpsx-home-acme-read"]
     assert made.counts["accounts_added"] == 0
