@@ -472,7 +472,7 @@ def test_a_failure_at_any_change_is_told_and_the_next_run_finishes(tree: Tree, a
     broken = str(tree.root / GOLDEN[at - 1]["path"]).rstrip("/")
     assert failed["msg"].startswith(f"{broken}: Attempted to perform an unauthorized operation.")
     assert (
-        f"Before that {at - 1} folders were made and 0 repaired; {len(GOLDEN) - at + 1} are not as declared"
+        f"Before that {at - 1} folders were created and 0 repaired; {len(GOLDEN) - at + 1} are not as declared"
         in failed["msg"]
     )
     assert failed["created"] == paths(GOLDEN[: at - 1])
@@ -489,7 +489,7 @@ def test_a_failure_above_the_root_is_told_and_the_next_run_finishes(tree: Tree, 
     assert failed["failed"]
     assert (tmp_path / "made").is_dir()
     assert failed["changed"], "a folder was made"
-    assert "Before that 0 folders were made and 0 repaired" in failed["msg"]
+    assert "Before that 0 folders were created and 0 repaired" in failed["msg"]
     assert failed["msg"].startswith(f"{tmp_path}/made/")
     assert tree.run(GOLDEN, root=tmp_path / "made" / "root")["created"] == paths(GOLDEN)
 
@@ -500,7 +500,7 @@ def test_a_failure_between_repairs(made: Tree) -> None:
     failed = made.run(GOLDEN, fail_at="2")
     assert failed["repaired"] == ["homes"]
     assert f"{made.root}/homes/globex: " in failed["msg"]
-    assert "0 folders were made and 1 repaired; 2 are not" in failed["msg"]
+    assert "0 folders were created and 1 repaired; 2 are not" in failed["msg"]
     assert made.run(GOLDEN)["repaired"] == ["homes/globex", "shares"]
 
 
