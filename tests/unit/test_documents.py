@@ -97,7 +97,7 @@ def banned_words(path: Path) -> Iterator[str]:
 def test_words_are_plain() -> None:
     named_on_purpose = {Path(__file__).resolve(), PROJECT / "CONTRIBUTING.md"}
     # The texts of packs have golden files and tests of their own wording
-    packs = re.compile(r"src/ftps_exchange/packs/|tests/unit/ftps_exchange/test_packs_|tests/unit/golden/|docs/packs\.md")
+    packs = re.compile(r"src/ftps_exchange/packs/|tests/unit/(ftps_exchange/test_packs_|golden/)|docs/packs\.md")
     files = [
         path
         for path in tracked(".md", ".yml", ".py", ".ps1", ".sh", ".j2")

@@ -54,7 +54,11 @@ RISKS: Final = (
         "Control and data from one address and to one node, or refused and explained",
     ),
     Risk("isolation", "A customer sees or changes another customer's data", "Home and granted shares only, enforced"),
-    Risk("guessing", "Passwords are guessed, accounts are discovered", "Attempts limited, the same answer for every refusal"),
+    Risk(
+        "guessing",
+        "Passwords are guessed, accounts are discovered",
+        "Attempts limited, the same answer for every refusal",
+    ),
     Risk("starving", "One client keeps the others out", "Sessions, time and addresses limited"),
     Risk("transfers", "Files are lost or damaged on the way", "Complete, in both directions, with ordinary clients"),
     Risk("traces", "Nobody knows who did what", "Every transfer in a log that cannot be forged"),
