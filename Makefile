@@ -63,7 +63,7 @@ collection: ## the collection ftps.exchange, in dist/: for an inventory in a rep
 	@scripts/collection
 
 docs: venv ## write the generated references in docs/ again: roles, modules, filters, schemas, IIS, packs
-	@.venv/bin/python scripts/reference_docs.py
+	@.venv/bin/python -m scripts.reference_docs
 	@.venv/bin/python -m ftps_exchange.schema docs/schema
 	@.venv/bin/python -m ftps_exchange.iis.reference docs/iis.md
 	@.venv/bin/python -m ftps_exchange.packs.reference docs/packs.md

@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
 
-from ftps_exchange.generate import write_customers  # noqa: E402
+from benchmarks.generate import write_customers  # noqa: E402
 
 SHARES = [("maps", "read"), ("dropbox", "write")]
 

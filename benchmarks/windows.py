@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
 
 import yaml  # noqa: E402
 
-from ftps_exchange import generate  # noqa: E402
+from benchmarks import generate  # noqa: E402
 from ftps_exchange.directory import exchange_group_names  # noqa: E402
 from ftps_exchange.folders import exchange_folders, exchange_predicted_sids  # noqa: E402
 from ftps_exchange.iis.render import exchange_iis_application_host  # noqa: E402

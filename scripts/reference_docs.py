@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 """Write the references of roles, modules and filters in docs/ from the documentation that Ansible itself reads.
 
-scripts/reference_docs.py           writes docs/roles/, docs/modules/ and docs/filters/
-scripts/reference_docs.py --check   changes nothing; lists the pages that are not current, and fails if there are any
+python -m scripts.reference_docs            writes docs/roles/, docs/modules/ and docs/filters/
+python -m scripts.reference_docs --check    changes nothing; lists stale pages, and fails if there are any
 """
 
 from __future__ import annotations
@@ -19,6 +18,8 @@ from antsibull_docs_parser import dom
 from antsibull_docs_parser.format import LinkProvider
 from antsibull_docs_parser.md import MDFormatter, to_md
 from antsibull_docs_parser.parser import Context, parse
+
+from scripts.fragments import with_fragments
 
 PROJECT = Path(__file__).resolve().parent.parent
 COLLECTION = "ftps.exchange."
@@ -243,7 +244,7 @@ def plugin_documentation(path: Path) -> dict[str, Any]:
             and statement.targets[0].id in ("DOCUMENTATION", "EXAMPLES", "RETURN")
         }
         found |= {key: yaml.safe_load(found[key]) for key in ("DOCUMENTATION", "RETURN")}
-    return {**found["DOCUMENTATION"], "examples": found["EXAMPLES"], "returned": found["RETURN"]}
+    return {**with_fragments(found["DOCUMENTATION"]), "examples": found["EXAMPLES"], "returned": found["RETURN"]}
 
 
 def documented(project: Path) -> Iterator[Entry]:

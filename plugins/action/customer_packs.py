@@ -10,6 +10,7 @@ from typing import Any
 import ansible_collections.ftps.exchange.plugins.plugin_utils.package  # noqa: F401  (where ftps_exchange is)
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 from ansible_collections.ftps.exchange.plugins.plugin_utils.plain import plain
 
 from ftps_exchange.errors import ExchangeError
@@ -126,25 +127,21 @@ def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
     """What a person should look at."""
     found = []
     if told["edited"]:
-        found.append(f"Changed by hand, and restored: {_some(told['edited'])}. Change the inventory instead.")
+        found.append(f"Changed by hand, and restored: {few(told['edited'])}. Change the inventory instead.")
     if told["edited_and_removed"]:
         found.append(
-            f"Changed by hand, and removed with the pack of a former customer: {_some(told['edited_and_removed'])}."
+            f"Changed by hand, and removed with the pack of a former customer: {few(told['edited_and_removed'])}."
         )
     if told["unreadable"]:
         found.append(
-            f"Folders of no customer, with an unreadable pack.json: {_some(told['unreadable'])}. Not touched: "
+            f"Folders of no customer, with an unreadable pack.json: {few(told['unreadable'])}. Not touched: "
             "check them, and remove them by hand."
         )
     if told["foreign"]:
-        found.append(f"Files of others, not touched: {_some(told['foreign'])}.")
+        found.append(f"Files of others, not touched: {few(told['foreign'])}.")
     if told["new_changes"] and not deadline:
         found.append(
-            f"CHANGES.md has no date for {_some(told['new_changes'])}: run again with "
+            f"CHANGES.md has no date for {few(told['new_changes'])}: run again with "
             "customer_packs_change_deadline=YYYY-MM-DD before you send the packs."
         )
     return found
-
-
-def _some(names: list[str], most: int = 10) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

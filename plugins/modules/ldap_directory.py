@@ -23,33 +23,8 @@ description:
   - Accounts and groups that somebody moved or renamed by hand inside the managed OU are found by C(sAMAccountName),
     otherwise by their place or by C(userPrincipalName), and moved back. They keep their SID and password.
   - A run that fails in the middle has made a part of the changes; the next run makes the rest.
+extends_documentation_fragment: [ftps.exchange.ldap_connection]
 options:
-  server_uri:
-    description:
-      - C(ldaps://) and the name of a domain controller as in its certificate. Several, separated by blanks, are tried
-        in order.
-    type: str
-    required: true
-  bind_dn:
-    description:
-      - The account that changes the directory, as a distinguished name or C(name@domain). Needs full control over the
-        descendants of the managed OU (and over its parent to create it), and nothing else.
-    type: str
-    required: true
-  bind_password:
-    description: The password of O(bind_dn).
-    type: str
-    required: true
-  ca_cert:
-    description:
-      - PEM text of the only CA certificates that may sign the controller's certificate. Verification cannot be turned
-        off.
-    type: str
-    required: true
-  managed_ou:
-    description: Distinguished name of the managed OU. It is created if its parent exists.
-    type: str
-    required: true
   directory:
     description:
       - The desired content of the OU, as the filter P(ftps.exchange.exchange_directory#filter) returns it. Has the
@@ -83,8 +58,9 @@ options:
     description: Age in days from which a password is listed in RV(accounts_due_for_rotation). 0 lists none.
     type: int
     default: 0
-requirements:
-  - python-ldap 3.4 or newer (Debian and Ubuntu, C(python3-ldap))
+notes:
+  - O(bind_dn) needs full control over the descendants of the managed OU (and over its parent to create it, which
+    must exist), and nothing else.
 attributes:
   check_mode:
     support: full
@@ -166,7 +142,6 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.changes import make_plan
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired, read_desired
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import names_not_found
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import (
     NAMESAKE_ATTRIBUTES,
     READ_ATTRIBUTES,
@@ -174,20 +149,20 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan impor
     Plan,
     Settings,
 )
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection import (
     LDAP_IMPORT_ERROR,
-    DirectoryError,
-    Entry,
     LdapsSession,
-    NoSuchObjectError,
+    ldap_arguments,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, parent_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, Entry, NoSuchObjectError
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import (
     Session,
-    connection_arguments,
-    is_below,
-    parent_dn,
     read_root,
     search,
     search_names,
 )
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 def read_current(session: Session, desired: Desired) -> tuple[Current, str]:
@@ -252,7 +227,7 @@ def diff_of(plan: Plan, managed_ou: str) -> dict[str, str]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **connection_arguments(),
+            **ldap_arguments(),
             "directory": {"type": "dict", "required": True},
             "when_absent": {"type": "str", "choices": ["disable", "delete"], "default": "disable"},
             "removal_limit_percent": {"type": "int", "default": 50},

@@ -13,30 +13,8 @@ description:
   - Works only with accounts in the managed OU. If one of them does not exist, the module fails before it changes
     anything.
   - A password cannot be read back, so each call sets them all and reports a change.
+extends_documentation_fragment: [ftps.exchange.ldap_connection]
 options:
-  server_uri:
-    description: C(ldaps://) and the name of a domain controller as in its certificate.
-    type: str
-    required: true
-  bind_dn:
-    description:
-      - The account that changes the directory, as a distinguished name or C(name@domain). Needs the right to reset
-        passwords in
-        the managed OU.
-    type: str
-    required: true
-  bind_password:
-    description: The password of O(bind_dn).
-    type: str
-    required: true
-  ca_cert:
-    description: PEM text of the only CA certificates that may sign the controller's certificate.
-    type: str
-    required: true
-  managed_ou:
-    description: Distinguished name of the managed OU.
-    type: str
-    required: true
   passwords:
     description:
       - The password of each account, by account name. In check mode the values do not matter; the accounts are looked
@@ -48,9 +26,8 @@ options:
     type: list
     elements: str
     default: []
-requirements:
-  - python-ldap 3.4 or newer (Debian and Ubuntu, C(python3-ldap))
 notes:
+  - O(bind_dn) needs the right to reset passwords in the managed OU.
   - No message of this module contains a password. Use C(no_log) on the task, because its arguments do.
 attributes:
   check_mode:
@@ -94,22 +71,25 @@ from collections.abc import Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import is_user
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
-    ACCOUNT_DISABLED,
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection import (
     LDAP_IMPORT_ERROR,
-    LOCKED_OUT,
-    PASSWORD_EXPIRED,
-    PASSWORD_NOT_REQUIRED,
+    LdapsSession,
+    ldap_arguments,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import (
     Change,
     DirectoryError,
     Entry,
-    LdapsSession,
     NoSuchObjectError,
-    Session,
-    connection_arguments,
-    search_names,
 )
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import Session, search_names
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import (
+    ACCOUNT_DISABLED,
+    LOCKED_OUT,
+    PASSWORD_EXPIRED,
+    PASSWORD_NOT_REQUIRED,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 def find_accounts(session: Session, managed_ou: str, names: Iterable[str]) -> dict[str, Entry]:
@@ -128,7 +108,7 @@ def find_accounts(session: Session, managed_ou: str, names: Iterable[str]) -> di
     missing = sorted(name for key, name in wanted.items() if key not in found)
     if missing:
         raise DirectoryError(
-            f"No account of that name in {managed_ou}: {few(missing, ', ')}. No password was set. Run "
+            f"No account of that name in {managed_ou}: {few(missing)}. No password was set. Run "
             "playbooks/directory.yml first, which makes the accounts."
         )
     return {name: found[key] for key, name in wanted.items()}
@@ -164,7 +144,7 @@ def set_passwords(
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **connection_arguments(),
+            **ldap_arguments(),
             "passwords": {"type": "dict", "required": True, "no_log": True},
             "enable": {"type": "list", "elements": "str", "default": []},
         },

@@ -147,10 +147,11 @@ from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.declared
     declared_tree,
 )
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.diff import diff_of
-from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.messages import FolderError, some
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.messages import FolderError
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.samba import Samba, respawn_with_samba
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.tree import Tree
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.winbind import Winbind, translated
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.posix_acl import UnixId, posix_acls
 
 
@@ -204,9 +205,9 @@ def report(module: AnsibleModule, tree: Tree, ids: dict[str, UnixId]) -> dict[st
     if module._diff and tree.wanting:
         result["diff"] = diff_of(tree, module.params["sids"], ids)
     if tree.undeclared:
-        module.warn(f"Undeclared content below {tree.shown('')}, not touched: {some(tree.undeclared, 10)}")
+        module.warn(f"Undeclared content below {tree.shown('')}, not touched: {few(tree.undeclared)}")
     if content.skipped:
-        module.warn(f"Kept their permissions (several hard links, or too deep): {some(content.skipped, 10)}")
+        module.warn(f"Kept their permissions (several hard links, or too deep): {few(content.skipped)}")
     return result
 
 

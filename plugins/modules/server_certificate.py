@@ -18,6 +18,7 @@ description:
   - The private key stays on the host. It is neither a parameter nor a return value.
 requirements:
   - python3-cryptography (38 or newer, as in Debian 12) and the program C(openssl) on the host
+extends_documentation_fragment: [ftps.exchange.server_certificate]
 options:
   path:
     description: The PEM file, with mode V(0600). Its folder is created with mode V(0700) if it does not exist.
@@ -35,36 +36,6 @@ options:
       - Removed when a certificate for it has been installed.
     type: path
     required: true
-  dns_names:
-    description: Names that the certificate must contain.
-    type: list
-    elements: str
-    required: true
-  ip_addresses:
-    description: Addresses that the certificate must contain.
-    type: list
-    elements: str
-    default: []
-  ca:
-    description:
-      - The certificates, in PEM, one of which must be the end of the chain.
-      - Without it the chain must lead to one of the CAs that the host's operating system trusts.
-    type: str
-  key_type:
-    description: The required type of key. If the installed key has another type, a new certificate is due.
-    type: str
-    choices: [ecc_p256, ecc_p384, rsa_3072, rsa_4096]
-    required: true
-  renew_days:
-    description:
-      - A new certificate is due when fewer days than these are left for it or for a certificate of its chain.
-      - A new certificate with fewer days is refused.
-    type: int
-    required: true
-  renew:
-    description: Treat a new certificate as due, whatever the state of the old one.
-    type: bool
-    default: false
   certificate:
     description: The certificate to install, with its chain, in PEM and in any order. Empty means none.
     type: str
@@ -148,6 +119,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.certificate import (
     Wanted,
     authority_of,
     candidate,
+    certificate_arguments,
     days_left,
     describe,
     key_type,
@@ -251,14 +223,7 @@ class State:
 def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
     params = module.params
     path, key_file = params["path"], params["key_file"]
-    wanted = Wanted(
-        tuple(params["dns_names"]),
-        tuple(params["ip_addresses"]),
-        params["ca"] or None,
-        params["key_type"],
-        params["renew_days"],
-        now,
-    )
+    wanted = Wanted.of(params, now)
     state = State.of(path, wanted)
     before = state.told(now)
     after = before
@@ -321,12 +286,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True},
     "key_file": {"type": "path", "required": True},
     "request_file": {"type": "path", "required": True},
-    "dns_names": {"type": "list", "elements": "str", "required": True},
-    "ip_addresses": {"type": "list", "elements": "str", "default": []},
-    "ca": {"type": "str"},
-    "key_type": {"type": "str", "choices": ["ecc_p256", "ecc_p384", "rsa_3072", "rsa_4096"], "required": True},
-    "renew_days": {"type": "int", "required": True},
-    "renew": {"type": "bool", "default": False},
+    **certificate_arguments(),
     "certificate": {"type": "str"},
 }
 

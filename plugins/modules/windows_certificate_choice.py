@@ -15,37 +15,8 @@ description:
     key, it is valid for every name, its dates are valid, its chain leads to O(ca). If any check fails, it reports
     every reason and nothing is installed.
   - Changes nothing on the host. If O(package_folder) is set, writes the files to install there.
+extends_documentation_fragment: [ftps.exchange.server_certificate]
 options:
-  dns_names:
-    description: Names that the certificate must contain.
-    type: list
-    elements: str
-    required: true
-  ip_addresses:
-    description: Addresses that the certificate must contain.
-    type: list
-    elements: str
-    default: []
-  ca:
-    description:
-      - The certificates, in PEM, one of which must be the end of the chain.
-      - Without it the chain must lead to one of the CAs that the control node's operating system trusts.
-    type: str
-  key_type:
-    description: The required type of key. If the installed key has another type, a new certificate is due.
-    type: str
-    choices: [ecc_p256, ecc_p384, rsa_3072, rsa_4096]
-    required: true
-  renew_days:
-    description:
-      - A new certificate is due when fewer days than these are left for it or for a certificate of its chain.
-      - A new certificate with fewer days is refused.
-    type: int
-    required: true
-  renew:
-    description: Treat a new certificate as due, whatever the state of the old one.
-    type: bool
-    default: false
   friendly_name:
     description: Name in the host's store of the certificates that were installed for these names.
     type: str
@@ -186,6 +157,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.certificate import (
     Wanted,
     begins,
     candidate,
+    certificate_arguments,
     describe,
     in_order,
     key_type,
@@ -443,14 +415,7 @@ def package(params: dict[str, Any], offer: Brought | None, missing: list[Any], i
 
 def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
     params = module.params
-    wanted = Wanted(
-        tuple(params["dns_names"]),
-        tuple(params["ip_addresses"]),
-        params["ca"] or None,
-        params["key_type"],
-        params["renew_days"],
-        now,
-    )
+    wanted = Wanted.of(params, now)
     result, offer, missing = choose(params, wanted)
     for warning in offer.warnings if offer else ():
         module.warn(warning)
@@ -460,12 +425,7 @@ def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
 
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "dns_names": {"type": "list", "elements": "str", "required": True},
-    "ip_addresses": {"type": "list", "elements": "str", "default": []},
-    "ca": {"type": "str"},
-    "key_type": {"type": "str", "choices": ["ecc_p256", "ecc_p384", "rsa_3072", "rsa_4096"], "required": True},
-    "renew_days": {"type": "int", "required": True},
-    "renew": {"type": "bool", "default": False},
+    **certificate_arguments(),
     "friendly_name": {"type": "str", "required": True},
     "certificates": {
         "type": "list",

@@ -26,6 +26,7 @@ from ..checked import Customer, Model, read_model
 from ..directory import ACCESSES, home_group, share_group
 from ..edge import require_sources
 from ..errors import ExchangeError
+from ..windows import exchange_thumbprint
 from .schema import EVERY_SITE, Element, Value, check_settings, nearest, sections
 
 SITES: Final = "system.applicationHost/sites"
@@ -43,9 +44,6 @@ _PERMISSIONS: Final = {"read": "Read", "write": "Read, Write"}
 _ANY_THUMBPRINT: Final = "0" * 40
 _WHOLE_ADDRESS: Final = "255.255.255.255"
 _LOOPBACK: Final = "127.0.0.1"
-
-# What is pasted from the certificate dialog brings blanks and, unseen, a left-to-right mark
-_IN_A_PASTED_THUMBPRINT: Final = re.compile("[\\s:\u200e\u200f\u202a-\u202e\ufeff]")
 
 
 class Form(TypedDict):
@@ -742,7 +740,7 @@ def _service(model: object, thumbprint: object, options: object) -> Service:
         netbios_name=netbios_name,
         homes_below=chosen["homes_below"] or netbios_name,
         root=_windows_root(chosen["root"] or str(_given(exchange, "root"))),
-        thumbprint=_thumbprint(thumbprint),
+        thumbprint=exchange_thumbprint(thumbprint),
         store=chosen["store"] or "",
         site_name=chosen["site_name"] or "",
         address=chosen["address"] or "",
@@ -887,16 +885,3 @@ def _windows_root(root: str) -> str:
             remedy="Set iis_root for the hosts with Windows (or exchange.root for all), such as D:\\ftps-exchange",
         )
     return root
-
-
-def _thumbprint(thumbprint: object) -> str:
-    """40 hexadecimal digits: IIS stores any text, and then finds no certificate (sub-status 44 to 46)."""
-    text = _IN_A_PASTED_THUMBPRINT.sub("", thumbprint) if isinstance(thumbprint, str) else ""
-    if not re.fullmatch("[0-9A-Fa-f]{40}", text):
-        raise ExchangeError(
-            "is no SHA-1 thumbprint of a certificate, 40 hexadecimal digits",
-            field="thumbprint",
-            value=thumbprint,
-            remedy="Pass what the role windows_certificate found, unchanged",
-        )
-    return text.upper()
