@@ -31,9 +31,9 @@ def run(
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ({"ignoring": [POLICY]}, f"lets nobody in. {POLICY}. A group policy says so"),
-        ({"in_force": False}, "lets nobody in. It is not in the active store. A group policy says so"),
-        ({"blocking": [SOMEBODY, EVERYBODY]}, "block a port of the service for everybody: No FTP. A rule that blocks"),
+        ({"ignoring": [POLICY]}, f"lets nobody in. {POLICY}. A group policy causes this"),
+        ({"in_force": False}, "lets nobody in. It is not in the active store. A group policy causes this"),
+        ({"blocking": [SOMEBODY, EVERYBODY]}, "block a port of the service for everybody: No FTP. A blocking rule"),
     ],
 )
 def test_a_firewall_that_lets_nobody_in_ends_the_run(
