@@ -127,22 +127,21 @@ def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
     """What a person should look at."""
     found = []
     if told["edited"]:
-        found.append(f"Changed by hand, and written anew: {few(told['edited'])}. Change the inventory instead.")
+        found.append(f"Changed by hand, and restored: {few(told['edited'])}. Change the inventory instead.")
     if told["edited_and_removed"]:
         found.append(
-            "Changed by hand, and taken away with the pack of a customer who is gone: "
-            f"{few(told['edited_and_removed'])}."
+            f"Changed by hand, and removed with the pack of a former customer: {few(told['edited_and_removed'])}."
         )
     if told["unreadable"]:
         found.append(
-            f"Of no customer, with a pack.json that cannot be read: {few(told['unreadable'])}. Left where it is: "
-            "look into it, and take it away by hand."
+            f"Folders of no customer, with an unreadable pack.json: {few(told['unreadable'])}. Not touched: "
+            "check them, and remove them by hand."
         )
     if told["foreign"]:
-        found.append(f"Not ours, and left where it is: {few(told['foreign'])}.")
+        found.append(f"Files of others, not touched: {few(told['foreign'])}.")
     if told["new_changes"] and not deadline:
         found.append(
-            f"CHANGES.md names no day for {few(told['new_changes'])}: run again with "
-            "customer_packs_change_deadline=YYYY-MM-DD before you hand the packs out."
+            f"CHANGES.md has no date for {few(told['new_changes'])}: run again with "
+            "customer_packs_change_deadline=YYYY-MM-DD before you send the packs."
         )
     return found

@@ -8,21 +8,21 @@ module: ftps_sessions
 short_description: End FTPS sessions that are no longer permitted
 description:
   - Runs on an FTPS server with Linux.
-  - Looks at every process of the daemon and ends those whose account is not permitted (any more), whose client has an
-    address from which that account may not come, or that were given more at their login than the account has now. That
-    is a home of another customer, a share that was withdrawn, or a right to write that is a right to read now.
-  - Whose session a process is was noted at its login by C(ftps-exchange-session). ProFTPD's own list (C(ftpwho)) is not
-    asked, because customers write into it; it crashes at a file name that is not UTF-8.
-  - All other sessions go on undisturbed, their transfers too. A connection that has not logged in yet is left alone,
-    because the login itself will be judged by the new rules.
+  - Checks every process of the daemon, and ends those whose account is not permitted (any more), whose client has an
+    address that is not permitted for the account, or that got more at their login than the account has now. Examples are the
+    home of another customer, a withdrawn share, or a right to write that is now a right to read.
+  - At each login C(ftps-exchange-session) records to whom the process belongs. The module does not use ProFTPD's own
+    list (C(ftpwho)), because customers write into it, and it crashes at a file name that is not UTF-8.
+  - All other sessions and their transfers continue undisturbed. A connection that has not logged in yet is not
+    touched, because the new rules apply to its login.
   - Without a running daemon there is nothing to do.
 options:
   accounts:
     description:
-      - Every account that may be logged in. The whole list; an account that is not in it may not be logged in at all.
-      - Each is a dictionary with C(name), C(networks) (CIDR, IPv4 and IPv6, from which it may come), and what it may
-        use, C(customer), C(home) (C(read) or C(write)) and C(shares) (a dictionary of the same words). Without C(home)
-        its rights are not looked at. The filter C(exchange_access) returns such a list.
+      - Every permitted account. The list is complete. An account that is not in it must not be logged in at all.
+      - Each is a dictionary with C(name), C(networks) (CIDR, IPv4 and IPv6, from which it may connect), and its rights,
+        C(customer), C(home) (C(read) or C(write)) and C(shares) (a dictionary of the same words). Without C(home)
+        the module does not check its rights. The filter P(ftps.exchange.exchange_access#filter) returns such a list.
     type: list
     elements: dict
     required: true
@@ -31,7 +31,7 @@ options:
     type: path
     default: /run/ftps-exchange/proftpd.pid
   sessions:
-    description: Where logins are noted, one file for each session, named after its process.
+    description: Folder with the records of logins, one file for each session, named after its process.
     type: path
     default: /run/ftps-exchange/sessions
   grace_seconds:
@@ -44,11 +44,11 @@ attributes:
     description: Reports which sessions it would end.
   diff_mode:
     support: full
-    description: The sessions that are ended, as lines that are gone afterwards.
+    description: The ended sessions, as removed lines.
 notes:
-  - A session is only ended after checking that its process still is a child of the daemon; the process is held by a
-    file descriptor (pidfd) meanwhile, so that a number used anew is never mistaken for it.
-  - A process that runs as somebody's account, and of which nothing was noted, is ended as well.
+  - A session is only ended after checking that its process is still a child of the daemon. A file descriptor (pidfd)
+    holds the process meanwhile, so a reused process number is never mistaken for it.
+  - A process that runs as an account and has no record is ended as well.
 author: the ftps-exchange contributors
 """
 
@@ -79,7 +79,7 @@ ended:
     address: {description: The client's address., type: str}
     pid: {description: The session's process., type: int}
     since: {description: "When the account logged in (RFC 3339, UTC).", type: str}
-    reason: {description: Why it may not go on., type: str}
+    reason: {description: Why it must end., type: str}
   sample:
     - account: initech-up
       address: 198.51.100.40
@@ -87,7 +87,7 @@ ended:
       since: "2026-11-23T16:30:40Z"
       reason: account not permitted
 remaining:
-  description: How many sessions go on.
+  description: Number of sessions that continue.
   returned: always
   type: int
 """

@@ -9,10 +9,10 @@ module: lab_description
 short_description: Write the machine-readable description of a lab
 description:
   - Runs on the control node.
-  - Writes a JSON file (mode 0600, since passwords stand in it) with the service, the containers, and for each customer
-    who is present its accounts with passwords and its shares. An account that may write comes first.
-  - The passwords are read from the hand-over files that the role C(directory) wrote. Of several for an account the
-    newest counts.
+  - Writes a JSON file (mode 0600, because it contains passwords) with the service, the containers, and for each
+    present customer its accounts with passwords and its shares. An account that may write comes first.
+  - The passwords are read from the hand-over files that the role C(directory) wrote. If there are several for an
+    account, the newest counts.
 options:
   path:
     description: File to write.
@@ -27,7 +27,7 @@ options:
     type: path
     required: true
   customer_containers:
-    description: Container by customer. A customer without one is left out, since nobody could act as this customer.
+    description: Container by customer. A customer without one is left out, because nobody could act as this customer.
     type: dict
     required: true
   more:
@@ -36,8 +36,8 @@ options:
     default: {}
   lost_allowed:
     description:
-      - When no hand-over file holds the password of an account, write nothing and return RV(lost), so that these
-        accounts can be given new passwords. Otherwise that is an error.
+      - If no hand-over file contains the password of an account, write nothing and return RV(lost), so that these
+        accounts can get new passwords. Otherwise this is an error.
     type: bool
     default: false
 attributes:
@@ -45,7 +45,7 @@ attributes:
     support: full
   diff_mode:
     support: none
-    description: Passwords would stand in it.
+    description: It would contain passwords.
 author:
   - The ftps-exchange authors
 """
@@ -66,12 +66,12 @@ path:
   returned: always
   type: str
 customers:
-  description: Customers that are in it.
+  description: Customers in the file.
   returned: always
   type: list
   elements: str
 lost:
-  description: Accounts whose password is in no hand-over file. Only with O(lost_allowed=true) there can be any.
+  description: Accounts whose password is in no hand-over file. Only possible with O(lost_allowed=true).
   returned: always
   type: list
   elements: dict
@@ -103,7 +103,7 @@ class LostError(DescriptionError):
     def __init__(self, lost: list[dict[str, str]]) -> None:
         self.lost = lost
         super().__init__(
-            f"no hand-over file holds the password of {', '.join(account['name'] for account in lost)}. Remedy: run "
+            f"no hand-over file contains the password of {', '.join(account['name'] for account in lost)}. Remedy: run "
             "playbooks/site.yml first; when the file is lost, set a new one with playbooks/rotate_password.yml -e "
             f"account={lost[0]['name']}"
         )

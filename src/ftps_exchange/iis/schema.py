@@ -1,7 +1,7 @@
 """The schema of IIS's configuration, as data (``schema.json``), and the check of a whole list of settings against it.
 
 IIS refuses an attribute that it does not know when the configuration is committed, on the host, with a number for a
-reason. Here the same mistake is told on the control node, by its path and with the name that was probably meant.
+reason. Here the control node reports the same mistake, with its path and the name that was probably meant.
 
 The form of the settings (``settings.py`` makes them, the module ``win_iis_settings`` applies them)::
 
@@ -75,7 +75,7 @@ class Attribute:
     def problem(self, value: object) -> str | None:
         """What is wrong with a value, or nothing."""
         if self.read_only:
-            return "is told by IIS and cannot be set"
+            return "is reported by IIS and cannot be set"
         if self.type == "bool":
             return None if isinstance(value, bool) else "is neither true nor false"
         if self.type in _INTEGERS:

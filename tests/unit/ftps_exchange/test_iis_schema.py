@@ -1,4 +1,4 @@
-"""The schema data of IIS: each value in it is one that it allows, and what it refuses is told by name."""
+"""The schema data of IIS: it allows each value in it, and names what it refuses."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
         site(elements={"security": {"elements": {"ssl": {"attributes": {"serverCertHash": "a" * 39 + " "}}}}}),
         "is not of the form",
     ),
-    "told by IIS": (site(attributes={"state": "Started"}), "is told by IIS and cannot be set"),
+    "reported by IIS": (site(attributes={"state": "Started"}), "is reported by IIS and cannot be set"),
     "control character": (
         site(elements={"messages": {"attributes": {"greetingMessage": "a\nb"}}}),
         "holds a control character",

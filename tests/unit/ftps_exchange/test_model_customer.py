@@ -154,7 +154,7 @@ def test_sources_are_canonical_and_merged(inventory: Inventory) -> None:
         (("contact", "email"), "jo at acme", "contact.email = 'jo at acme': is not an e-mail address."),
         (("contact", "email"), "jo@acme", "is not an e-mail address."),
         (("contact", "phone"), 3225550120, "contact.phone = 3225550120: is a number, not text. Put it in quotes."),
-        (("contact", "name"), "Jo\tDoe", "holds a line break or an invisible character."),
+        (("contact", "name"), "Jo\tDoe", "contains a line break or an invisible character."),
         (("contact", "name"), "x" * 201, "is 201 characters long."),
         # Accounts.
         (("accounts",), [], "accounts = []: is empty. Give at least one account"),
@@ -173,7 +173,7 @@ def test_sources_are_canonical_and_merged(inventory: Inventory) -> None:
         (("accounts", 1, "name"), "corp", "is the NetBIOS name of the domain"),
         (("accounts", 1, "expires"), "soon", "accounts[1].expires = 'soon': is not a day. Write an existing day as"),
         (("accounts", 1, "expires"), 20271231, "is not a day."),
-        (("accounts", 1, "expires"), "2027-02-29", "is no date of the calendar"),
+        (("accounts", 1, "expires"), "2027-02-29", "is not a calendar date"),
         (
             ("accounts", 1, "expires"),
             "9999-12-31",
@@ -227,7 +227,7 @@ def test_sources_are_canonical_and_merged(inventory: Inventory) -> None:
         (("sources", 1), "2002:c633:6414::/48", "which is a 6to4 tunnel (RFC 3056), whose addresses are IPv4 ones"),
         (("sources", 1), "2001::/32", "which is a Teredo tunnel (RFC 4380), whose addresses anybody can have"),
         (("sources", 1), "2001:20::/32", "which is an identifier, not an address (RFC 7343)."),
-        (("sources", 1), "4000::/64", "lies outside 2000::/3, the global unicast space (RFC 4291)."),
+        (("sources", 1), "4000::/64", "is outside 2000::/3, the global unicast space (RFC 4291)."),
         (("sources", 0), "198.51.100.0/28", "contains the service's own public address 198.51.100.10."),
         (("sources", 1), "2001:db8:100::/64", "contains the service's own public address 2001:db8:100::10."),
         (("inside_networks", 0), "10.0.0.1/8", "inside_networks[0] = '10.0.0.1/8': has host bits set."),

@@ -1,4 +1,4 @@
-"""Each problem that keeps a role from beginning is told, alone and with others, and good settings are silent."""
+"""Each problem that keeps a role from starting is reported, alone and with others; good settings are silent."""
 
 from __future__ import annotations
 

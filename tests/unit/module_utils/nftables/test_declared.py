@@ -51,8 +51,8 @@ def test_a_comment_may_use_all_that_nft_keeps() -> None:
     ("sets", "message"),
     [
         ({"customers5": []}, "declares no set of that name"),
-        ({"customers6": [ACME]}, r"'198\.51\.100\.20' is no element for a set of ipv6_addr"),
-        ({"customers4": SIX}, "is no element for a set of ipv4_addr"),
+        ({"customers6": [ACME]}, r"'198\.51\.100\.20' is not an element for a set of ipv6_addr"),
+        ({"customers4": SIX}, "is not an element for a set of ipv4_addr"),
     ],
 )
 def test_elements_that_the_definition_has_no_place_for_are_refused(
