@@ -35,7 +35,7 @@ options:
         faster. The parent of each one must be declared as well.
       - C(path) is relative to O(root), with C(/) between the parts. An empty text is O(root) itself.
       - C(sddl) is its DACL in SDDL, such as C(D:P(A;OICI;0x1200a9;;;S-1-5-21-1-2-3-1104)). Only entries that allow,
-        hexadecimal masks, full SIDs, and the flags OICI and IO, since only those mean the same on NTFS and in a POSIX
+        hexadecimal masks, full SIDs, and the flags OICI and IO, because only those mean the same on NTFS and in a POSIX
         ACL. The owner C(root) needs no entry. The control flags C(AI) and C(AR) are accepted and not compared.
       - Other keys, such as C(purpose), are not used.
     type: json

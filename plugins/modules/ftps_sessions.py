@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""End the FTPS sessions of accounts that may no longer be where they are, or that have more than they should."""
+"""End FTPS sessions that are no longer permitted, or that have too many rights."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ DAEMON = "proftpd"
 
 @dataclass(frozen=True)
 class Rights:
-    """Whose home, and where an account may write: in the home, and in which of its shares."""
+    """The customer of the home, and where an account may write: in the home, and in which shares."""
 
     customer: str
     home_writable: bool
@@ -123,7 +123,7 @@ class Rights:
 
 @dataclass(frozen=True)
 class Permission:
-    """From where an account may come, and what it may use; None where that is not looked at."""
+    """The networks of an account, and its rights; None if they are not checked."""
 
     networks: list[Network]
     rights: Rights | None
@@ -175,11 +175,11 @@ class Session:
     address: str
     since: str
     given: Rights | None = None
-    """What it got at its login; None if that was not noted."""
+    """Its rights from the login; None if they were not recorded."""
 
 
 def judge(session: Session, permitted: dict[str, Permission]) -> str | None:
-    """Return why a session may not go on, or None if it may."""
+    """Return why a session may not continue, or None if it may."""
     if session.account not in permitted:
         return "account not permitted"
     permission = permitted[session.account]
@@ -193,7 +193,7 @@ def judge(session: Session, permitted: dict[str, Permission]) -> str | None:
 
 
 def excess(given: Rights | None, rights: Rights) -> str | None:
-    """Return what a session has and should not have, or None. Less than it should have is no reason to end it."""
+    """Return which right a session has too much, or None. Too few rights are no reason to end it."""
     if given is None:
         return "what it was given at its login is not known"
     if given.customer != rights.customer:
@@ -257,7 +257,7 @@ def session_of(pid: int, notes: Path, proc: Path) -> Session | None:
 
 
 def _given(note: dict[str, Any]) -> Rights | None:
-    """Read what a login was given. ftps-exchange-session of an earlier version did not note it."""
+    """Read the rights from a login. An earlier version of ftps-exchange-session did not record them."""
     try:
         shares = {str(share): bool(writable) for share, writable in note["shares"].items()}
         return Rights(str(note["customer"]), bool(note["home_writable"]), shares)

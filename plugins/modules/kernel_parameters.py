@@ -21,8 +21,8 @@ options:
     required: true
   values:
     description:
-      - Value by name of the parameter. With V(*) in the place of an interface the value holds for each that there is,
-        and for those to come, as in C(net.ipv4.conf.*.send_redirects).
+      - Value by name of the parameter. With V(*) instead of an interface the value applies to each existing interface
+        and to future ones, as in C(net.ipv4.conf.*.send_redirects).
     type: dict
     default: {}
   number_lists:

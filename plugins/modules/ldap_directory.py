@@ -62,8 +62,8 @@ options:
     default: 0
   bans_after:
     description:
-      - After how many wrong passwords the service bans who guesses. Where the domain locks an account before that, a
-        warning says so. 0 compares nothing.
+      - Number of wrong passwords after which the service bans an attacker. A warning says if the domain locks an
+        account before that. 0 compares nothing.
     type: int
     default: 0
 notes:
@@ -114,8 +114,8 @@ domain_sid:
 lockout:
   description:
     - The domain's lockout policy. C(threshold) wrong passwords within C(window_seconds) lock an account for
-      C(duration_seconds) (0 is until somebody unlocks it). A threshold of 0 locks nobody.
-    - That of the domain as a whole; a fine-grained policy of some accounts is not read.
+      C(duration_seconds) (0 means until somebody unlocks it). A threshold of 0 locks nobody.
+    - The policy of the whole domain; fine-grained policies for some accounts are not read.
   type: dict
   returned: success
   sample: {threshold: 10, window_seconds: 1800, duration_seconds: 1800}
@@ -187,7 +187,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 def read_current(session: Session, desired: Desired) -> tuple[Current, str, Lockout]:
-    """What the server has, the SID of its domain, and when that locks accounts. Reads only."""
+    """The current state of the server, the SID of its domain, and its lockout policy. Reads only."""
     domain, now = read_root(session)
     if not is_below(desired.managed_ou, domain):
         raise DirectoryError(

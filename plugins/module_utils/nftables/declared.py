@@ -55,7 +55,7 @@ def declared_elements(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[s
 def _value(value: Any) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST_MARK):
         return value
-    raise TableError(f"the value {value!r} is no number from 0 to {HIGHEST_MARK}")
+    raise TableError(f"the value {value!r} is not a number from 0 to {HIGHEST_MARK}")
 
 
 def _check_comment(comment: str) -> None:

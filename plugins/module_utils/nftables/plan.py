@@ -18,7 +18,7 @@ MOST_DELETIONS = 100
 class SetChange:
     added: Elements
     removed: Elements
-    #: same element, other comment or value: as it is to be, with the counter it has
+    #: same element, new comment or value: the desired element, with its current counter
     updated: Elements
     #: what stays as it is, with the counter it has
     kept: Elements

@@ -78,5 +78,5 @@ def test_values_are_for_maps(desired: Table, sets: dict[str, list[dict[str, Any]
 
 @pytest.mark.parametrize("value", [-1, 1 << 32, "5", True])
 def test_a_value_is_a_mark(value: Any) -> None:
-    with pytest.raises(TableError, match="is no number from 0"):
+    with pytest.raises(TableError, match="is not a number from 0"):
         declared_elements({"budgets4": [ACME | {"value": value}]})
