@@ -10,9 +10,39 @@ from __future__ import annotations
 import json
 from typing import TypedDict
 
-from .access import AccountAccess, exchange_access
 from .directory import exchange_directory
-from .edge import exchange_edge_sets
+from .edge import exchange_edge_sets, require_sources
+from .model.view import read_model
+
+
+class AccountAccess(TypedDict):
+    """An account that may log in and the networks, IPv4 first, that it may do so from."""
+
+    name: str
+    customer: str
+    networks: list[str]
+
+
+class AccessList(TypedDict):
+    """Every account that may log in, sorted by name."""
+
+    accounts: list[AccountAccess]
+
+
+def exchange_access(model: object) -> AccessList:
+    """Checked model -> the enabled accounts of present customers with their networks; never one with none.
+
+    This is the server's own check behind the edge's. The edge knows addresses, not accounts: to it, every customer's
+    addresses are alike. Only the server can tell that an account is used from a place of its own customer.
+    """
+    accounts: list[AccountAccess] = []
+    for customer in read_model(model).admitted:
+        require_sources(customer)
+        networks = [str(network) for network in (*customer.sources4, *customer.sources6)]
+        accounts.extend(
+            {"name": account.name, "customer": customer.name, "networks": networks} for account in customer.enabled
+        )
+    return {"accounts": sorted(accounts, key=lambda account: account["name"])}
 
 
 class Desired(TypedDict):
@@ -30,6 +60,7 @@ class Desired(TypedDict):
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
     """Checked model -> arguments of modules, as texts; ``accounts`` only for servers that keep them in files."""
+    model = read_model(model)
     sets = exchange_edge_sets(model)
     return {
         "directory": _json(exchange_directory(model)),

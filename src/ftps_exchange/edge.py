@@ -11,13 +11,11 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Final, Literal, TypedDict
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final, TypedDict
 
-from .checked import Customer, read_model
 from .errors import ExchangeError
-
-type Family = Literal[4, 6]
+from .model.view import Customer, Family, read_model
 
 LONGEST_COMMENT: Final = 128
 """NFTNL_UDATA_COMMENT_MAXLEN: nft refuses a longer comment. Names are ASCII, so characters are bytes."""
@@ -74,30 +72,15 @@ def require_sources(customer: Customer) -> None:
 
 def _elements(customers: Iterable[Customer], family: Family) -> list[Element]:
     blocks = [
-        _block(network, family, customer)
+        _Block(int(network.network_address), int(network.broadcast_address), customer.name)
         for customer in customers
-        for network in (customer.sources4 if family == 4 else customer.sources6)
+        for network in customer.sources(family)
     ]
     return [
         {"element": element, "comment": comment}
         for first, last, comment in _owned_ranges(blocks)
         for element in _cidr_blocks(first, last, family)
     ]
-
-
-def _block(network: str, family: Family, customer: Customer) -> _Block:
-    try:
-        parsed = IPv4Network(network) if family == 4 else IPv6Network(network)
-    except ValueError as error:
-        raise ExchangeError(
-            f"is no IPv{family} network",
-            customer=customer.name,
-            field=f"sources{family}",
-            value=network,
-            remedy="Write a network without host bits, such as "
-            + ("198.51.100.20/32" if family == 4 else "2001:db8:100::/64"),
-        ) from error
-    return _Block(int(parsed.network_address), int(parsed.broadcast_address), customer.name)
 
 
 def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[tuple[int, int, str]]:

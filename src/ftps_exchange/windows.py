@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Final
 
 from .errors import ExchangeError
+from .model.networks import Network, collapse
+from .model.problems import RefusedError
 
 _HEX: Final = re.compile(r"[0-9A-F]{40}")
 
@@ -28,14 +29,12 @@ def exchange_firewall_addresses(networks: object) -> str:
             value=networks,
             remedy="Give the customers' networks as a list, or as a text with commas between them",
         )
-    four: list[IPv4Network] = []
-    six: list[IPv6Network] = []
-    for text in networks:
-        network = _network(text)
-        if isinstance(network, IPv4Network):
-            four.append(network)
-        else:
-            six.append(network)
+    try:
+        four, six = collapse(map(str, networks))
+    except RefusedError as refused:
+        raise ExchangeError(
+            f"has what is no network: one {refused.message}", field="networks", value=networks, remedy=refused.remedy
+        ) from None
     if not four and not six:
         raise ExchangeError(
             "an empty list would let everybody in",
@@ -43,7 +42,7 @@ def exchange_firewall_addresses(networks: object) -> str:
             value=[],
             remedy="Remove the rule where there is no network",
         )
-    joined: list[IPv4Network | IPv6Network] = [*collapse_addresses(four), *collapse_addresses(six)]
+    joined: list[Network] = [*four, *six]
     everybody = [str(network) for network in joined if network.prefixlen == 0]
     if everybody:
         raise ExchangeError(
@@ -54,15 +53,6 @@ def exchange_firewall_addresses(networks: object) -> str:
         )
     # A host by itself is written without a length
     return ",".join(str(network.network_address) if network.num_addresses == 1 else str(network) for network in joined)
-
-
-def _network(text: object) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(str(text))
-    except ValueError as error:
-        raise ExchangeError(
-            f"is no network ({error})", field="networks", value=text, remedy="Write it as 192.0.2.0/24 or 2001:db8::/32"
-        ) from None
 
 
 def exchange_thumbprint(thumbprint: object) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final, TypedDict
 
 from .folders import exchange_folders
 from .iis.settings import exchange_iis_settings
+from .model.view import read_model
 
 PACKED: Final = "gzip:"
 """How a packed text begins; Expand-FtpsExchangeText in module_utils/ knows it too."""
@@ -26,7 +27,7 @@ LONGEST_PLAIN: Final = 500_000
 
 def wire_text(value: object, longest_plain: int = LONGEST_PLAIN) -> str:
     """Structure -> JSON without blanks, packed when it is long. The same structure always gives the same text."""
-    text = json.dumps(_plain(value), separators=(",", ":"))
+    text = json.dumps(value, separators=(",", ":"))
     if len(text) <= longest_plain:
         return text
     return PACKED + base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")
@@ -53,17 +54,9 @@ def exchange_windows_lists(
     one filter to the next: four seconds with 10,000 customers. Without SIDs there are no folders, without a thumbprint
     no settings: a run that is asked for one of them (``--tags``) does not know the other's.
     """
+    model = read_model(model)
     return {
         "folders": wire_text(exchange_folders(model, sids, "windows"), longest_plain) if sids else "",
-        "sids": wire_text(sids or {}, longest_plain),
+        "sids": wire_text({str(name): str(sid) for name, sid in (sids or {}).items()}, longest_plain),
         "settings": wire_text(exchange_iis_settings(model, thumbprint, options), longest_plain) if thumbprint else "",
     }
-
-
-def _plain(value: object) -> Any:
-    """Ansible's tagged and lazy containers as plain ones; json takes their keys and scalars as they are."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value

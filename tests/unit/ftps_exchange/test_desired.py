@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from ftps_exchange.access import exchange_access
-from ftps_exchange.desired import exchange_desired
+from ftps_exchange.desired import exchange_access, exchange_desired
 from ftps_exchange.directory import exchange_directory
 from ftps_exchange.edge import exchange_edge_sets
 
