@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.model import ModelError
+from ftps_exchange.model.problems import ModelError
 from ftps_exchange.verify import describe
 
 

@@ -9,8 +9,8 @@ short_description: End FTPS sessions that are no longer permitted
 description:
   - Runs on an FTPS server with Linux.
   - Checks every process of the daemon, and ends those whose account is not permitted (any more), whose client has an
-    address that is not permitted for the account, or that got more at their login than the account has now. Examples are
-    the home of another customer, a withdrawn share, or a right to write that is now a right to read.
+    address that is not permitted for the account, or that got more at their login than the account has now (the home
+    of another customer, a withdrawn share, or a right to write that is now a right to read).
   - At each login C(ftps-exchange-session) records to whom the process belongs. The module does not use ProFTPD's own
     list (C(ftpwho)), because customers write into it, and it crashes at a file name that is not UTF-8.
   - All other sessions and their transfers continue undisturbed. A connection that has not logged in yet is not

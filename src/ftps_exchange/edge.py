@@ -16,13 +16,11 @@ import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Final, Literal, TypedDict
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final, TypedDict
 
-from .checked import Customer, read_model
 from .errors import ExchangeError
-
-type Family = Literal[4, 6]
+from .model.view import Customer, Family, read_model
 
 LONGEST_COMMENT: Final = 128
 """NFTNL_UDATA_COMMENT_MAXLEN: nft refuses a longer comment. Names are ASCII, so characters are bytes."""
@@ -123,9 +121,9 @@ def require_sources(customer: Customer) -> None:
 
 def _pieces(customers: Iterable[Customer], family: Family) -> list[_Piece]:
     blocks = [
-        _block(network, family, customer)
+        _Block(int(network.network_address), int(network.broadcast_address), customer.name)
         for customer in customers
-        for network in (customer.sources4 if family == 4 else customer.sources6)
+        for network in customer.sources(family)
     ]
     return list(_owned_ranges(blocks))
 
@@ -161,21 +159,6 @@ def _marks(fingerprints: Iterable[int]) -> dict[int, int]:
         taken.add(mark)
         marks[fingerprint] = mark
     return marks
-
-
-def _block(network: str, family: Family, customer: Customer) -> _Block:
-    try:
-        parsed = IPv4Network(network) if family == 4 else IPv6Network(network)
-    except ValueError as error:
-        raise ExchangeError(
-            f"is no IPv{family} network",
-            customer=customer.name,
-            field=f"sources{family}",
-            value=network,
-            remedy="Write a network without host bits, such as "
-            + ("198.51.100.20/32" if family == 4 else "2001:db8:100::/64"),
-        ) from error
-    return _Block(int(parsed.network_address), int(parsed.broadcast_address), customer.name)
 
 
 def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[_Piece]:

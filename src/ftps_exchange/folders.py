@@ -20,9 +20,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, TypedDict, get_args
 
-from .checked import Access, Model, read_model
 from .directory import customers_group, home_group, share_group
 from .errors import ExchangeError
+from .model.names import SHARED
+from .model.view import Access, Model, read_model
 from .sddl import ADMINISTRATORS_SID, FILL, FULL, MODIFY, READ, SYSTEM_SID, TRAVERSE, Ace, Dacl, allow, is_sid
 
 type Platform = Literal["posix", "windows"]
@@ -55,7 +56,7 @@ def exchange_folders(model: object, sids: object, platform: str = "posix") -> li
     """
     checked = read_model(model)
     if platform not in get_args(Platform.__value__):
-        raise ExchangeError("is no platform", field="platform", value=platform, remedy="Write posix or windows")
+        raise ExchangeError("is not a platform", field="platform", value=platform, remedy="Write posix or windows")
     groups = _Groups(checked, sids)
     own: tuple[Ace, ...] = ()
     if platform == "windows":
@@ -74,7 +75,7 @@ def exchange_predicted_sids(group_names: object) -> dict[str, str]:
     """
     if isinstance(group_names, str) or not isinstance(group_names, Iterable):
         raise ExchangeError(
-            "is no list of group names",
+            "is not a list of group names",
             field="groups",
             value=group_names,
             remedy="Write exchange_model | exchange_group_names | exchange_predicted_sids",
@@ -96,7 +97,7 @@ class _Groups:
     def __init__(self, model: Model, sids: object) -> None:
         if not isinstance(sids, Mapping):
             raise ExchangeError(
-                "is no dictionary of group name to SID", field="sids", value=sids, remedy=_WHERE_SIDS_COME_FROM
+                "is not a dictionary of group name to SID", field="sids", value=sids, remedy=_WHERE_SIDS_COME_FROM
             )
         self._model = model
         self._sids = sids
@@ -118,7 +119,7 @@ class _Groups:
         sid = self._sids[group]
         if not isinstance(sid, str) or not is_sid(sid):
             raise ExchangeError(
-                f"is no SID of group {group}",
+                f"is not a SID of group {group}",
                 customer=customer,
                 field=f"sids.{group}",
                 value=sid,
@@ -141,12 +142,12 @@ def _folders(model: Model, groups: _Groups) -> Iterator[tuple[str, tuple[Ace, ..
         readers, writers = groups.home(customer.name, "read"), groups.home(customer.name, "write")
         yield f"homes/{customer.name}", _filled_by(writers, readers), f"home of {customer.name}"
         yield (
-            f"homes/{customer.name}/shared",
+            f"homes/{customer.name}/{SHARED}",
             (allow(writers, READ), allow(readers, READ)),
             f"where {customer.name} finds its shares",
         )
     yield "shares", walk_through, "the shares"
-    for share in model.shares:
+    for share in model.exchange.shares:
         yield (
             f"shares/{share.name}",
             _filled_by(groups.share(share.name, "write"), groups.share(share.name, "read")),

@@ -468,7 +468,7 @@ def _accounts(subject: Subject) -> Iterator[Block]:
     for share in subject.customer.shares:
         rows.append(
             (
-                Code(f"/shared/{share.name}"),
+                Code(share.path),
                 "read" if share.access == "read" else "read and write, by accounts that write",
                 Foreign(share.description) if share.description else "",
             )

@@ -142,7 +142,7 @@ def test_a_group_without_a_sid_is_named_with_the_step_that_makes_it(group: str) 
 def test_what_is_no_sid_never_gets_into_a_list(sid: object) -> None:
     whole = model(customer("acme"))
     with pytest.raises(
-        ExchangeError, match=r"customer acme: sids\.ftpsx-home-acme-read.*is no SID of group|is no SID of group"
+        ExchangeError, match=r"customer acme: sids\.ftpsx-home-acme-read.*is not a SID of group|is not a SID of group"
     ):
         exchange_folders(whole, {**sids_of(whole), "ftpsx-home-acme-read": sid})
 
@@ -154,7 +154,7 @@ def test_sids_that_are_no_dictionary(sids: object) -> None:
 
 
 def test_an_unknown_platform_is_an_error() -> None:
-    with pytest.raises(ExchangeError, match=r"platform = 'linux': is no platform\. Write posix or windows"):
+    with pytest.raises(ExchangeError, match=r"platform = 'linux': is not a platform\. Write posix or windows"):
         exchange_folders(model(), sids_of(model()), platform="linux")
 
 
