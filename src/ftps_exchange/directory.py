@@ -164,9 +164,12 @@ def account_expires(last_day: str | None, customer: str | None = None) -> int:
     return (day.toordinal() + 1 - FILETIME_EPOCH.toordinal()) * FILETIME_PER_DAY
 
 
+_ESCAPED_IN_RDN: Final = str.maketrans({"\0": "\\00", **{char: f"\\{char}" for char in '"+,;<>\\'}})
+
+
 def escape_rdn_value(value: str) -> str:
     """A value as it stands in a distinguished name (RFC 4514, section 2.4)."""
-    escaped = "".join("\\00" if char == "\0" else f"\\{char}" if char in '"+,;<>\\' else char for char in value)
+    escaped = value.translate(_ESCAPED_IN_RDN)
     if value.startswith((" ", "#")):
         escaped = f"\\{escaped}"
     if len(value) > 1 and value.endswith(" "):

@@ -16,6 +16,7 @@ import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypedDict
 
@@ -92,11 +93,12 @@ def exchange_host_sets(model: object) -> HostSets:
     customers = _admitted(model)
     pieces4, pieces6 = _pieces(customers, 4), _pieces(customers, 6)
     marks = _marks({piece.owners for piece in (*pieces4, *pieces6)})
+    budgets4, budgets6 = _budgets(pieces4, 4, marks), _budgets(pieces6, 6, marks)
     return {
-        "customers4": _elements(pieces4, 4),
-        "customers6": _elements(pieces6, 6),
-        "budgets4": _budgets(pieces4, 4, marks),
-        "budgets6": _budgets(pieces6, 6, marks),
+        "customers4": _without_marks(budgets4),
+        "customers6": _without_marks(budgets6),
+        "budgets4": budgets4,
+        "budgets6": budgets6,
     }
 
 
@@ -144,6 +146,12 @@ def _budgets(pieces: Iterable[_Piece], family: Family, marks: Mapping[int, int])
     ]
 
 
+def _without_marks(budgets: Iterable[Budget]) -> list[Element]:
+    return [{"element": budget["element"], "comment": budget["comment"]} for budget in budgets]
+
+
+# Asked for at the beginning and at the end of each network
+@lru_cache(maxsize=65536)
 def _fingerprint(owner: str) -> int:
     return int.from_bytes(hashlib.sha256(owner.encode()).digest()[:8], "big")
 
