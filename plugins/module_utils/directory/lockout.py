@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import Entry
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Entry
 
 ATTRIBUTES = ["lockoutThreshold", "lockOutObservationWindow", "lockoutDuration"]
 TICKS = 10_000_000

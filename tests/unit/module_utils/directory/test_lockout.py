@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.lockout import Lockout, lockout_of
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import Entry
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Entry
 
 
 def domain(**attributes: str) -> Entry:
