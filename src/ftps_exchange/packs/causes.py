@@ -227,7 +227,7 @@ CAUSES = (
         "transfer",
         "The client said that it sent a file, but the file on the server is not whole.",
         WE,
-        "Send us this output, with the version of curl. Until we answer, send one file a call, or use lftp or "
+        "Send us this output, with the version of curl. Until we answer, send one file per call, or use lftp or "
         "FileZilla.",
     ),
     Cause(130, "all", "Stopped by the keyboard.", "", "Run it again."),
@@ -309,7 +309,7 @@ SYMPTOMS = (
         "421 after the login, or in the middle of a session",
         "Too many sessions, or idle for too long (51)",
         YOU,
-        "Fewer parallel transfers (at most {sessions} sessions an account).",
+        "Fewer parallel transfers (at most {sessions} sessions per account).",
     ),
     Symptom(
         "Login works, then it hangs after PASV, EPSV, LIST or MLSD",

@@ -16,9 +16,9 @@ from .subject import Subject
 
 _FILES: Final = Path(__file__).parent / "files"
 _WIDTH: Final = 120
-_MARKED: Final = re.compile(r"^(?P<lead>[ \t]*(?:#|//)?)_: (?P<text>.*)$")
+_MARKED: Final = re.compile(r"^(?P<lead>[ \t]*(?:#|//)?) ?_: (?P<text>.*)$")
 _LITERAL: Final = re.compile(r"(?<![\w'])_'([^']*)'")
-_COLUMNS: Final = "::"
+_COLUMNS: Final = "  ::"
 
 
 @cache
@@ -34,7 +34,7 @@ def marked_texts(name: str) -> Texts:
     """What is to be translated in a script, and in which line.
 
     A comment whose mark is ``#_:`` (or ``//_:``, or ``_:`` where lines have no mark of a comment) goes over several lines;
-    what stands before ``::`` is a command. In the code, a text is ``_'…'``.
+    what stands before two spaces and ``::`` is a command. In the code, a text is ``_'…'``.
     """
     found: list[tuple[int, str]] = []
 
@@ -75,7 +75,7 @@ def _translated(
     start = f"{lead} " if lead.strip() else lead
     command, columns, words = text.partition(_COLUMNS)
     if columns:
-        return [f"{start}{command}{say(words)}"]
+        return [f"{start}{command}  {say(words)}"]
     room = _WIDTH - len(start)
     return [start + line for line in textwrap.wrap(say(text), room, break_long_words=False, break_on_hyphens=False)]
 

@@ -253,11 +253,11 @@ function Test-Certificate([string] $Address) {
         $client.SendTimeout = 15000
         $stream = $client.GetStream()
         $greeting = Read-Reply $stream
-        if ($greeting -notmatch '^220') { throw "instead of a greeting: $greeting" }
+        if ($greeting -notmatch '^220') { throw _'instead of a greeting: {greeting}' }
         $command = [Text.Encoding]::ASCII.GetBytes("AUTH TLS`r`n")
         $stream.Write($command, 0, $command.Length)
         $answer = Read-Reply $stream
-        if ($answer -notmatch '^234') { throw "AUTH TLS is answered by: $answer" }
+        if ($answer -notmatch '^234') { throw _'AUTH TLS is answered by: {answer}' }
         $look = [Net.Security.RemoteCertificateValidationCallback] {
             param($from, $certificate, $chain, $problems)
             $script:flaws = $problems
@@ -493,7 +493,7 @@ foreach ($address in $usable) {
     Remove-Three $family
     $leftBehind = ''
     if (@($trace | Where-Object { $_ -like '< 250*' }).Count -lt 3) {
-        Stop-Here 82 'clean up' "$mark.0 to $mark.2: $(Get-Reply '55')"
+        Stop-Here 82 'clean up' "$mark.0, $mark.1, $mark.2: $(Get-Reply '55')"
     }
     Write-Row 'transfer' 'ok' _'{address}: three files sent, sizes equal, fetched, content equal, removed ({sizes} bytes)'
 }

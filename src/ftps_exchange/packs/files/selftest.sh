@@ -1,7 +1,8 @@
 #!/bin/sh
-#_: Tries the way from this machine to the service, step by step. At the first step that fails it says what is wrong and
-#_: which side must fix it. It changes nothing but three small files of its own in your folder on the server, which it
-#_: removes again. Run it while no transfer of yours is running.
+#_: Tries the way from this machine to the service, step by step.
+#
+#_: At the first step that fails it says what is wrong and which side must fix it. It changes nothing but three small files
+#_: of its own in your folder on the server, which it removes again. Run it while no transfer of yours is running.
 #
 #_:   sh selftest.sh                    ::everything; asks for the password on the terminal
 #_:   sh selftest.sh --no-login         ::what needs no password: name, ports, TLS, certificate
@@ -442,7 +443,7 @@ for entry in $usable; do
     done
     rm -f "$work"/got.*
     remove
-    [ "$(grep -c '^< 250' "$trace")" -ge 3 ] || fail 82 "clean up" "$mark.1 to $mark.3: $(reply 55)"
+    [ "$(grep -c '^< 250' "$trace")" -ge 3 ] || fail 82 "clean up" "$mark.1, $mark.2, $mark.3: $(reply 55)"
     left_behind=
     row transfer ok _'{address}: three files sent, sizes equal, fetched, content equal, removed ({sizes} bytes)'
 done

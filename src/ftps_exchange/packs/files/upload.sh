@@ -62,7 +62,7 @@ for file in "$@"; do
     name=$(basename -- "$file")
     set -- -sS -T "$file" -Q "-RNFR $name.part" -Q "-RNTO $name"
     if [ "$resume" = yes ]; then set -- "$@" -C -; fi
-    # One file a call: its exit status is this file's
+    # One file per call: its exit status is this file's
     curl -q -K clients/curl.conf -K - "$@" "$url$folder$(in_url "$name.part")" <<END
 user = "$credentials"
 END

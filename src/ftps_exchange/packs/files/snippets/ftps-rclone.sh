@@ -16,9 +16,9 @@ fi
 export RCLONE_CONFIG=/dev/null RCLONE_FTP_HOST="${FTPS_HOST:-@HOST@}" RCLONE_FTP_USER="${FTPS_ACCOUNT:-@ACCOUNT@}"
 #_: One connection at a time, or data connections resume the TLS session of another login
 export RCLONE_FTP_CONCURRENCY=1
-#_: Older versions of rclone do not use --ca-cert for FTP
 #_: Empty: the CAs that this system trusts
 ca='@CA_FILE@'
+#_: Older versions of rclone do not use --ca-cert for FTP
 if [ -n "$ca" ]; then export RCLONE_CA_CERT="$ca" SSL_CERT_FILE="$ca" SSL_CERT_DIR=/nowhere; fi
 
 usage() { echo "usage: ftps-rclone.sh put FILE... | get NAME... | list" >&2; exit 2; }

@@ -80,7 +80,7 @@ func connect(password string) (*ftp.ServerConn, error) {
 	return c, c.Login(account, password)
 }
 
-//_: connection begins TLS when it is used and not before: the server answers only after the command. An empty file would
+//_: A connection begins TLS when it is used and not before: the server answers only after the command. An empty file would
 //_: end the connection before TLS began.
 type connection struct{ *tls.Conn }
 

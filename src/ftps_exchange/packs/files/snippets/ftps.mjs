@@ -5,7 +5,7 @@
 //     node clients/programs/ftps.mjs get report.csv ...
 //     node clients/programs/ftps.mjs list
 //
-//_: Takes the password from FTPS_PASSWORD, or asks for it. The exit status is 0 only when every file is whole.
+//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
 
 import { once } from "node:events";
 import { createReadStream, readFileSync, renameSync, statSync } from "node:fs";
