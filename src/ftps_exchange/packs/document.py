@@ -168,6 +168,10 @@ class Form(ABC):
         """Drawings (safe HTML, made by this project), or the same in characters."""
 
 
+# French has a space before these marks, and no line may end there
+_GLUED: Final = re.compile(" (?=[:;?!»])|(?<=«) ")
+
+
 class Html(Form):
     """For a browser."""
 
@@ -184,7 +188,7 @@ class Html(Form):
             case Side(who, text):
                 return f'<span class="side {html_text(who)}">{html_text(text)}</span>'
             case _:
-                return html_text(str(part))
+                return _GLUED.sub("\u00a0", html_text(str(part)))
 
     def heading(self, text: Markup, id_: str = "", level: int = 2) -> Markup:
         anchor = f' id="{html_text(id_)}"' if id_ else ""

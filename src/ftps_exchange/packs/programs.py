@@ -43,7 +43,7 @@ PROGRAMS: Final = (
     ),
     Program("ftps.php", "PHP", N_("PHP 8 and its extension curl, not ftp_ssl_connect"), "php {path} put report.csv"),
     Program("ftps.rb", "Ruby", N_("net-ftp; 0.3 or newer for implicit TLS"), "ruby {path} put report.csv"),
-    Program("ftps.pl", "Perl", "IO::Socket::SSL", "perl {path} put report.csv"),
+    Program("ftps.pl", "Perl", N_("IO::Socket::SSL"), "perl {path} put report.csv"),
     Program("ftps.mjs", "Node.js", N_("the package basic-ftp"), "node {path} put report.csv", tls_1_3=True),
     Program(
         "ftps.go",
