@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
         except (ExchangeError, OSError) as error:
             raise AnsibleActionFail(str(error), result={"problems": [str(error)]}) from None
         done = answer(summary)
-        return {**done, "warnings": warnings_of(done, asked["change_deadline"])}
+        return {**done, "warnings": warnings_of(done, asked["change_deadline"], asked["contact"])}
 
 
 def _make(asked: dict[str, Any], *, check_mode: bool, want_diff: bool) -> Summary:
@@ -122,7 +122,7 @@ def answer(summary: Summary) -> dict[str, Any]:
     }
 
 
-def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
+def warnings_of(told: dict[str, Any], deadline: str | None, contact: dict[str, Any] | None) -> list[str]:
     """What a person should look at."""
     found = []
     if told["edited"]:
@@ -143,6 +143,11 @@ def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
         found.append(
             f"CHANGES.md names no day for {_some(told['new_changes'])}: run again with "
             "customer_packs_change_deadline=YYYY-MM-DD before you hand the packs out."
+        )
+    if not any((contact or {}).values()):
+        found.append(
+            "The guides name nobody whom customers can ask. Give a name, an e-mail address or a telephone number in "
+            "customer_packs_contact."
         )
     return found
 

@@ -29,7 +29,7 @@ MARKER: Final = "pack.json"
 EXECUTABLE: Final = frozenset({"selftest.sh"})
 
 # What is known only when all is made; nobody's text can hold these characters (escape.one_line)
-_VERSION, _DATE = "\ue000version\ue000", "\ue000date\ue000"
+_VERSION, _DATE = Markup("\ue000version\ue000"), Markup("\ue000date\ue000")
 _SHOWN: Final = 12
 """As many characters of the version are printed."""
 
@@ -90,7 +90,7 @@ def build_pack(
     if changes:
         texts["CHANGES.md"] = changes_markdown(subject, changes, _named(rules, subject.customer.firewall))
     named = Files(_named(rules, subject.customer.firewall), bool(changes))
-    undated = guides(subject, named, Edition(Markup(_VERSION), Markup(_DATE)))
+    undated = guides(subject, named, Edition(_VERSION, _DATE))
     texts |= undated
     files = {path: texts[path].encode() for path in sorted(texts)}
     sums = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}

@@ -1,8 +1,8 @@
 """Brings the catalogues up to date: python -m ftps_exchange.packs.catalogues
 
-Every text that a pack may say is looked for where it stands: in the templates and the modules (by Babel), in the scripts
-(``scripts.marked_texts``) and in the tables of causes and firewalls. What is new gets an empty translation, what is gone is
-dropped. A reworded text is a new one: nobody's old translation is guessed to fit it.
+Every text that a pack may say is looked for where it stands: in the templates and the modules (by Babel), in the
+scripts (``scripts.marked_texts``) and in the tables of causes and firewalls. What is new gets an empty translation,
+what is gone is dropped. A reworded text is a new one: nobody's old translation is guessed to fit it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,13 @@ _HERE: Final = Path(__file__).parent
 _KEYWORDS: Final = {"_": None, "N_": None, "say": None}
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@cache
+def texts() -> tuple[tuple[str, str], ...]:
     """(text, file): everything that is to be translated."""
+    return tuple(_texts())
+
+
+def _texts() -> Iterator[tuple[str, str]]:
     for path in sorted(_HERE.glob("*.py")):
         if path.name != "language.py":
             for _line, text, _comments, _context in extract_from_file("python", path, {"N_": None}):
@@ -55,20 +61,19 @@ def brought_up_to_date(language: str, old: bytes | None) -> bytes:
     """The catalogue of a language: what is said today, with the translations that there are."""
     known = {} if old is None else {one.id: one for one in read_po(io.BytesIO(old), locale=language)}
     new = Catalog(locale=language, project="ftps-exchange", charset="utf-8", fuzzy=False)
-    places: dict[str, list[tuple[str, int | None]]] = {}
+    places: dict[str, dict[str, int]] = {}
     for text, place in texts():
-        if (place, None) not in places.setdefault(text, []):
-            places[text].append((place, None))
+        places.setdefault(text, {})[place] = 0
     for text, found in places.items():
         before = known.get(text)
-        new.add(text, before.string if before else "", locations=found)
+        new.add(text, before.string if before else "", locations=found.items())
     out = io.BytesIO()
     # Without lines and dates, a catalogue differs only where a text does
-    write_po(out, new, width=120, omit_header=True)
+    write_po(out, new, width=120, omit_header=True, include_lineno=False)
     return _HEADER.format(name=NAMES[language], language=language).encode() + out.getvalue()
 
 
-_HEADER: Final = """# {name}: texts of customer packs. "make translations" adds and removes entries; see docs/packs.md, "Languages".
+_HEADER: Final = """# {name}: texts of customer packs. "make translations" adds and drops entries, see docs/packs.md.
 msgid ""
 msgstr ""
 "Language: {language}\\n"

@@ -1,8 +1,8 @@
 """What can go wrong on the way, said once: for the self-tests (by exit code) and for the guide's table.
 
 ``who`` is the side that has to do something: "you" is the customer who reads, "we" is the provider who sent the pack.
-A text may name {fqdn}, {port}, {implicit}, {first}, {last}, {addresses} and {sources}. It is English here, and translated
-by whoever prints it (``causes_for``, ``symptoms_for``).
+A text may name {fqdn}, {port}, {implicit}, {first}, {last}, {addresses} and {sources}. It is English here, and
+translated by whoever prints it (``causes_for``, ``symptoms_for``).
 """
 
 from __future__ import annotations

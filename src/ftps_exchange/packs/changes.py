@@ -191,8 +191,8 @@ def _tasks(say: Words, change: Change, now: Facts, rules: Sequence[str]) -> Iter
     network = {"public_ip4", "public_ip6", "explicit_port", "implicit_port", "passive_ports"} & after.keys()
     if network and rules:
         text = N_(
-            "All of this stands in {files} of this pack: load it on the day. Is there a file -update beside it? It holds "
-            "just the difference."
+            "All of this stands in {files} of this pack: load it on the day. Is there a file -update beside it? It "
+            "holds just the difference."
         )
         yield say(text, files=joined(Code(name) for name in rules))
     if "fqdn" in after and after["fqdn"] == now["fqdn"]:
@@ -210,23 +210,18 @@ def _authority_tasks(
 ) -> Iterator[Inline]:
     today = now["authority_sha256"]
     if (set(new_ones) - set(old_ones)) & set(today):
-        yield (
-            say(
-                N_(
-                    "{by} install the new `ca.pem` wherever the old one is, beside it. Compare the fingerprint with us by "
-                    "telephone."
-                ),
-                by=by,
+        text = (
+            N_(
+                "{by} install the new `ca.pem` wherever the old one is, beside it. Compare the fingerprint with us by "
+                "telephone."
             )
             if old_ones
-            else say(
-                N_(
-                    "{by} install the new `ca.pem` where your clients need it, as the guide says. Compare the fingerprint "
-                    "with us by telephone."
-                ),
-                by=by,
+            else N_(
+                "{by} install the new `ca.pem` where your clients need it, as the guide says. Compare the fingerprint "
+                "with us by telephone."
             )
         )
+        yield say(text, by=by)
     # One that stays in the list may still have signed the server's certificate
     for gone in (one for one in old_ones if one not in new_ones and one not in today):
         yield say(N_("{then} remove the earlier CA {fingerprint}."), then=then, fingerprint=Code(gone))

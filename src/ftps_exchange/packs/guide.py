@@ -1,7 +1,7 @@
 """The guide that a customer's network and workstation staff gets: what to open, why it is safe, and what to do if not.
 
-What it says is in templates/guide.j2, printed as a page (``guide.html``: self-contained, for screens, phones and A4) and
-as Markdown. Here is what the template needs of a customer.
+What it says is in templates/guide.j2, printed as a page (``guide.html``: self-contained, for screens, phones and A4)
+and as Markdown. Here is what the template needs of a customer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from . import picture
 from .causes import SIDES, causes_for, idle_minutes, symptoms_for
 from .document import HTML, MARKDOWN, Code, Foreign, Form, Inline, Link, Side, Words, joined, words
 from .formats import REGISTRY
-from .language import N_, catalogue
+from .language import N_
 from .programs import hands_out_tickets, programs_for
 from .scripts import fixed
 from .subject import Subject

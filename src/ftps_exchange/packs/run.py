@@ -258,15 +258,15 @@ class _Job:
         rules_before = {} if marker is None else read_texts(folder, marker, wants_update)
         today = settings.today or datetime.datetime.now(datetime.UTC).date()
         pack = build_pack(subject, self.choice, inputs, marker, settings.deadline, rules_before, today)
-        if pack.new_change and settings.deadline is not None:
-            if datetime.date.fromisoformat(settings.deadline) < today:
-                raise ExchangeError(
-                    "is past, and there is a new change to tell",
-                    customer=customer.name,
-                    field="change_deadline",
-                    value=settings.deadline,
-                    remedy="Give the day by which customers must have done it (customer_packs_change_deadline)",
-                )
+        day = settings.deadline
+        if pack.new_change and day is not None and datetime.date.fromisoformat(day) < today:
+            raise ExchangeError(
+                "is past, and there is a new change to tell",
+                customer=customer.name,
+                field="change_deadline",
+                value=day,
+                remedy="Give the day by which customers must have done it (customer_packs_change_deadline)",
+            )
         return write_pack(
             settings.directory,
             customer.name,

@@ -33,8 +33,8 @@ type Texts = Iterator[tuple[int, str]]
 def marked_texts(name: str) -> Texts:
     """What is to be translated in a script, and in which line.
 
-    A comment whose mark is ``#_:`` (or ``//_:``, or ``_:`` where lines have no mark of a comment) goes over several lines;
-    what stands before two spaces and ``::`` is a command. In the code, a text is ``_'…'``.
+    A comment whose mark is ``#_:`` (or ``//_:``, or ``_:`` where lines have no mark of a comment) goes over several
+    lines; what stands before two spaces and ``::`` is a command. In the code, a text is ``_'…'``.
     """
     found: list[tuple[int, str]] = []
 

@@ -10,27 +10,38 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from ..document import Form
-from ..escape import curl_word, lftp_word, one_line
+from ..escape import curl_word, lftp_word
 
 FOLDER: Final = Path(__file__).parent
 
 
 @cache
-def _environment(form: Form | None) -> Environment:
-    """For a form, or for the settings of clients: plain text, whose values are put between quotes by filters."""
+def _settings_of_clients() -> Environment:
+    """Plain text, in which filters put the values between quotes."""
     made = Environment(
         loader=FileSystemLoader(FOLDER),
-        autoescape=form is not None,
+        autoescape=False,  # noqa: S701 - no HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        # What no function made for this form is printed by it, so that nothing gets in unescaped
-        **({"finalize": form.inline} if form else {}),
     )
-    if form is None:
-        made.filters |= {"lftp_word": lftp_word, "curl_word": curl_word, "one_line": one_line}
-        return made
+    made.filters |= {"lftp_word": lftp_word, "curl_word": curl_word}
+    return made
+
+
+@cache
+def _documents(form: Form) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        # What no function made for this form is printed by it, so nothing gets in unescaped
+        finalize=form.inline,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     made.globals |= {
         "h3": lambda text: form.heading(text, level=3),
         "p": form.paragraph,
@@ -47,4 +58,4 @@ def _environment(form: Form | None) -> Environment:
 @cache
 def template(name: str, form: Form | None = None) -> Template:
     """A template by its name."""
-    return _environment(form).get_template(name)
+    return (_documents(form) if form else _settings_of_clients()).get_template(name)
