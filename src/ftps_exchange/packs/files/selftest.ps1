@@ -61,10 +61,10 @@ function Stop-Here([int] $Code, [string] $Step, [string] $Seen) {
     }
     $cause = $causes[$Code]
     [Console]::Out.WriteLine('')
-    [Console]::Out.WriteLine(_'What it means:'.PadRight(18) + $cause[0])
-    [Console]::Out.WriteLine(_'Who fixes it:'.PadRight(18) + $cause[1])
-    [Console]::Out.WriteLine(_'What to do:'.PadRight(18) + $cause[2])
-    [Console]::Out.WriteLine(_'Exit code:'.PadRight(18) + $Code)
+    [Console]::Out.WriteLine(('{0,-17} {1}' -f _'What it means:', $cause[0]))
+    [Console]::Out.WriteLine(('{0,-17} {1}' -f _'Who fixes it:', $cause[1]))
+    [Console]::Out.WriteLine(('{0,-17} {1}' -f _'What to do:', $cause[2]))
+    [Console]::Out.WriteLine(('{0,-17} {1}' -f _'Exit code:', $Code))
     if ($script:work) { Remove-Item -LiteralPath $script:work -Recurse -Force -ErrorAction SilentlyContinue }
     exit $Code
 }
