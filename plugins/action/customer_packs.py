@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import gc
 import os
@@ -50,7 +51,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Make the packs."""
         super().run(tmp, task_vars)
-        _, asked = self.validate_argument_spec(ARGUMENTS)
+        # A copy: the validation writes what is left out into the defaults
+        _, asked = self.validate_argument_spec(copy.deepcopy(ARGUMENTS))
         # What is read is needed until the end, seconds later: searching it for garbage would be a tenth of the work.
         gc.disable()
         # Packs are handed out: everybody may read them, whatever umask Ansible was started with.
