@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage clients packs windows-preview bench mutants venv docs requirements collection clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage clients packs windows-preview bench mutants venv docs translations requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -67,6 +67,9 @@ docs: venv ## write the generated references in docs/ again: roles, modules, fil
 	@.venv/bin/python -m ftps_exchange.schema docs/schema
 	@.venv/bin/python -m ftps_exchange.iis.reference docs/iis.md
 	@.venv/bin/python -m ftps_exchange.packs.reference docs/packs.md
+
+translations: venv ## update the catalogues of packs, and list what is not translated
+	@.venv/bin/python -m ftps_exchange.packs.catalogues
 
 requirements: venv ## pin requirements*.txt from requirements*.in (with the oldest supported Python: 3.12)
 	@scripts/pin_requirements

@@ -106,13 +106,13 @@ def check_name(kind: NameKind, name: str) -> str:
             )
         odd = sorted({c for c in name if not re.fullmatch(r"[a-z0-9._-]", c)})
         what = (
-            f"holds {', '.join(repr(c) if c.isprintable() else printable(c) for c in odd[:5])}"
+            f"contains {', '.join(repr(c) if c.isprintable() else printable(c) for c in odd[:5])}"
             if odd
             else "begins or ends with a character that is not safe there"
         )
         raise RefusedError(f"{what}.", f"The name of {_a(kind)} has only {_NAME_RULE}.")
     if ".." in name:
-        raise RefusedError("holds '..'.", "Use single dots: '..' is the folder above in every path.")
+        raise RefusedError("contains '..'.", "Use single dots: '..' is the folder above in every path.")
     if name.split(".", 1)[0] in _WINDOWS_DEVICES:
         raise RefusedError(
             "is the name of a device on Windows, where it cannot be a folder.",

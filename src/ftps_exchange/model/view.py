@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, cast, get_args
 from ftps_exchange.errors import ExchangeError
 
 from . import names, rules
+from .languages import Language
 from .networks import WIDEST_INSIDE, WIDEST_SOURCE, check_public_address, collapse
 from .networks import Network as Network
 from .problems import RefusedError
@@ -61,6 +62,8 @@ class Exchange:
     fqdn: str
     public_ip4: IPv4Address | None
     public_ip6: IPv6Address | None
+    language: str
+    """Language of the packs of customers whose file names none."""
     public_address_use: AddressUse
     """Whether a firewall may translate the whole public address, or only the ports of this service."""
     explicit_port: int
@@ -131,6 +134,8 @@ class Customer:
     shared_exit: bool = False
     implicit_tls: bool = False
     firewall: str | None = None
+    language: str = "en"
+    """Language of the pack."""
     accounts: tuple[Account, ...] = ()
     shares: tuple[Grant, ...] = ()
 
@@ -192,7 +197,7 @@ def _model(top: _Part) -> Model:
     exchange = _exchange(top.part("exchange"))
     descriptions = {share.name: share.description for share in exchange.shares}
     top.get("customers")
-    customers = (_customer(customer, descriptions) for customer in top.parts("customers"))
+    customers = (_customer(customer, descriptions, exchange.language) for customer in top.parts("customers"))
     return Model(exchange, tuple(sorted(customers, key=_BY_NAME)))
 
 
@@ -208,6 +213,7 @@ _SYSTEM: Final = {IPv4Network: AF_INET, IPv6Network: AF_INET6}
 _NAME: Final = re.compile(names.NAME_PATTERN)
 _STATES: Final[tuple[str, ...]] = get_args(State.__value__)
 _ACCESSES: Final[tuple[str, ...]] = get_args(Access.__value__)
+_LANGUAGES: Final[tuple[str, ...]] = get_args(Language)
 _ADDRESS_USES: Final[tuple[str, ...]] = get_args(AddressUse.__value__)
 
 
@@ -307,6 +313,7 @@ def _exchange(part: _Part) -> Exchange:
         fqdn=part.checked("fqdn", names.check_host_name),
         public_ip4=IPv4Address(public[4]) if public[4] else None,
         public_ip6=IPv6Address(public[6]) if public[6] else None,
+        language=part.choice("language", _LANGUAGES, _LANGUAGES[0]),
         public_address_use=part.choice("public_address_use", _ADDRESS_USES, _ADDRESS_USES[0]),
         explicit_port=part.number("explicit_port", 1),
         implicit_port=None if part.content.get("implicit_port") is None else part.number("implicit_port", 1),
@@ -330,7 +337,7 @@ def _exchange(part: _Part) -> Exchange:
     )
 
 
-def _customer(part: _Part, descriptions: Mapping[str, str]) -> Customer:
+def _customer(part: _Part, descriptions: Mapping[str, str], language: str) -> Customer:
     name = part.name()
     part.field, part.customer = "", name
     content = part.content
@@ -347,6 +354,7 @@ def _customer(part: _Part, descriptions: Mapping[str, str]) -> Customer:
         shared_exit=content.get("shared_exit") is True,
         implicit_tls=content.get("implicit_tls") is True,
         firewall=part.optional("firewall"),
+        language=part.choice("language", _LANGUAGES) if content.get("language") else language,
         accounts=tuple(sorted(map(_account, part.parts("accounts")), key=_BY_NAME)),
         shares=tuple(sorted((_grant(grant, descriptions) for grant in part.parts("shares")), key=_BY_NAME)),
     )

@@ -149,7 +149,7 @@ def test_what_is_no_sid_never_gets_into_a_list(sid: object) -> None:
 
 @pytest.mark.parametrize("sids", [None, [], "S-1-5-18"])
 def test_sids_that_are_no_dictionary(sids: object) -> None:
-    with pytest.raises(ExchangeError, match="no dictionary of group name to SID"):
+    with pytest.raises(ExchangeError, match="not a dictionary of group name to SID"):
         exchange_folders(model(), sids)
 
 
@@ -184,5 +184,5 @@ def test_a_clash_of_predicted_sids_is_resolved(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("names", ["ftpsx-customers", None, 3])
 def test_names_that_are_no_list(names: object) -> None:
-    with pytest.raises(ExchangeError, match="no list of group names"):
+    with pytest.raises(ExchangeError, match="not a list of group names"):
         exchange_predicted_sids(names)

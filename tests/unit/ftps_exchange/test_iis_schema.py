@@ -133,7 +133,7 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
     "number for an enum": (site(elements={"userIsolation": {"attributes": {"mode": 3}}}), "is not text"),
     "unknown flag": (
         site(elements={"directoryBrowse": {"attributes": {"showFlags": "StyleUnix, DisplayVirtualDirs"}}}),
-        "holds 'DisplayVirtualDirs'",
+        "contains 'DisplayVirtualDirs'",
     ),
     "flags out of order": (
         site(elements={"directoryBrowse": {"attributes": {"showFlags": "StyleUnix, LongDate"}}}),
@@ -197,7 +197,7 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
         "lacks the attribute name",
     ),
     "section twice": (settings(sections=[section(), section(location="*")]), "stands in the list twice"),
-    "foreign site": (settings(sections=[section(location="Default Web Site")]), "lies in none of our sites"),
+    "foreign site": (settings(sections=[section(location="Default Web Site")]), "is not in one of our sites"),
     "server section in a location": (
         settings(sections=[{"section": "system.ftpServer/caching", "location": SITE}]),
         "cannot stand in a location",

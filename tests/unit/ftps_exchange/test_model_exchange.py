@@ -98,6 +98,11 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
             "exchange.tls_minimum_version = '1.3': is newer than tls_maximum_version ('1.2', its default), so no "
             "version is left. Write '1.2', or set tls_maximum_version to '1.3' too. That has a cost: ",
         ),
+        (
+            ("language",),
+            "it",
+            "exchange.language = 'it': is not one of the choices. Use 'en', 'de', 'fr', 'nl' or 'es'.",
+        ),
         (("name",), 5, "exchange.name = 5: is a number, not text. Put it in quotes."),
         (("shares",), {"maps": 1}, "exchange.shares = {'maps': 1}: is a mapping, not a list."),
         (("shares", 0), "maps", "exchange.shares[0] = 'maps': is text, not a mapping of keys to values."),
@@ -145,7 +150,7 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
         (("directory", "password_max_age_days"), 0, "is below 1. Give a number from 1 on: Age in days (1 to 3650)"),
         (("directory", "password_max_age_days"), 4000, "is above 3650."),
         (("shares", 0, "name"), "Maps", "exchange.shares[0].name = 'Maps': has upper-case letters. Write 'maps'"),
-        (("shares", 0, "name"), "../etc", "holds '/'. The name of a share has only lower-case letters"),
+        (("shares", 0, "name"), "../etc", "contains '/'. The name of a share has only lower-case letters"),
         (("shares", 0, "description"), "a\nb", "contains a line break or an invisible character."),
         (("shares", 0, "description"), "", "is blank"),
         (("removal_limit_percent",), 101, "is above 100."),

@@ -45,6 +45,13 @@ def test_a_service_is_read() -> None:
     assert service.inside(6) is None
 
 
+def test_a_customer_s_language_comes_before_that_of_the_service() -> None:
+    dutch = {**ACME, "language": "nl"}
+    assert [one.language for one in read_model(model(ACME)).customers] == ["en"]
+    assert [one.language for one in read_model(model(ACME, language="fr")).customers] == ["fr"]
+    assert [one.language for one in read_model(model(dutch, language="fr")).customers] == ["nl"]
+
+
 def test_only_a_customer_who_asked_needs_the_port_of_implicit_tls() -> None:
     whole = read_model(model(ACME, {**ACME, "name": "globex", "implicit_tls": True}))
     service = pack_service(whole.exchange)
