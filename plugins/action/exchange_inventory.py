@@ -37,7 +37,9 @@ class ActionModule(ActionBase):
         loaded = inventory.load(variables["hostvars"], groups, extra, deploys=given["deploys"])
         problems = check_inventory(files, inventory.known(), loaded)
         if problems:
-            problems += _of_the_model(sources, loaded)
+            # Where the service itself is missing or there twice, its problems are no more than that
+            if not any(problem.field == "exchange" for problem in problems):
+                problems += _of_the_model(sources, loaded)
             result = {"problems": [problem.as_dict() for problem in problems]}
             raise AnsibleActionFail(str(InventoryError(problems)), result=result)
         limit = context.CLIARGS.get("subset")

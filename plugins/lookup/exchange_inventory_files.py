@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ansible import context
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+from ansible_collections.ftps.exchange.plugins.plugin_utils import inventory
+
+from ftps_exchange.inventory import InventoryError, cannot_be_loaded, check_run
+
 DOCUMENTATION = r"""
 name: exchange_inventory_files
 author: The ftps-exchange project
 version_added: 0.1.0
 short_description: Check the files of the inventory before any variable is loaded
 description:
-  - Returns the pattern of hosts for the first play, C(all:localhost). It stands in the keyword C(hosts) of that play, which
-    Ansible computes before it loads the variables of any host. So it reports what Ansible stops at with words of its own, or
-    what it passes over - YAML that cannot be read, an encrypted file without a password, an unknown tag, C(--start-at-task).
+  - Returns the pattern of hosts for the first play, C(all:localhost). It stands in the keyword C(hosts) of that play,
+    which Ansible computes before it loads the variables of any host. So it reports what Ansible stops at with words of
+    its own, or passes over - YAML that cannot be read, an encrypted file without a password, an unknown tag,
+    C(--start-at-task).
   - Where one of these is found, it reports every other mistake in the files too. Where none is, that is left to
     M(ftps.exchange.exchange_inventory), which knows the values as well.
 options: {}
@@ -35,14 +45,6 @@ _raw:
   elements: str
 """
 
-from typing import Any
-
-from ansible import context
-from ansible.errors import AnsibleLookupError
-from ansible.plugins.lookup import LookupBase
-from ansible_collections.ftps.exchange.plugins.plugin_utils import inventory
-
-from ftps_exchange.inventory import InventoryError, cannot_be_loaded, check_run
 
 # With --limit the control node is no host of the run, and with an empty inventory it is the only one
 EVERYBODY = "all:localhost"

@@ -34,14 +34,14 @@ def known() -> Known:
 def read(sources: Sequence[str], loader: DataLoader) -> Files:
     """The files of the inventory, decrypted by the passwords that this run was given."""
 
-    def decrypt(data: bytes, path: str) -> bytes | None:
+    def decrypt(data: bytes) -> bytes | None:
         vault = loader._vault
         if not vault or not vault.secrets:
             return None
         try:
-            decrypted: bytes = vault.decrypt(data, filename=path)
+            decrypted: bytes = vault.decrypt(data)
         except AnsibleVaultError as error:
-            raise ValueError(path) from error
+            raise ValueError("another password") from error
         return decrypted
 
     return read_files([source for source in map(str, sources) if os.path.exists(source)], decrypt)

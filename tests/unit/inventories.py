@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import yaml
 from ansible import context
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.inventory.manager import InventoryManager
@@ -20,9 +21,10 @@ from ansible.utils import vars as ansible_vars
 from ansible.utils.context_objects import CLIArgs
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
-from ansible_collections.ftps.exchange.plugins.action import exchange_inventory
+from ansible_collections.ftps.exchange.plugins.action import exchange_inventory, exchange_model
 from ansible_collections.ftps.exchange.plugins.lookup import exchange_inventory_files
 
+from tests.unit.actions import run_action
 
 init_plugin_loader([])
 
@@ -42,7 +44,13 @@ class Run:
         if password:
             self.loader.set_vault_secrets([("default", VaultSecret(password.encode()))])
         self.sources = (str(inventory),)
-        self.arguments = {"tags": ("all",), "skip_tags": (), "start_at_task": None, "subset": None, "args": ()} | arguments
+        self.arguments = {
+            "tags": ("all",),
+            "skip_tags": (),
+            "start_at_task": None,
+            "subset": None,
+            "args": (),
+        } | arguments
         self.extra = dict(extra or {})
 
     @contextmanager
@@ -90,9 +98,7 @@ class Run:
                 "ansible_play_hosts_all": [host.name for host in manager.get_hosts(self.arguments["subset"] or "all")],
             }
             connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=""))
-            action = exchange_inventory.ActionModule(
-                task, connection, None, self.loader, Templar(self.loader), None
-            )
+            action = exchange_inventory.ActionModule(task, connection, None, self.loader, Templar(self.loader), None)
             try:
                 return dict(action.run(task_vars=task_vars))
             except AnsibleActionFail as error:
@@ -102,4 +108,18 @@ class Run:
 def message(inventory: Path, *, deploys: bool = True, **arguments: Any) -> str:
     """What a person sees when a run with this inventory stops, or nothing where it goes on."""
     run = Run(inventory, **arguments)
-    return run.first_play() or run.check(deploys=deploys).get("msg", "")
+    return run.first_play() or run.check(deploys=deploys).get("msg", "") or _of_the_model(inventory)
+
+
+def _of_the_model(inventory: Path) -> str:
+    """What the play after it says."""
+    file = inventory / "group_vars" / "all" / "exchange.yml"
+    done = run_action(
+        exchange_model.ActionModule,
+        {
+            "exchange": yaml.safe_load(file.read_text())["exchange"],
+            "customers_dir": str(inventory / "customers"),
+            "exchange_file": str(file),
+        },
+    )
+    return str(done.get("msg", ""))

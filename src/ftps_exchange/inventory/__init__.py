@@ -1,6 +1,6 @@
-"""The inventory around the model: hosts, groups, variables and what a run was asked for, checked before any host is touched."""
+"""The inventory around the model: hosts, groups, variables, and the command line of a run, checked as a whole."""
 
-from ftps_exchange.inventory.check import check_files, check_inventory, cannot_be_loaded
+from ftps_exchange.inventory.check import cannot_be_loaded, check_files, check_inventory
 from ftps_exchange.inventory.files import Files, read_files
 from ftps_exchange.inventory.problems import InventoryError
 from ftps_exchange.inventory.run import Asked, check_run

@@ -36,7 +36,7 @@ def check_inventory(files: Files, known: Known, loaded: Loaded) -> list[Problem]
         problem
         for problem in check_values(files, known, loaded)
         # "Did you mean this one?" is said already
-        if not (problem.message.startswith("is missing") and problem.field in told)
+        if not (problem.message.startswith("is missing") and problem.field.rpartition(".")[2] in told)
     ]
     return in_order(problems)
 
@@ -161,7 +161,7 @@ def _nearest_group(name: str) -> str | None:
 def _folders(files: Files, groups: Groups) -> Iterator[Problem]:
     hosts = set(groups.get("all", ())) | {"localhost"}
     for kind, owner, label in files.folders:
-        if kind == "group" and owner not in groups:
+        if kind == "group" and owner not in groups and owner not in GROUPS:
             guess = nearest(owner, (*GROUPS, *groups))
             known = ", ".join(sorted(group for group in groups if group != "ungrouped"))
             remedy = f"Did you mean 'group_vars/{guess}'?" if guess else f"Name it after a group: {known}."
@@ -179,7 +179,11 @@ def _folders(files: Files, groups: Groups) -> Iterator[Problem]:
 def _names(files: Files, known: Known, extra: Iterable[str]) -> Iterator[Problem]:
     given = [(name, "command line", None) for name in extra]
     for name, file, line in [*((v.name, v.file, v.line) for v in files.variables), *given]:
-        if name in known.options or known.prefix_of(name) is None or file == "command line" and name in known.computed:
+        if (
+            name in known.options
+            or known.prefix_of(name) is None
+            or (file == "command line" and name in known.computed)
+        ):
             continue
         guess = known.nearest_to(name)
         role = (known.prefix_of(name) or "").rstrip("_")
@@ -248,7 +252,12 @@ def _service(files: Files, extra: Iterable[str]) -> Iterator[Problem]:
         guess = nearest("exchange", names)
         if guess:
             yield Problem(
-                names[guess].file, guess, None, "is no variable of this project.", "Did you mean 'exchange'?", names[guess].line
+                names[guess].file,
+                guess,
+                None,
+                "is no variable of this project.",
+                "Did you mean 'exchange'?",
+                names[guess].line,
             )
         else:
             yield Problem(

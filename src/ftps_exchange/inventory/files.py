@@ -1,6 +1,6 @@
 """Reads the files of an inventory as they are written: which variable stands where, and what Ansible cannot read.
 
-Ansible knows the values; only the files know the line, the key that somebody mistyped, and the folder that nothing loads.
+Ansible knows the values; only the files know the line, a mistyped key, and a folder that nothing loads.
 Unlike customer files these may hold tags, aliases and templates, so the nodes of YAML are kept and nothing is built.
 """
 
@@ -18,6 +18,7 @@ import yaml
 from ftps_exchange.model.problems import Problem, nearest, printable
 
 type Kind = Literal["group", "host"]
+type Decrypt = Callable[[bytes], bytes | None]
 
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
 VAULT_REMEDY = (
@@ -96,10 +97,10 @@ class Files:
         return "(command line or inventory plugin)", None
 
 
-def read_files(sources: Sequence[str | Path], decrypt: Callable[[bytes, str], bytes | None]) -> Files:
+def read_files(sources: Sequence[str | Path], decrypt: Decrypt) -> Files:
     """Read the YAML files of these sources, and the variables beside them.
 
-    ``decrypt`` gets content and path of an encrypted file. It returns None where no password of a vault was given, and
+    ``decrypt`` gets the content of an encrypted file. It returns None where no password of a vault was given, and
     raises ValueError where none of them is right.
     """
     files = Files()
@@ -132,9 +133,7 @@ def _label(path: Path, folder: Path) -> str:
 # -- reading one file --------------------------------------------------------------------------------------------------
 
 
-def _compose(
-    path: Path, label: str, files: Files, decrypt: Callable[[bytes, str], bytes | None]
-) -> tuple[Any, bool] | None:
+def _compose(path: Path, label: str, files: Files, decrypt: Decrypt) -> tuple[Any, bool] | None:
     """Return the root node and whether the file is encrypted; None where Ansible cannot read it either."""
 
     def refuse(message: str, remedy: str, line: int | None = None) -> None:
@@ -148,7 +147,7 @@ def _compose(
     encrypted = data.startswith(VAULT_HEADER)
     if encrypted:
         try:
-            plain = decrypt(data, str(path))
+            plain = decrypt(data)
         except ValueError:
             refuse("is encrypted with another password than the one that was given.", VAULT_REMEDY)
             return None
@@ -216,7 +215,9 @@ def _report_twice(node: Any, label: str, files: Files, where: str = "", depth: i
         field_ = f"{where}.{key}" if where else key
         if key in seen:
             files.problems.append(
-                Problem(label, field_, None, f"stands here a second time (first in line {seen[key]}).", "Keep one.", line)
+                Problem(
+                    label, field_, None, f"stands here a second time (first in line {seen[key]}).", "Keep one.", line
+                )
             )
         seen.setdefault(key, line)
         # The model's own check looks into this one
@@ -227,7 +228,7 @@ def _report_twice(node: Any, label: str, files: Files, where: str = "", depth: i
 # -- hosts -------------------------------------------------------------------------------------------------------------
 
 
-def _read_hosts(path: Path, folder: Path, files: Files, decrypt: Callable[[bytes, str], bytes | None]) -> None:
+def _read_hosts(path: Path, folder: Path, files: Files, decrypt: Decrypt) -> None:
     label = _label(path, folder)
     if path.suffix not in _YAML_SUFFIXES or os.access(path, os.X_OK):
         files.all_read = False
@@ -247,7 +248,9 @@ def _read_hosts(path: Path, folder: Path, files: Files, decrypt: Callable[[bytes
                 label,
                 "",
                 None,
-                "has no hosts and groups in it." if _is_empty(root) else f"is {_kind_of(root)}, not a mapping of groups.",
+                "has no hosts and groups in it."
+                if _is_empty(root)
+                else f"is {_kind_of(root)}, not a mapping of groups.",
                 "Write it like inventories/example_linux/hosts.yml: all, children, groups, hosts.",
             )
         )
@@ -307,14 +310,15 @@ def _read_group(name: str, line: int, body: Any, parent: str | None, label: str,
                         "Leave it empty, or write variables below it: 'edge_server: {name: ftps1, ip4: 10.0.0.11}'.",
                     )
                 files.variables += [
-                    Variable(variable, "host", host, label, where, node) for variable, where, node in _entries(host_body)
+                    Variable(variable, "host", host, label, where, node)
+                    for variable, where, node in _entries(host_body)
                 ]
 
 
 # -- variables ---------------------------------------------------------------------------------------------------------
 
 
-def _read_variables(folder: Path, kind: Kind, files: Files, decrypt: Callable[[bytes, str], bytes | None]) -> None:
+def _read_variables(folder: Path, kind: Kind, files: Files, decrypt: Decrypt) -> None:
     top = folder / f"{kind}_vars"
     if not top.is_dir():
         return
@@ -325,7 +329,9 @@ def _read_variables(folder: Path, kind: Kind, files: Files, decrypt: Callable[[b
         if entry.is_dir():
             owner = entry.name
             files.folders.append((kind, owner, label))
-            paths = sorted(path for path in entry.rglob("*") if path.is_file() and not _PASSED_OVER.fullmatch(path.name))
+            paths = sorted(
+                path for path in entry.rglob("*") if path.is_file() and not _PASSED_OVER.fullmatch(path.name)
+            )
         else:
             # A host's name has dots of its own: only these endings are no part of it
             owner = entry.stem if entry.suffix in _YAML_SUFFIXES else entry.name
@@ -346,9 +352,7 @@ def _read_variables(folder: Path, kind: Kind, files: Files, decrypt: Callable[[b
             _read_variable_file(path, folder, kind, owner, files, decrypt)
 
 
-def _read_variable_file(
-    path: Path, folder: Path, kind: Kind, owner: str, files: Files, decrypt: Callable[[bytes, str], bytes | None]
-) -> None:
+def _read_variable_file(path: Path, folder: Path, kind: Kind, owner: str, files: Files, decrypt: Decrypt) -> None:
     label = _label(path, folder)
     read = _compose(path, label, files, decrypt)
     if read is None:
@@ -368,4 +372,6 @@ def _read_variable_file(
         )
         return
     _report_twice(root, label, files)
-    files.variables += [Variable(name, kind, owner, label, line, node, encrypted) for name, line, node in _entries(root)]
+    files.variables += [
+        Variable(name, kind, owner, label, line, node, encrypted) for name, line, node in _entries(root)
+    ]

@@ -45,7 +45,9 @@ def _collect(content: Any, found: set[str]) -> None:
         for key, value in content.items():
             if key == "tags":
                 found.update(
-                    tag.strip() for text in (value if isinstance(value, list) else [value]) for tag in str(text).split(",")
+                    tag.strip()
+                    for text in (value if isinstance(value, list) else [value])
+                    for tag in str(text).split(",")
                 )
             else:
                 _collect(value, found)
@@ -103,14 +105,15 @@ def notes(limit: str | None, chosen: Collection[str], groups: Mapping[str, Seque
         others = f"{', '.join(left[:5])}{', …' if len(left) > 5 else ''} stay as they are until a run without --limit"
         if any(host in chosen for host in servers):
             told.append(
-                f"--limit {limit}: {others}. The directory is one for all hosts, so this run brings it up to date too: a customer "
-                "who is suspended or gone loses access there at once, and stays in the sets of the hosts that are left out."
+                f"--limit {limit}: {others}. The directory is one for all hosts, so this run brings it up to date too: "
+                "a customer who is suspended or gone loses access there at once, and stays in the firewalls of the "
+                "hosts that are left out."
             )
         else:
             told.append(f"--limit {limit}: the directory and {others}.")
     if not edges:
         told.append(
-            "The group edges has no host, so no edge is managed. Customers reach the service only through a firewall that you set up "
-            "yourself: `make packs ALL_FORMATS=1` writes its rules."
+            "The group edges has no host, so no edge is managed. Customers reach the service only through a firewall "
+            "that you set up yourself: `make packs ALL_FORMATS=1` writes its rules."
         )
     return told

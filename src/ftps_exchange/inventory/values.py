@@ -112,9 +112,7 @@ class _Check:
 
     # -- telling -------------------------------------------------------------------------------------------------------
 
-    def _problem(
-        self, host: str, name: str, value: object, message: str, remedy: str, *, part: str = ""
-    ) -> Problem:
+    def _problem(self, host: str, name: str, value: object, message: str, remedy: str, *, part: str = "") -> Problem:
         file, line = self.files.place(name, host, self.of_host.get(host, ()))
         spec = self.known.options.get(name, {})
         encrypted = any(variable.encrypted for variable in self.files.of(name))
@@ -154,10 +152,14 @@ class _Check:
     def _not_templated(self, host: str, name: str, value: NotTemplated) -> Problem:
         undefined = re.search(r"'([A-Za-z_][A-Za-z0-9_]*)' is undefined", value.reason)
         if not undefined:
-            return self._problem(host, name, None, f"cannot be computed: {shorten(value.reason)}.", "Correct the template.")
+            return self._problem(
+                host, name, None, f"cannot be computed: {shorten(value.reason)}.", "Correct the template."
+            )
         lacks = undefined[1]
-        guess = nearest(lacks, {variable.name for variable in self.files.variables})
-        where = VAULT_FILE if lacks.startswith("vault_") else "the inventory"
+        vaulted = lacks.startswith("vault_")
+        names = {variable.name for variable in self.files.variables} - {name}
+        guess = nearest(lacks, {other for other in names if other.startswith("vault_")} if vaulted else names)
+        where = VAULT_FILE if vaulted else "the inventory"
         return self._problem(
             host,
             name,
@@ -199,7 +201,9 @@ class _Check:
             if not isinstance(path, str):
                 continue
             if not path and name == "directory_ca_file":
-                yield self._problem(host, name, "", "is empty.", "Name the PEM file with the CA of the domain controllers.")
+                yield self._problem(
+                    host, name, "", "is empty.", "Name the PEM file with the CA of the domain controllers."
+                )
             elif path and not self.loaded.is_file(path):
                 yield self._problem(host, name, path, "is no file on the control node.", self._file_remedy(name))
 
@@ -239,17 +243,19 @@ class _Check:
                     yield self._problem(
                         host, name, path, "is no file on the control node.", "Put the file there, or correct the path."
                     )
-            valid, renew = values.get(f"{role}_valid_days", 365), values.get(f"{role}_renew_days", 30)
-            if provider == "own_ca" and _number(valid) is not None and _number(renew) is not None:
-                if int(str(valid)) <= int(str(renew)):
-                    name = f"{role}_valid_days" if f"{role}_valid_days" in values else f"{role}_renew_days"
-                    yield self._problem(
-                        host,
-                        name,
-                        values[name],
-                        f"leaves no day: {role}_valid_days is {valid} and {role}_renew_days {renew}.",
-                        f"Give more days to {role}_valid_days than to {role}_renew_days.",
-                    )
+            valid, renew = (
+                _number(values.get(f"{role}_{option}", days))
+                for option, days in (("valid_days", 365), ("renew_days", 30))
+            )
+            if provider == "own_ca" and valid is not None and renew is not None and valid <= renew:
+                name = f"{role}_valid_days" if f"{role}_valid_days" in values else f"{role}_renew_days"
+                yield self._problem(
+                    host,
+                    name,
+                    values[name],
+                    f"leaves no day: {role}_valid_days is {valid} and {role}_renew_days {renew}.",
+                    f"Give more days to {role}_valid_days than to {role}_renew_days.",
+                )
 
     @staticmethod
     def _at(problem: Problem, file: str) -> Problem:
@@ -261,7 +267,12 @@ class _Check:
                 continue
             name = f"{role}_management_networks"
             networks = values.get(name, [])
-            by_network = str(self._value(host, f"{role}_management_by_network", True)).lower() in ("true", "yes", "1", "on")
+            by_network = str(self._value(host, f"{role}_management_by_network", True)).lower() in (
+                "true",
+                "yes",
+                "1",
+                "on",
+            )
             if networks == [] and by_network and self.loaded.deploys:
                 given = name in values
                 problem = self._problem(
@@ -269,8 +280,8 @@ class _Check:
                     name,
                     networks if given else None,
                     ("is empty" if given else "is missing") + ": the new rules would lock you out of the host.",
-                    f"Write the networks from which it is managed, [10.20.40.0/24]. Where it is not managed over the network: "
-                    f"{role}_management_by_network: false.",
+                    "Write the networks from which it is managed, [10.20.40.0/24]. Where it is not managed over the "
+                    f"network: {role}_management_by_network: false.",
                 )
                 yield problem if given else self._at(problem, DEPLOYMENT_FILE)
             if not isinstance(networks, list):
@@ -295,7 +306,9 @@ class _Check:
         for name, (low, high) in _RANGES.items():
             number = _number(values.get(name))
             if number is not None and number != 0 and not low <= number <= high:
-                yield self._problem(host, name, values[name], f"is not 0 and not {low} to {high}.", "Give such a number.")
+                yield self._problem(
+                    host, name, values[name], f"is not 0 and not {low} to {high}.", "Give such a number."
+                )
         for name in _PORTS:
             ports = values.get(name)
             for index, port in enumerate(ports if isinstance(ports, list) else []):
@@ -319,7 +332,9 @@ class _Check:
             role = (self.known.prefix_of(name) or "").rstrip("_")
             if role not in roles or not spec.get("required") or name in self.known.computed:
                 continue
-            hosts = self.edges if role == "edge" else self.windows if role.startswith(("windows", "iis")) else self.linux
+            hosts = (
+                self.edges if role == "edge" else self.windows if role.startswith(("windows", "iis")) else self.linux
+            )
             hosts = self.servers if role == "directory" else hosts
             # Entries of a role other than its main one get these from the playbooks
             if role == "directory" and name.startswith(("directory_set_passwords_", "directory_rotate_")):
@@ -353,8 +368,11 @@ class _Check:
                 continue
             if not isinstance(server, Mapping):
                 continue
+            # A key that is mistyped is told already, and may be the address that is missing
+            sound = set(server) <= {"name", "ip4", "ip6"}
             for family in (4, 6):
-                yield from self._server_address(host, server, family, service, addresses, needed=family in families)
+                needed = sound and family in families
+                yield from self._server_address(host, server, family, service, addresses, needed=needed)
             name = str(server.get("name", host))
             if names.setdefault(name, host) != host:
                 yield self._problem(
@@ -386,7 +404,7 @@ class _Check:
             if needed and self.edges:
                 yield refuse(
                     f"is missing for {host}, and the service has public_{key}.",
-                    f"Give the IPv{family} address at which the edge reaches this server, or remove exchange.public_{key}.",
+                    f"Give the IPv{family} address at which the edge reaches it, or remove exchange.public_{key}.",
                 )
             return
         try:

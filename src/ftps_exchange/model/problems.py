@@ -73,8 +73,8 @@ class ModelError(Exception):
         count = len(self.problems)
         files = len({problem.file for problem in self.problems})
         lines = [
-            f"The {self.subject} has {count} problem{'s' if count != 1 else ''} in {files} file{'s' if files != 1 else ''}; "
-            "no host has been touched."
+            f"The {self.subject} has {count} problem{'s' if count != 1 else ''} in "
+            f"{files} file{'s' if files != 1 else ''}; no host has been touched."
         ]
         for file, group in groupby(self.problems[:SHOWN_PROBLEMS], key=lambda problem: problem.file):
             lines.append(file)
