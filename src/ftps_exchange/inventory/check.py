@@ -179,11 +179,8 @@ def _folders(files: Files, groups: Groups) -> Iterator[Problem]:
 def _names(files: Files, known: Known, extra: Iterable[str]) -> Iterator[Problem]:
     given = [(name, "command line", None) for name in extra]
     for name, file, line in [*((v.name, v.file, v.line) for v in files.variables), *given]:
-        if (
-            name in known.options
-            or known.prefix_of(name) is None
-            or (file == "command line" and name in known.computed)
-        ):
+        # The command line has its way, also where an inventory would be passed over
+        if name in known.options or name in known.computed or known.prefix_of(name) is None:
             continue
         guess = known.nearest_to(name)
         role = (known.prefix_of(name) or "").rstrip("_")

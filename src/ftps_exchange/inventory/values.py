@@ -243,10 +243,8 @@ class _Check:
                     yield self._problem(
                         host, name, path, "is no file on the control node.", "Put the file there, or correct the path."
                     )
-            valid, renew = (
-                _number(values.get(f"{role}_{option}", days))
-                for option, days in (("valid_days", 365), ("renew_days", 30))
-            )
+            valid = _number(values.get(f"{role}_valid_days", 365))
+            renew = _number(values.get(f"{role}_renew_days", 30))
             if provider == "own_ca" and valid is not None and renew is not None and valid <= renew:
                 name = f"{role}_valid_days" if f"{role}_valid_days" in values else f"{role}_renew_days"
                 yield self._problem(
