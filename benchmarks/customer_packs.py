@@ -68,7 +68,7 @@ def main(customers: int) -> None:
         write_customers(customers, folder / "customers", SHARES)
         variables: dict[str, object] = {
             "exchange_model_customers_dir": str(folder / "customers"),
-            "customer_packs_directory": str(folder / "packs"),
+            "customer_packs_dir": str(folder / "packs"),
             "customer_packs_ca_file": str(authority(folder)),
             "customer_packs_formats": ["all"],
             "customer_packs_provider_formats": ["all"],

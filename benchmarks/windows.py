@@ -29,7 +29,6 @@ from ftps_exchange.model import check_model  # noqa: E402
 from ftps_exchange.wire import wire_text  # noqa: E402
 
 EXAMPLE = PROJECT / "inventories" / "example_windows" / "group_vars" / "all" / "exchange.yml"
-THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 SHARES = [("base-maps", "read"), ("survey-results", "write")]
 
 
@@ -49,7 +48,7 @@ def measure(count: int) -> None:
     total = seconds
     row(count, "check of the model", f"{seconds:.1f} s")
 
-    settings, seconds = timed(lambda: exchange_iis_settings(model, THUMBPRINT))
+    settings, seconds = timed(lambda: exchange_iis_settings(model))
     total += seconds
     plain = json.dumps(settings, separators=(",", ":"))
     row(count, "settings of IIS", f"{seconds:.1f} s, {len(plain) / 1e6:.2f} MB of JSON")

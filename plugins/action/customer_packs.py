@@ -23,7 +23,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "exchange": {"type": "raw", "required": True},
     "customers_dir": {"type": "path", "required": True},
     "exchange_file": {"type": "path"},
-    "directory": {"type": "path", "required": True},
+    "packs_dir": {"type": "path", "required": True},
     "customer": {"type": "str"},
     "formats": {"type": "list", "elements": "str", "default": []},
     "provider_formats": {"type": "list", "elements": "str", "default": []},
@@ -80,7 +80,7 @@ def _make(asked: dict[str, Any], *, check_mode: bool, want_diff: bool) -> Summar
     return make_packs(
         model,
         Settings(
-            directory=os.path.abspath(asked["directory"]),
+            directory=os.path.abspath(asked["packs_dir"]),
             customer=asked["customer"] or None,
             formats=tuple(asked["formats"]),
             provider_formats=tuple(asked["provider_formats"]),

@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: kernel_parameters
 short_description: Sets kernel parameters now and for the next boot
 description:
+  - Runs on a host with Linux.
   - Owns one file of C(/etc/sysctl.d) and makes the running kernel agree with it. What is right already is not
     written, so it also works where C(/proc/sys) cannot be written but somebody has set the values from outside, as
     the C(--sysctl) option of a container engine does.

@@ -9,6 +9,7 @@ DOCUMENTATION = r"""
 module: lab_containers
 short_description: Bring all system containers of a lab to the declared state
 description:
+  - Runs on the machine that carries the lab.
   - Takes a whole lab in one call and changes only the difference, all containers at the same time.
     One podman process after the other would take several times as long.
   - Everything it makes carries the label C(ftps-exchange.lab=<prefix>). Nothing without this label is ever changed or

@@ -8,6 +8,7 @@ module: ldap_directory
 short_description: Brings one OU of Active Directory to the declared state, in one call
 version_added: "0.1.0"
 description:
+  - Runs on the directory runner, the host that reaches the directory by LDAPS.
   - Takes the whole list of organisational units, groups with their members, and accounts, reads what the managed OU
     holds in a few paged searches, and changes only the difference. Works with Microsoft's and with Samba's directory.
   - Everything in the managed OU is owned. A member nobody declared is removed from its group (also when it is a
@@ -31,7 +32,8 @@ options:
         V(name)), V(groups) (V(name), V(dn), V(description), V(members) as account names), V(users) (V(name), V(dn),
         V(customer), V(display_name), V(upn), V(enabled), V(account_expires) as FILETIME, 0 for never), and
         V(known_customers) (the names of all customers that have a file, the absent ones too).
-    type: dict
+      - A dictionary, or its JSON text, which for thousands of customers is much faster.
+    type: json
     required: true
   when_absent:
     description:
@@ -140,6 +142,7 @@ counts:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.ftps.exchange.plugins.module_utils.arguments import from_json
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.changes import make_plan
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired, read_desired
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import names_not_found
@@ -229,7 +232,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **ldap_arguments(),
-            "directory": {"type": "dict", "required": True},
+            "directory": {"type": "json", "required": True},
             "when_absent": {"type": "str", "choices": ["disable", "delete"], "default": "disable"},
             "removal_limit_percent": {"type": "int", "default": 50},
             "removal_confirmed": {"type": "bool", "default": False},
@@ -247,7 +250,7 @@ def main() -> None:
         password_max_age_days=options["password_max_age_days"],
     )
     try:
-        desired = read_desired(options["directory"], options["managed_ou"])
+        desired = read_desired(from_json(module, "directory", dict), options["managed_ou"])
         session = LdapsSession(options["server_uri"], options["bind_dn"], options["bind_password"], options["ca_cert"])
         current, domain_sid = read_current(session, desired)
         plan = make_plan(desired, current, settings)

@@ -8,6 +8,7 @@ module: ldap_passwords
 short_description: Sets passwords of accounts in the managed OU, enables and unlocks them
 version_added: "0.1.0"
 description:
+  - Runs on the directory runner, the host that reaches the directory by LDAPS.
   - Sets the given password of each account. Those named in O(enable) are enabled with the same request, so that no
     account is ever enabled without its new password. A lock-out after failed attempts is lifted.
   - Only accounts in the managed OU. When one of them is not there, the module fails before it changes anything.

@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: managed_files
 short_description: Folders and text files of the system, many in one call
 description:
+  - Runs on a host with Linux.
   - Makes folders and writes text files with given content, owner and mode. What M(ansible.builtin.file) and
     M(ansible.builtin.template) do in two or three calls for each one, this does in one call for all.
   - Writes only what differs, each file in one step (a reader sees the old content or the new, never half of it), and

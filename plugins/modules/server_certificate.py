@@ -8,6 +8,7 @@ DOCUMENTATION = r"""
 module: server_certificate
 short_description: Check and replace the PEM file with a server's key, certificate and chain
 description:
+  - Runs on an FTPS server with Linux.
   - Reads the PEM file that a server serves TLS with and says whether it is good for the names it has to carry, who
     signed it, for how many days it lasts, and whether a new one is due.
   - When O(certificate) is given and differs from what is installed, it is checked as a whole first (it belongs to the

@@ -105,7 +105,7 @@ def _not_ours(path: str, customer: str, what: str, kind: type[ExchangeError] = E
         customer=customer,
         field="pack",
         value=path,
-        remedy="Move it away, or give another folder (customer_packs_directory)",
+        remedy="Move it away, or give another folder (customer_packs_dir)",
     )
 
 
