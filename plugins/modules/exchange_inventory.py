@@ -7,13 +7,13 @@ DOCUMENTATION = r"""
 module: exchange_inventory
 short_description: Check hosts, groups and variables of an inventory before any host is touched
 description:
+  - Runs on the control node, in Ansible's own process, whatever host the task is for.
   - Compares the inventory with what the roles know - names of groups, folders and variables, types, choices, addresses,
     networks, files on the control node, and passwords that are empty. Nothing is ever changed.
   - Reports every problem in one run, each with file, line, field, value and remedy. Where there is one, it adds the
     problems of the service and its customers.
   - Variables that begin with no role's name are yours and are left alone.
   - Warns of what a run with C(--limit) leaves undone, and that it changes the directory all the same.
-  - Runs in Ansible's own process on the control node, whatever host the task is for.
 options:
   deploys:
     description:
