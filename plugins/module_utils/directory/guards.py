@@ -67,8 +67,9 @@ def check_names(desired: Desired, current: Current, matched: Matched, settings: 
     if before is not None:
         raise DirectoryError(
             f"The OU changed: exchange.directory.managed_ou is {desired.managed_ou}, and the accounts and groups of "
-            f"the exchange are in {before}. Nothing was changed. Write the old OU back. If the new one is meant, move the "
-            "old OU there in the directory, so that accounts keep their passwords and groups their SIDs, and run again."
+            f"the exchange are in {before}. Nothing was changed. Write the old OU back. If the new one is meant, move "
+            "the old OU there in the directory, so that accounts keep their passwords and groups their SIDs, and run "
+            "again."
         )
     at = {normalise_dn(entry.dn): entry for entry in current.entries}
     for found, things in ((matched.users, desired.users), (matched.groups, desired.groups)):
