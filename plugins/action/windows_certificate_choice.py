@@ -8,18 +8,17 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.ftps.exchange.plugins.module_utils.certificate import RefusedError, Wanted
+from ansible_collections.ftps.exchange.plugins.module_utils.certificate import (
+    RefusedError,
+    Wanted,
+    certificate_arguments,
+)
 from ansible_collections.ftps.exchange.plugins.plugin_utils.plain import plain
 from ansible_collections.ftps.exchange.plugins.plugin_utils.windows_certificate.choice import choose
 from ansible_collections.ftps.exchange.plugins.plugin_utils.windows_certificate.package import package
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
-    "dns_names": {"type": "list", "elements": "str", "required": True},
-    "ip_addresses": {"type": "list", "elements": "str", "default": []},
-    "ca": {"type": "str"},
-    "key_type": {"type": "str", "choices": ["ecc_p256", "ecc_p384", "rsa_3072", "rsa_4096"], "required": True},
-    "renew_days": {"type": "int", "required": True},
-    "renew": {"type": "bool", "default": False},
+    **certificate_arguments(),
     "friendly_name": {"type": "str", "required": True},
     "certificates": {
         "type": "list",
@@ -66,14 +65,7 @@ class ActionModule(ActionBase):
 
 def decide(asked: dict[str, Any], now: datetime) -> dict[str, Any]:
     """What the task returns."""
-    wanted = Wanted(
-        tuple(asked["dns_names"]),
-        tuple(asked["ip_addresses"]),
-        asked["ca"] or None,
-        asked["key_type"],
-        asked["renew_days"],
-        now,
-    )
+    wanted = Wanted.of(asked, now)
     result, offer, missing = choose(asked, wanted)
     if asked["package_folder"]:
         package(asked, offer, missing, result["install"])

@@ -22,10 +22,11 @@ try:
         exchange_desired_iis_problems,
     )
     from ftps_exchange.directory import exchange_directory, exchange_group_names
-    from ftps_exchange.edge import exchange_edge_sets
+    from ftps_exchange.edge import exchange_edge_sets, exchange_host_sets
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
     from ftps_exchange.iis.render import exchange_iis_application_host
     from ftps_exchange.iis.settings import exchange_iis_settings
+    from ftps_exchange.passive import exchange_ports_meanwhile
     from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
 except ImportError as error:
     # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
@@ -44,8 +45,10 @@ _NAMES = (
     "exchange_firewall_addresses",
     "exchange_folders",
     "exchange_group_names",
+    "exchange_host_sets",
     "exchange_iis_application_host",
     "exchange_iis_settings",
+    "exchange_ports_meanwhile",
     "exchange_predicted_sids",
     "exchange_thumbprint",
 )
@@ -89,11 +92,13 @@ class FilterModule:
             exchange_edge_sets,
             exchange_folders,
             exchange_group_names,
+            exchange_host_sets,
             exchange_iis_settings,
         )
         others = (
             exchange_firewall_addresses,
             exchange_iis_application_host,
+            exchange_ports_meanwhile,
             exchange_predicted_sids,
             exchange_thumbprint,
         )

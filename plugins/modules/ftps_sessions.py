@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""End the FTPS sessions of accounts that may no longer be logged in from where they are."""
+"""End the FTPS sessions of accounts that may no longer be where they are, or that have more than they should."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ module: ftps_sessions
 short_description: End FTPS sessions that are no longer permitted
 description:
   - Runs on an FTPS server with Linux.
-  - Looks at every process of the daemon and ends those whose account is not permitted (any more), or whose client
-    has an address from which that account may not come.
+  - Looks at every process of the daemon and ends those whose account is not permitted (any more), whose client has an
+    address from which that account may not come, or that were given more at their login than the account has now. That
+    is a home of another customer, a share that was withdrawn, or a right to write that is a right to read now.
   - Whose session a process is was noted at its login by C(ftps-exchange-session). ProFTPD's own list (C(ftpwho)) is not
     asked, because customers write into it; it crashes at a file name that is not UTF-8.
   - All other sessions go on undisturbed, their transfers too. A connection that has not logged in yet is left alone,
     because the login itself will be judged by the new rules.
   - Without a running daemon there is nothing to do.
 options:
-  permitted:
+  accounts:
     description:
-      - Every account that may be logged in, with the networks (CIDR, IPv4 and IPv6) from which it may come.
-      - The whole list. An account that is not in it may not be logged in at all.
-    type: dict
+      - Every account that may be logged in. The whole list; an account that is not in it may not be logged in at all.
+      - Each is a dictionary with C(name), C(networks) (CIDR, IPv4 and IPv6, from which it may come), and what it may
+        use, C(customer), C(home) (C(read) or C(write)) and C(shares) (a dictionary of the same words). Without C(home)
+        its rights are not looked at. The filter C(exchange_access) returns such a list.
+    type: list
+    elements: dict
     required: true
   pid_file:
     description: The daemon's C(PidFile).
@@ -37,7 +41,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Tells which sessions it would end.
+    description: Reports which sessions it would end.
   diff_mode:
     support: full
     description: The sessions that are ended, as lines that are gone afterwards.
@@ -51,13 +55,17 @@ author: the ftps-exchange contributors
 EXAMPLES = r"""
 - name: End the sessions of everybody who is not on the list
   ftps.exchange.ftps_sessions:
-    permitted:
-      acme-up: [198.51.100.20/32, "2001:db8:100::20/128"]
-      acme-read: [198.51.100.20/32]
+    accounts:
+      - name: acme-up
+        networks: [198.51.100.20/32, "2001:db8:100::20/128"]
+        customer: acme
+        home: write
+        shares: {maps: read, dropbox: write}
+      - {name: acme-read, networks: [198.51.100.20/32], customer: acme, home: read, shares: {maps: read}}
 
 - name: End every session
   ftps.exchange.ftps_sessions:
-    permitted: {}
+    accounts: []
 """
 
 RETURN = r"""
@@ -104,21 +112,54 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 DAEMON = "proftpd"
 
 
-def networks_of(permitted: dict[str, Any]) -> dict[str, list[Network]]:
-    """Parse the permitted networks; a wrong one is the caller's mistake and named in the error."""
-    parsed: dict[str, list[Network]] = {}
-    for account, networks in permitted.items():
+@dataclass(frozen=True)
+class Rights:
+    """Whose home, and where an account may write: in the home, and in which of its shares."""
+
+    customer: str
+    home_writable: bool
+    shares: dict[str, bool]
+
+
+@dataclass(frozen=True)
+class Permission:
+    """From where an account may come, and what it may use; None where that is not looked at."""
+
+    networks: list[Network]
+    rights: Rights | None
+
+
+def permissions_of(accounts: list[dict[str, Any]]) -> dict[str, Permission]:
+    """Parse the accounts; a wrong value is the caller's mistake and named in the error."""
+    parsed: dict[str, Permission] = {}
+    for number, account in enumerate(accounts):
+        name = str(account.get("name") or f"number {number + 1}")
+        networks = account.get("networks")
         if not isinstance(networks, list):
-            raise ValueError(f"permitted: {account}: expected a list of networks, got {networks!r}")
+            raise ValueError(f"accounts: {name}: networks: expected a list of networks, got {networks!r}")
         try:
-            parsed[str(account)] = [ipaddress.ip_network(network) for network in networks]
+            parsed[name] = Permission([ipaddress.ip_network(network) for network in networks], _rights(account))
         except ValueError as problem:
-            raise ValueError(f"permitted: {account}: {problem}") from problem
+            raise ValueError(f"accounts: {name}: {problem}") from problem
     return parsed
 
 
+def _rights(account: dict[str, Any]) -> Rights | None:
+    if account.get("home") is None:
+        return None
+    shares = account.get("shares") or {}
+    for where, access in (
+        ("home", account["home"]),
+        *((f"shares: {share}", access) for share, access in shares.items()),
+    ):
+        if access not in ("read", "write"):
+            raise ValueError(f"{where}: expected read or write, got {access!r}")
+    writable = {str(share): access == "write" for share, access in shares.items()}
+    return Rights(str(account.get("customer")), account["home"] == "write", writable)
+
+
 def client_address(text: str) -> Address:
-    """Parse an address as ProFTPD tells it to PAM; an IPv4 client on an IPv6 socket is an IPv4 client."""
+    """Parse an address as ProFTPD gives it to PAM; an IPv4 client on an IPv6 socket is an IPv4 client."""
     address = ipaddress.ip_address(text)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
@@ -133,24 +174,41 @@ class Session:
     account: str
     address: str
     since: str
+    given: Rights | None = None
+    """What it got at its login; None if that was not noted."""
 
 
-def judge(session: Session, permitted: dict[str, list[Network]]) -> str | None:
-    """Tell why a session may not go on, or None if it may."""
+def judge(session: Session, permitted: dict[str, Permission]) -> str | None:
+    """Return why a session may not go on, or None if it may."""
     if session.account not in permitted:
         return "account not permitted"
+    permission = permitted[session.account]
     try:
         address = client_address(session.address)
     except ValueError:
         return "address unknown"
-    if not any(address in network for network in permitted[session.account]):
+    if not any(address in network for network in permission.networks):
         return "address not permitted"
+    return None if permission.rights is None else excess(session.given, permission.rights)
+
+
+def excess(given: Rights | None, rights: Rights) -> str | None:
+    """Return what a session has and should not have, or None. Less than it should have is no reason to end it."""
+    if given is None:
+        return "what it was given at its login is not known"
+    if given.customer != rights.customer:
+        return f"the account belongs to {rights.customer}, and is in the home of {given.customer}"
+    if given.home_writable and not rights.home_writable:
+        return "may only read its home"
+    for share, writable in sorted(given.shares.items()):
+        if share not in rights.shares:
+            return f"has no right to share {share}"
+        if writable and not rights.shares[share]:
+            return f"may only read share {share}"
     return None
 
 
-def forbidden_sessions(
-    sessions: Iterable[Session], permitted: dict[str, list[Network]]
-) -> Iterator[tuple[Session, str]]:
+def forbidden_sessions(sessions: Iterable[Session], permitted: dict[str, Permission]) -> Iterator[tuple[Session, str]]:
     """Pick the sessions to end, in a stable order, each with the reason."""
     for session in sorted(sessions, key=lambda one: (one.account, one.since, one.pid)):
         reason = judge(session, permitted)
@@ -191,10 +249,20 @@ def session_of(pid: int, notes: Path, proc: Path) -> Session | None:
         file = notes / str(pid)
         note = json.loads(file.read_text(encoding="utf-8"))
         if note["started"] == int(fields[19]):
-            return Session(pid, str(note["account"]), str(note["address"]), _moment(file.stat().st_mtime))
+            since = _moment(file.stat().st_mtime)
+            return Session(pid, str(note["account"]), str(note["address"]), since, _given(note))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         pass
     return Session(pid, f"(user id {user})", "", "") if user != 0 else None
+
+
+def _given(note: dict[str, Any]) -> Rights | None:
+    """Read what a login was given. ftps-exchange-session of an earlier version did not note it."""
+    try:
+        shares = {str(share): bool(writable) for share, writable in note["shares"].items()}
+        return Rights(str(note["customer"]), bool(note["home_writable"]), shares)
+    except (KeyError, AttributeError):
+        return None
 
 
 def _moment(seconds: float) -> str:
@@ -251,7 +319,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "permitted": {"type": "dict", "required": True},
+            "accounts": {"type": "list", "elements": "dict", "required": True},
             "pid_file": {"type": "path", "default": "/run/ftps-exchange/proftpd.pid"},
             "sessions": {"type": "path", "default": "/run/ftps-exchange/sessions"},
             "grace_seconds": {"type": "float", "default": 5.0},
@@ -259,7 +327,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        permitted = networks_of(module.params["permitted"])
+        permitted = permissions_of(module.params["accounts"])
     except ValueError as problem:
         module.fail_json(msg=str(problem))
     proc = Path("/proc")
@@ -273,7 +341,8 @@ def main() -> None:
             if module.check_mode or (
                 daemon is not None and end_session(session.pid, daemon, module.params["grace_seconds"])
             ):
-                ended.append({**asdict(session), "reason": reason})
+                shown = {key: value for key, value in asdict(session).items() if key != "given"}
+                ended.append({**shown, "reason": reason})
     except (OSError, TimeoutError) as problem:
         module.fail_json(msg=f"cannot end a session that is no longer permitted: {problem}")
     before = "".join(f"{one['account']} from {one['address']} since {one['since']}: {one['reason']}\n" for one in ended)

@@ -60,6 +60,12 @@ options:
     description: Age in days from which a password is listed in RV(accounts_due_for_rotation). 0 lists none.
     type: int
     default: 0
+  bans_after:
+    description:
+      - After how many wrong passwords the service bans who guesses. Where the domain locks an account before that, a
+        warning says so. 0 compares nothing.
+    type: int
+    default: 0
 notes:
   - O(bind_dn) needs full control over the descendants of the managed OU (and over its parent to create it, which
     must exist), and nothing else.
@@ -105,6 +111,14 @@ domain_sid:
   description: SID of the domain.
   type: str
   returned: success
+lockout:
+  description:
+    - The domain's lockout policy. C(threshold) wrong passwords within C(window_seconds) lock an account for
+      C(duration_seconds) (0 is until somebody unlocks it). A threshold of 0 locks nobody.
+    - That of the domain as a whole; a fine-grained policy of some accounts is not read.
+  type: dict
+  returned: success
+  sample: {threshold: 10, window_seconds: 1800, duration_seconds: 1800}
 accounts_without_password:
   description:
     - Accounts that shall be enabled and never had a password, or whose password was declared void (C(pwdLastSet) is
@@ -141,10 +155,14 @@ counts:
   sample: {accounts_added: 2, accounts_changed: 0, members_removed: 1}
 """
 
+from dataclasses import asdict
+
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.ftps.exchange.plugins.module_utils.arguments import from_json
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.changes import make_plan
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired, read_desired
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.lockout import ATTRIBUTES as LOCKOUT_ATTRIBUTES
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.lockout import Lockout, lockout_of
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import names_not_found
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import (
     NAMESAKE_ATTRIBUTES,
@@ -169,15 +187,15 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import (
 from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
-def read_current(session: Session, desired: Desired) -> tuple[Current, str]:
-    """What the server has, and the SID of its domain. Reads only."""
+def read_current(session: Session, desired: Desired) -> tuple[Current, str, Lockout]:
+    """What the server has, the SID of its domain, and when that locks accounts. Reads only."""
     domain, now = read_root(session)
     if not is_below(desired.managed_ou, domain):
         raise DirectoryError(
             f"{desired.managed_ou} does not lie in the domain of this server, {domain}. Correct "
             "exchange.directory.managed_ou."
         )
-    (top,) = search(session, domain, "base", "(objectClass=*)", ["objectSid"])
+    (top,) = search(session, domain, "base", "(objectClass=*)", ["objectSid", *LOCKOUT_ATTRIBUTES])
     try:
         entries = read_managed_ou(session, desired.managed_ou)
     except NoSuchObjectError:
@@ -194,7 +212,7 @@ def read_current(session: Session, desired: Desired) -> tuple[Current, str]:
     namesakes = search_names(
         session, domain, {"sAMAccountName": names, "userPrincipalName": principal_names}, NAMESAKE_ATTRIBUTES
     )
-    return Current(tuple(entries), now, tuple(namesakes)), top.sid
+    return Current(tuple(entries), now, tuple(namesakes)), top.sid, lockout_of(top)
 
 
 def read_managed_ou(session: Session, managed_ou: str) -> list[Entry]:
@@ -237,6 +255,7 @@ def main() -> None:
             "removal_limit_percent": {"type": "int", "default": 50},
             "removal_confirmed": {"type": "bool", "default": False},
             "password_max_age_days": {"type": "int", "default": 0, "no_log": False},
+            "bans_after": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
@@ -252,13 +271,15 @@ def main() -> None:
     try:
         desired = read_desired(from_json(module, "directory", dict), options["managed_ou"])
         session = LdapsSession(options["server_uri"], options["bind_dn"], options["bind_password"], options["ca_cert"])
-        current, domain_sid = read_current(session, desired)
+        current, domain_sid, lockout = read_current(session, desired)
         plan = make_plan(desired, current, settings)
         if not module.check_mode:
             session.apply(plan.changes)
         sids = group_sids(session, desired, current.entries, plan, module.check_mode)
     except DirectoryError as error:
         module.fail_json(msg=str(error))
+    if warning := lockout.warning(options["bans_after"]):
+        module.warn(warning)
     if plan.left_alone:
         module.warn(
             f"Left alone in {desired.managed_ou}, where only this project's accounts and groups belong: "
@@ -284,6 +305,7 @@ def main() -> None:
         sids=sids,
         missing_groups=sorted(group.name for group in desired.groups if group.name not in sids),
         domain_sid=domain_sid,
+        lockout=asdict(lockout),
         accounts_without_password=[{"name": user.name, "customer": user.customer} for user in plan.without_password],
         accounts_due_for_rotation=[
             {"name": user.name, "customer": user.customer, "age_days": age} for user, age in plan.due_for_rotation

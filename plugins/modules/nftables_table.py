@@ -41,6 +41,8 @@ options:
       - The elements of named sets of addresses, by name of the set, each a list of dictionaries. C(element) is an
         address, a network in CIDR notation, or a range C(first-last); C(comment) says who it is, in at most 128
         bytes, which is the limit of nft.
+      - A name may also be that of a map from addresses to marks. Each of its elements has a C(value), the mark as a
+        number.
       - Sets that are declared in O(definition) and not named here keep the elements that the definition gives them.
       - A dictionary, or its JSON text, which for thousands of elements is much faster.
     type: json

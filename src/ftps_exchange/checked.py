@@ -38,6 +38,11 @@ class Account:
     enabled: bool
 
 
+def effective_access(account: Account, grant: Grant) -> Access:
+    """What an account may do in a share: an account that reads, reads everywhere."""
+    return "write" if account.access == grant.access == "write" else "read"
+
+
 @dataclass(frozen=True, slots=True)
 class Customer:
     """One customer; an absent one has a name and nothing else."""

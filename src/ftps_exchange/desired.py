@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from .access import AccountAccess, exchange_access
 from .directory import exchange_directory
-from .edge import exchange_edge_sets
+from .edge import exchange_host_sets
 from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
 from .wire import wire_text
@@ -26,16 +26,19 @@ class Desired(TypedDict):
     """JSON of what exchange_directory gives."""
     customer_sets: str
     """JSON of what exchange_edge_sets gives."""
+    host_sets: str
+    """JSON of what exchange_host_sets gives."""
     accounts: list[AccountAccess]
     """What exchange_access gives; empty unless asked for."""
 
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
     """Checked model -> arguments of modules, as texts; ``accounts`` only for servers that keep them in files."""
-    sets = exchange_edge_sets(model)
+    sets = exchange_host_sets(model)
     return {
         "directory": _json(exchange_directory(model)),
-        "customer_sets": _json(sets),
+        "customer_sets": _json({name: sets[name] for name in ("customers4", "customers6")}),
+        "host_sets": _json(sets),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
     }
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final, TypedDict
 
-from .checked import Access, Account, Customer, Model, read_model
+from .checked import Access, Account, Customer, Model, effective_access, read_model
 from .errors import ExchangeError
 
 ACCESSES: Final[tuple[Access, Access]] = ("read", "write")
@@ -270,10 +270,7 @@ def _memberships(model: Model, customer: Customer, account: Account) -> list[str
     return [
         customers_group(model),
         home_group(model, customer.name, account.access),
-        *(
-            share_group(model, grant.share, "write" if account.access == grant.access == "write" else "read")
-            for grant in customer.grants
-        ),
+        *(share_group(model, grant.share, effective_access(account, grant)) for grant in customer.grants),
     ]
 
 

@@ -30,16 +30,21 @@ DISK = 8 << 20
 """Bytes of the disk that is filled: one in memory, mounted for the time of the check."""
 
 
-@contextmanager
-def small_disk(target: Target, customer: str) -> Iterator[None]:
-    """Give a customer a home of a few MiB."""
-    server = target.server
-    root = server.sh(
+def data_root(target: Target) -> str:
+    """The folder of the server that has homes/ and shares/."""
+    root = target.server.sh(
         "sed -n 's/.*ftps-exchange-session [^ ]* \\(\\/[^ ]*\\) .*/\\1/p' /etc/pam.d/ftps-exchange"
     ).strip()
     if not root:
         does_not_apply("the server is none that this project set up on Linux")
-    home = f"{root}/homes/{customer}"
+    return root
+
+
+@contextmanager
+def small_disk(target: Target, customer: str) -> Iterator[None]:
+    """Give a customer a home of a few MiB."""
+    server = target.server
+    home = f"{data_root(target)}/homes/{customer}"
     # The daemon has mounts of its own, those that were there when it began
     restart = "systemctl restart proftpd"
     with undone(server, "ftpsx-small-disk", f"umount --lazy {home} 2> /dev/null && {restart}"):

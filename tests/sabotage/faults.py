@@ -23,7 +23,10 @@ from tests.exchange.lab import Lab
 PROFTPD = "/etc/ftps-exchange/proftpd.conf"
 CERTIFICATE = "/etc/ftps-exchange/tls/server.pem"
 ACCESS = "/etc/ftps-exchange/access.conf"
+LOG_PROGRAM = "/usr/local/sbin/ftps-exchange-transfer-log"
 SESSION = "/usr/local/sbin/ftps-exchange-session"
+GUARD = "/usr/local/sbin/ftps-exchange-guard"
+PAM = "/etc/pam.d/ftps-exchange"
 EDGE = "inet ftps_exchange_edge"
 HOST = "inet ftps_exchange_host"
 
@@ -98,6 +101,39 @@ def on_both_firewalls(*commands: str) -> Callable[[Lab], None]:
     return put
 
 
+def one_address_for_all(lab: Lab) -> None:
+    """All sources meet the daemon at the host's own address."""
+    _nft(lab, "server", f"flush chain {HOST} own_address", f"flush chain {HOST} own_address_proven")
+
+
+def foreign_data_address(lab: Lab) -> None:
+    """Neither the firewall nor the daemon asks whose the data connection is."""
+    one_address_for_all(lab)
+    configured(("AllowForeignAddress       off", "AllowForeignAddress       on"))(lab)
+
+
+def no_budget(lab: Lab) -> None:
+    _nft(lab, "server", f"flush chain {HOST} budget")
+    # The daemon's own limit is by address and port
+    configured(("  MaxConnectionsPerHost     20\n", ""))(lab)
+
+
+def counted_before_the_handshake(lab: Lab) -> None:
+    """A limit of handshakes by address, as tutorials have it."""
+    _nft(
+        lab,
+        "server",
+        f"add set {HOST} begun {{ type ipv4_addr; size 65535; flags dynamic, timeout; timeout 1m; }}",
+        f'insert rule {HOST} input iifname != "lo" tcp dport {{ 21, 990 }} tcp flags & (fin | syn | rst | ack) == syn '
+        "add @begun { ip saddr limit rate over 1/minute burst 40 packets } drop",
+    )
+
+
+def routes_from_strangers(lab: Lab) -> None:
+    _nft(lab, "server", f"insert rule {HOST} input icmpv6 type nd-router-advert accept")
+    lab.server.sh("for file in /proc/sys/net/ipv6/conf/*/accept_ra; do echo 1 > $file; done")
+
+
 def stranger_let_in(lab: Lab) -> None:
     address = lab.public_ip.rpartition(".")[0] + ".66"
     on_both_firewalls(f'add element TABLE customers4 {{ {address} comment "nobody" }}')(lab)
@@ -131,6 +167,25 @@ def no_smaller_packets(lab: Lab) -> None:
 
 def logging_off(lab: Lab) -> None:
     lab.server.sh("systemctl stop ftps-exchange-transfer-log")
+
+
+def log_program(*edits: tuple[str, str]) -> Callable[[Lab], None]:
+    """The transfer log is written by another program."""
+
+    def put(lab: Lab) -> None:
+        edit(lab, LOG_PROGRAM, *edits)
+        lab.server.sh("systemctl restart ftps-exchange-transfer-log")
+
+    return put
+
+
+def watch_off(lab: Lab) -> None:
+    lab.server.sh("systemctl disable --now ftps-exchange-directory-watch")
+
+
+def winbind_stays_down(lab: Lab) -> None:
+    edit(lab, "/etc/systemd/system/winbind.service.d/ftps-exchange.conf", ("Restart=always", "Restart=no"))
+    lab.server.sh("systemctl daemon-reload")
 
 
 def account_enabled_again(lab: Lab) -> None:
@@ -242,7 +297,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "foreign-data-address",
         "Data connections are taken from any address",
-        configured(("AllowForeignAddress       off", "AllowForeignAddress       on")),
+        foreign_data_address,
         "data_from_another_address_is_refused",
     ),
     Fault(
@@ -392,14 +447,32 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "refusal-delay-of-one-port",
         "On the port of implicit TLS passwords are guessed without waiting",
-        on_one_port("DelayOnEvent              FailedLogin 1500ms\n"),
+        on_one_port("ExecOnError               PASS /usr/local/sbin/ftps-exchange-guard answer\n"),
         "a_refusal_takes_as_long_on_each_port",
     ),
     Fault(
-        "bans-of-one-port",
-        "Who is banned on the port of implicit TLS goes on guessing on the other",
-        on_one_port("BanOptions                MatchAnyServer\n"),
+        "refusals-tell-accounts",
+        "The wait before a refusal begins when the work is done, so its length tells whether there is such an account",
+        configured(("  ExecBeforeCommand         PASS /usr/local/sbin/ftps-exchange-attempt\n", "")),
+        "a_refusal_tells_nothing",
+    ),
+    Fault(
+        "one-guess-in-each-connection",
+        "Wrong passwords are not counted across sessions",
+        lambda lab: edit(lab, PAM, (f"pam_exec.so seteuid quiet {GUARD} refused", "pam_permit.so")),
         "guessing_is_banned_and_harms_nobody_else",
+    ),
+    Fault(
+        "winbind-stays-down",
+        "winbind is not started again after a crash",
+        winbind_stays_down,
+        "logins_work_again_after_a_crash_of_winbind",
+    ),
+    Fault(
+        "outage-not-noticed",
+        "During an outage of the directory every login hangs and fails",
+        watch_off,
+        "an_outage_of_the_directory_refuses_early_and_bans_nobody",
     ),
     Fault(
         "logins-of-one-port",
@@ -465,7 +538,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "no-ban",
         "Passwords may be guessed as often as anybody likes",
-        configured(("BanEngine                   on", "BanEngine                   off")),
+        lambda lab: edit(lab, "/etc/ftps-exchange/guard.json", ('"refused": 9', '"refused": 900000')),
         "guessing_is_banned_and_harms_nobody_else",
     ),
     Fault(
@@ -475,10 +548,67 @@ FAULTS: tuple[Fault, ...] = (
         "the_sessions_of_an_account_are_limited",
     ),
     Fault(
+        "ports-answer-everybody",
+        "A passive port answers whoever comes first, and the transfer is given up",
+        one_address_for_all,
+        "a_neighbour_at_the_passive_ports_stops_no_transfer",
+        in_scenario=True,
+    ),
+    Fault(
+        "no-budget",
+        "One customer takes every session",
+        no_budget,
+        "one_customer_does_not_take_every_session",
+    ),
+    Fault(
+        "counted-before-the-handshake",
+        "Whoever forges a customer's address uses up its connections",
+        counted_before_the_handshake,
+        "forged_handshakes_use_up_nobodys_connections",
+    ),
+    Fault(
+        "routes-from-strangers",
+        "The server believes every host that says it is the router",
+        routes_from_strangers,
+        "no_neighbour_moves_the_route_of_a_server",
+    ),
+    Fault(
         "logging-off",
         "Transfers leave no trace",
         logging_off,
         "every_transfer_is_one_line_of_the_log",
+    ),
+    Fault(
+        "records-end-at-line-breaks",
+        "A refused command of 2 KB swallows the next record, whose ever it is",
+        log_program(
+            ("        following = data.find(mark, start + 1)\n", '        following = data.find(b"\\n", start) + 1\n'),
+        ),
+        "refused_commands_swallow_no_record_of_others",
+    ),
+    Fault(
+        "refused-commands-fill-the-log",
+        "Whoever reaches the port fills the log with refused commands, without a login",
+        log_program(('        if record["outcome"] == "denied":', '        if record["outcome"] == "never":')),
+        "refused_commands_swallow_no_record_of_others",
+    ),
+    Fault(
+        "records-twice-after-a-kill",
+        "A log that was killed, or lost its state, writes records again",
+        log_program((' for record in records if record["id"] not in self.recent)', " for record in records)")),
+        "a_killed_log_loses_and_doubles_nothing",
+    ),
+    Fault(
+        "killed-sessions-unnoticed",
+        "Of a session that was killed in the middle of an upload nothing is known",
+        configured(("READ,WRITE,AUTH,EXIT", "READ,WRITE,EXIT")),
+        "a_session_that_is_killed_leaves_a_record",
+    ),
+    Fault(
+        "listings-without-bound",
+        "One listing takes as much memory and time as a folder has files",
+        configured((" maxfiles 20000", "")),
+        "one_listing_is_bounded",
     ),
     Fault(
         "uploads-under-a-hidden-name",

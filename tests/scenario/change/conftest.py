@@ -31,6 +31,7 @@ class Change:
     preview: Run
     run: Run
     acme_session: FtpsClient
+    maps_session: FtpsClient
     acme_upload: socket.socket
     globex_session: FtpsClient
     globex_packets_before: int
@@ -61,6 +62,9 @@ def change(lab: Lab) -> Iterator[Change]:
     acme, globex = lab.customers["acme"], lab.customers["globex"]
 
     # Customers at work: an upload that is half done, and an idle session of somebody about to be suspended.
+    # One session of acme has the share that will be withdrawn from it, the one that uploads never had it
+    maps_session = FtpsClient(lab, acme.host).start_tls().login(acme.reader)
+    lab.directory.sh("samba-tool group removemembers ftpsx-share-maps-read acme-up; sleep 2")
     acme_session = FtpsClient(lab, acme.host, timeout=120).start_tls().login(acme.writer)
     acme_session.epsv()
     plain = acme_session.open_data()
@@ -101,6 +105,7 @@ def change(lab: Lab) -> Iterator[Change]:
         preview,
         run,
         acme_session,
+        maps_session,
         upload,
         globex_session,
         before[1],
@@ -109,6 +114,7 @@ def change(lab: Lab) -> Iterator[Change]:
         Account("umbrella-up", password_of("umbrella-up"), "write"),
     )
     acme_session.control.close()
+    maps_session.control.close()
     globex_session.control.close()
 
 

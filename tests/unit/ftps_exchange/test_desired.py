@@ -17,7 +17,7 @@ from ftps_exchange.desired import (
     exchange_desired_iis_problems,
 )
 from ftps_exchange.directory import exchange_directory
-from ftps_exchange.edge import exchange_edge_sets
+from ftps_exchange.edge import exchange_edge_sets, exchange_host_sets
 from ftps_exchange.folders import exchange_folders
 from ftps_exchange.iis.settings import exchange_iis_settings
 
@@ -40,6 +40,7 @@ def test_the_texts_are_what_the_filters_for_each_give(model: dict[str, Any]) -> 
     desired = exchange_desired(model)
     assert json.loads(desired["directory"]) == exchange_directory(model)
     assert json.loads(desired["customer_sets"]) == exchange_edge_sets(model)
+    assert json.loads(desired["host_sets"]) == exchange_host_sets(model)
     assert desired["accounts"] == exchange_access(model)["accounts"]
     assert desired["accounts"]
 

@@ -24,6 +24,8 @@ PLUGINS = PROJECT / "plugins" / "filter"
 
 COPIED_THUMBPRINT = "a1 b2 c3 d4 e5 f6 07 18 29 3a 4b 5c 6d 7e 8f 90 a1 b2 c3 d4"
 NETWORKS = ["192.0.2.7"]
+PORTS = [50000, 50199]
+RULES = "tcp dport 50000-50099 dnat x"
 OPTIONS = {"root": "D:\\ftps-exchange"}
 
 EXPRESSIONS = {
@@ -38,9 +40,11 @@ EXPRESSIONS = {
     f" | ftps.exchange.exchange_firewall_addresses({NETWORKS})",
     "exchange_folders": "model | ftps.exchange.exchange_folders(sids, platform='posix')",
     "exchange_group_names": "model | ftps.exchange.exchange_group_names",
+    "exchange_host_sets": "model | ftps.exchange.exchange_host_sets",
     "exchange_iis_application_host": "model | ftps.exchange.exchange_iis_settings(options)"
     " | ftps.exchange.exchange_iis_application_host",
     "exchange_iis_settings": "model | ftps.exchange.exchange_iis_settings(options)",
+    "exchange_ports_meanwhile": f"{PORTS} | ftps.exchange.exchange_ports_meanwhile(rules='{RULES}')",
     "exchange_predicted_sids": "model | ftps.exchange.exchange_group_names | ftps.exchange.exchange_predicted_sids",
     "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | ftps.exchange.exchange_thumbprint",
 }
@@ -80,6 +84,8 @@ def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: A
     match name:
         case "exchange_firewall_addresses":
             return filters[name](apply("exchange_edge_sets", filters, model, sids), NETWORKS)
+        case "exchange_ports_meanwhile":
+            return filters[name](PORTS, rules=RULES)
         case "exchange_thumbprint":
             return filters[name](COPIED_THUMBPRINT)
         case "exchange_folders":

@@ -15,10 +15,14 @@ from typing import Any
 import pytest
 from ansible_collections.ftps.exchange.plugins.modules import ftps_sessions
 
-PERMITTED = {
-    "acme-up": ["198.51.100.20/32", "2001:db8:100::20/128"],
-    "globex-up": ["198.51.100.0/24"],
-}
+PERMITTED: list[dict[str, Any]] = [
+    {"name": "acme-up", "networks": ["198.51.100.20/32", "2001:db8:100::20/128"]},
+    {"name": "globex-up", "networks": ["198.51.100.0/24"]},
+]
+WITH_RIGHTS = [
+    {**PERMITTED[0], "customer": "acme", "home": "write", "shares": {"maps": "read", "dropbox": "write"}},
+    {**PERMITTED[1], "customer": "globex", "home": "read", "shares": {}},
+]
 
 
 def session(**fields: Any) -> ftps_sessions.Session:
@@ -27,7 +31,7 @@ def session(**fields: Any) -> ftps_sessions.Session:
 
 
 def judged(**fields: Any) -> str | None:
-    return ftps_sessions.judge(session(**fields), ftps_sessions.networks_of(PERMITTED))
+    return ftps_sessions.judge(session(**fields), ftps_sessions.permissions_of(PERMITTED))
 
 
 @pytest.mark.parametrize(
@@ -62,21 +66,52 @@ def test_sessions_that_end(fields: dict[str, Any], reason: str) -> None:
 
 def test_the_list_is_stable() -> None:
     sessions = [session(pid=3, account="z"), session(pid=2, account="b", since="2"), session(pid=1, account="b")]
-    found = ftps_sessions.forbidden_sessions([*sessions, session(pid=9)], ftps_sessions.networks_of(PERMITTED))
+    found = ftps_sessions.forbidden_sessions([*sessions, session(pid=9)], ftps_sessions.permissions_of(PERMITTED))
     assert [(one.pid, reason) for one, reason in found] == [(pid, "account not permitted") for pid in (1, 2, 3)]
 
 
+def rights(customer: str = "acme", home_writable: bool = True, **shares: bool) -> ftps_sessions.Rights:
+    return ftps_sessions.Rights(customer, home_writable, shares)
+
+
 @pytest.mark.parametrize(
-    ("permitted", "message"),
+    ("given", "reason"),
     [
-        ({"acme-up": ["198.51.100.20/24"]}, "permitted: acme-up: .*host bits"),
-        ({"acme-up": ["anywhere"]}, "permitted: acme-up"),
-        ({"acme-up": "198.51.100.20/32"}, "expected a list of networks"),
+        (rights(maps=False, dropbox=True), None),
+        (rights(dropbox=False), None),  # less than it should have
+        (rights(home_writable=False), None),
+        (rights(maps=True), "may only read share maps"),
+        (rights(plans=False), "has no right to share plans"),
+        (rights("globex"), "the account belongs to acme, and is in the home of globex"),
+        (None, "what it was given at its login is not known"),
     ],
 )
-def test_a_wrong_network_is_named(permitted: dict[str, Any], message: str) -> None:
+def test_a_session_that_has_more_than_it_should_ends(given: ftps_sessions.Rights | None, reason: str | None) -> None:
+    assert ftps_sessions.judge(session(given=given), ftps_sessions.permissions_of(WITH_RIGHTS)) == reason
+
+
+def test_write_turned_to_read_ends_the_session() -> None:
+    given = rights("globex")
+    one = session(account="globex-up", given=given)
+    assert ftps_sessions.judge(one, ftps_sessions.permissions_of(WITH_RIGHTS)) == "may only read its home"
+
+
+@pytest.mark.parametrize(
+    ("account", "message"),
+    [
+        ({"name": "acme-up", "networks": ["198.51.100.20/24"]}, "accounts: acme-up: .*host bits"),
+        ({"name": "acme-up", "networks": ["anywhere"]}, "accounts: acme-up"),
+        ({"name": "acme-up", "networks": "198.51.100.20/32"}, "expected a list of networks"),
+        ({"name": "acme-up", "networks": [], "home": "all"}, "accounts: acme-up: home: expected read or write"),
+        (
+            {"name": "acme-up", "networks": [], "home": "read", "shares": {"maps": "rw"}},
+            "accounts: acme-up: shares: maps: expected read or write, got 'rw'",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named(account: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        ftps_sessions.networks_of(permitted)
+        ftps_sessions.permissions_of([account])
 
 
 @pytest.fixture
@@ -143,20 +178,20 @@ class Daemon:
         self.pids = [int(pid) for pid in self.process.stdout.readline().split()]
         (tmp_path / "pid").write_text(f"{self.process.pid}\n")
 
-    def note(self, pid: int, account: str, address: str = "198.51.100.20", later: int = 0) -> None:
+    def note(self, pid: int, account: str, address: str = "198.51.100.20", later: int = 0, **given: Any) -> None:
         fields = ftps_sessions.status_of(pid, Path("/proc"))
         assert fields is not None
-        note = {"account": account, "address": address, "started": int(fields[19]) + later}
+        note = {"account": account, "address": address, "started": int(fields[19]) + later, **given}
         (self.directory / "notes" / str(pid)).write_text(json.dumps(note))
 
     def lives(self, pid: int) -> bool:
         fields = ftps_sessions.status_of(pid, Path("/proc"))
         return fields is not None and fields[0] != "Z"
 
-    def run(self, permitted: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
+    def run(self, accounts: list[dict[str, Any]], *, check: bool = False) -> dict[str, Any]:
         """Run the whole module as Ansible does."""
         arguments = {
-            "permitted": permitted,
+            "accounts": accounts,
             "pid_file": str(self.directory / "pid"),
             "sessions": str(self.directory / "notes"),
             "grace_seconds": 2.0,
@@ -207,6 +242,23 @@ def test_only_the_forbidden_session_is_ended(daemon: Daemon) -> None:
     assert [daemon.lives(pid) for pid in daemon.pids] == [False, True, True]
 
 
+def test_a_withdrawn_share_ends_the_session_that_has_it(daemon: Daemon) -> None:
+    has_it, unknown, never_had_it = daemon.pids
+    daemon.note(has_it, "acme-up", customer="acme", home_writable=True, shares={"plans": False})
+    daemon.note(never_had_it, "acme-up", customer="acme", home_writable=True, shares={"maps": False})
+    daemon.note(unknown, "acme-up")
+
+    foreseen = daemon.run(WITH_RIGHTS, check=True)
+    assert [(one["pid"], one["reason"]) for one in foreseen["ended"]] == [
+        (has_it, "has no right to share plans"),
+        (unknown, "what it was given at its login is not known"),
+    ]
+    result = daemon.run(WITH_RIGHTS)
+    assert result["ended"] == foreseen["ended"]
+    assert [daemon.lives(pid) for pid in daemon.pids] == [False, False, True]
+    assert daemon.run(WITH_RIGHTS)["changed"] is False
+
+
 def test_nothing_to_end_changes_nothing(daemon: Daemon) -> None:
     for pid in daemon.pids:
         daemon.note(pid, "acme-up")
@@ -247,7 +299,7 @@ def test_a_login_of_which_nothing_is_known_does_not_go_on(tmp_path: Path, note: 
     session = ftps_sessions.session_of(7, notes, proc)
     assert session is not None
     assert session.account == "(user id 1001105)"
-    assert ftps_sessions.judge(session, ftps_sessions.networks_of(PERMITTED)) == "account not permitted"
+    assert ftps_sessions.judge(session, ftps_sessions.permissions_of(PERMITTED)) == "account not permitted"
 
 
 @pytest.mark.parametrize("content", [None, "", "no number", "999999999", "of the tests"])

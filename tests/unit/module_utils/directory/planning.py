@@ -22,7 +22,7 @@ DELETE = Settings(when_absent="delete")
 
 def plan(directory: FakeDirectory, declared: dict[str, Any], how: Settings | None = None) -> Plan:
     desired = read_desired(declared, MANAGED_OU)
-    current, _domain_sid = ldap_directory.read_current(directory, desired)
+    current, _domain_sid, _lockout = ldap_directory.read_current(directory, desired)
     return make_plan(desired, current, how or Settings())
 
 

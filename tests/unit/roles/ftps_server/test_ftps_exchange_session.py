@@ -55,6 +55,8 @@ def host(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PAM_RHOST", "2001:db8:100::20")
     monkeypatch.setattr(script, "SESSIONS", str(tmp_path / "sessions"))
+    monkeypatch.setattr(script, "SEEN", str(tmp_path / "seen"))
+    monkeypatch.setattr(script, "ATTEMPTS", str(tmp_path / "attempts"))
     monkeypatch.setattr(os, "umask", lambda _mask: 0o022)
     return tmp_path
 
@@ -81,7 +83,8 @@ def arguments_for(host: Path) -> list[str]:
 def test_access_follows_from_groups(
     script: ModuleType, groups: list[str], expected: tuple[str, bool, dict[str, bool]]
 ) -> None:
-    assert tuple(script.access_from_groups(groups, "x-")) == expected
+    access = script.access_from_groups(groups, "x-")
+    assert (access.customer, access.home_writable, access.shares) == expected
 
 
 @pytest.mark.parametrize(
@@ -140,7 +143,15 @@ def test_a_login_notes_whose_session_the_process_is(
     note = json.loads((notes / str(process)).read_text())
     began = ftps_sessions.status_of(process, Path("/proc"))
     assert began is not None
-    assert note == {"account": "acme-up", "address": "2001:db8:100::20", "started": int(began[19])}
+    assert note == {
+        "account": "acme-up",
+        "address": "2001:db8:100::20",
+        "started": int(began[19]),
+        "customer": "acme",
+        "home_writable": True,
+        "shares": {"maps": False},
+    }
+    assert [path.name for path in (host / "seen").iterdir()] == ["acme-up 2001:db8:100::20"]
     assert (notes / str(process)).stat().st_mode & 0o077 == 0
 
 
@@ -248,3 +259,10 @@ def test_a_group_without_a_name_refuses_the_login(
 def test_a_real_mount_without_privilege_is_an_error(script: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="mount"):
         script.mount("no-such-device", str(tmp_path / "absent"), "no-such-filesystem", 0, None)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"globex"])
+def test_a_damaged_note_of_the_customer_is_written_anew(script: ModuleType, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "acme-up").write_bytes(content)
+    script.note_customer(str(tmp_path), "acme-up", "acme")
+    assert (tmp_path / "acme-up").read_text() == "acme"

@@ -19,14 +19,9 @@ OF_THE_DAEMON = frozenset(
         *(
             "AdminControlsACLs",
             "AdminControlsEngine",
-            "BanControlsACLs",
-            "BanEngine",
-            "BanLog",
-            "BanOnEvent",
-            "BanTable",
         ),
         *("ControlsACLs", "ControlsEngine", "ControlsSocket", "ControlsSocketACL", "ControlsSocketOwner"),
-        *("DefaultServer", "DelayTable", "Group", "LoadModule", "LogFormat", "MaxInstances", "ModulePath", "PidFile"),
+        *("DefaultServer", "Group", "LoadModule", "LogFormat", "MaxInstances", "ModulePath", "PidFile"),
         *(
             "ScoreboardFile",
             "ServerType",
@@ -75,6 +70,25 @@ def test_a_setting_of_sessions_stands_where_both_servers_get_it() -> None:
 def test_both_servers_probe_silent_connections_alike() -> None:
     found = contexts()
     assert found["main"]["SocketOptions"] == found["VirtualHost"]["SocketOptions"] == ["keepalive 60:5:15"]
+
+
+def test_a_refusal_waits_on_both_ports_and_no_session_ends_before_it_has() -> None:
+    found = contexts()["Global"]
+    assert found["ExecBeforeCommand"] == ["PASS /usr/local/sbin/ftps-exchange-attempt"]
+    assert found["ExecOnError"] == ["PASS /usr/local/sbin/ftps-exchange-guard answer"]
+    assert found["MaxLoginAttempts"] == ["none"]
+
+
+def test_only_a_password_that_the_directory_refused_is_counted() -> None:
+    """PAM's stack: the refusal of an address comes before the count, and an outage jumps over it."""
+    lines = [line.split() for line in render("ftps_server", "pam.j2", SERVICE).splitlines() if line.startswith("auth")]
+    address, ban, _, password, count, deny, permit = lines
+    assert address[1] == "requisite"
+    assert "accessfile=/etc/ftps-exchange/access.conf" in address
+    assert "accessfile=/var/lib/ftps-exchange/guard/bans.conf" in ban
+    assert password[1:4] == ["[success=2", "authinfo_unavail=1", "default=ignore]"]
+    assert count[-1] == "refused"
+    assert (deny[1:], permit[1:]) == (["requisite", "pam_deny.so"], ["required", "pam_permit.so"])
 
 
 @pytest.mark.parametrize(
