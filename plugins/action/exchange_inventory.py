@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.ftps.exchange.plugins.plugin_utils import inventory
 
 from ftps_exchange.inventory import InventoryError, Loaded, check_inventory
+from ftps_exchange.inventory.files import passwords_in_clear
 from ftps_exchange.inventory.run import notes
 from ftps_exchange.model import ModelError, check_model
 from ftps_exchange.model.problems import Problem
@@ -44,7 +45,11 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(str(InventoryError(problems)), result=result)
         limit = context.CLIARGS.get("subset")
         chosen = variables.get("ansible_play_hosts_all") or ()
-        return {"changed": False, "warnings": notes(limit, chosen, loaded.groups) if given["deploys"] else []}
+        told = [
+            f"{file} holds passwords and is not encrypted: ansible-vault encrypt {file}"
+            for file in passwords_in_clear(files)
+        ]
+        return {"changed": False, "warnings": [*told, *notes(limit, chosen, loaded.groups)] if given["deploys"] else []}
 
 
 def _of_the_model(sources: Any, loaded: Loaded) -> list[Problem]:

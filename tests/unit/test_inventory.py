@@ -467,11 +467,11 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     # -- vault.yml
     "an empty password": (
         line(VAULT, "vault_directory_bind_password", 'vault_directory_bind_password: ""'),
-        [VAULT, 'line 3: vault_directory_bind_password = "": is empty', f"directory_bind_password ({DEPLOYMENT})"],
+        [VAULT, 'line 4: vault_directory_bind_password = "": is empty', f"directory_bind_password ({DEPLOYMENT})"],
     ),
     "an empty password of the joining account": (
         line(VAULT, "vault_domain_member_join_password", 'vault_domain_member_join_password: ""'),
-        [VAULT, 'line 4: vault_domain_member_join_password = "": is empty', "domain_member_join_password"],
+        [VAULT, 'line 5: vault_domain_member_join_password = "": is empty', "domain_member_join_password"],
     ),
     "an empty password in place": (
         line(DEPLOYMENT, "directory_bind_password", 'directory_bind_password: ""'),
@@ -653,7 +653,7 @@ def test_an_encrypted_vault_with_its_password_is_read(tmp_path: Path) -> None:
     line(VAULT, "vault_directory_bind_password", 'vault_directory_bind_password: ""')(inventory)
     encrypt(VAULT)(inventory)
     said = message(inventory, password="right")
-    assert f'{VAULT}\n  - line 3: vault_directory_bind_password = "": is empty' in said
+    assert f'{VAULT}\n  - line 4: vault_directory_bind_password = "": is empty' in said
     line_of_it = message(inventory, password="wrong")
     assert f"{VAULT}\n  - is encrypted with another password than the one that was given." in line_of_it
     assert "ANSIBLE_VAULT_PASSWORD_FILE" in line_of_it
@@ -725,7 +725,9 @@ def test_a_listing_looks_at_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_limit_leaves_is_said(limit: str | None, expected: list[str], tmp_path: Path) -> None:
-    warnings = Run(linux(tmp_path / "mine"), subset=limit).check()["warnings"]
+    inventory = linux(tmp_path / "mine")
+    encrypt(VAULT)(inventory)
+    warnings = Run(inventory, password="right", subset=limit).check()["warnings"]
     assert len(warnings) == len(expected)
     for text, warning in zip(expected, warnings, strict=True):
         assert text in warning
@@ -734,8 +736,15 @@ def test_what_a_limit_leaves_is_said(limit: str | None, expected: list[str], tmp
 def test_an_exchange_without_an_edge_is_said(tmp_path: Path) -> None:
     inventory = linux(tmp_path / "mine")
     sub(HOSTS, "      hosts:\n        edge1.example.com:\n", "")(inventory)
-    (warning,) = Run(inventory).check()["warnings"]
+    encrypt(VAULT)(inventory)
+    (warning,) = Run(inventory, password="right").check()["warnings"]
     assert warning.startswith("The group edges has no host, so no edge is managed.")
+
+
+def test_a_vault_that_nobody_encrypted_is_said(tmp_path: Path) -> None:
+    inventory = linux(tmp_path / "mine")
+    (warning,) = Run(inventory).check()["warnings"]
+    assert warning == f"{VAULT} holds passwords and is not encrypted: ansible-vault encrypt {VAULT}"
 
 
 # -- AWX ---------------------------------------------------------------------------------------------------------------

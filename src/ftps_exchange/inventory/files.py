@@ -97,6 +97,22 @@ class Files:
         return "(command line or inventory plugin)", None
 
 
+def passwords_in_clear(files: Files) -> list[str]:
+    """Return the files that hold a value for the vault and are not encrypted."""
+    found = dict.fromkeys(
+        variable.file
+        for variable in files.variables
+        if variable.name.startswith("vault_")
+        and not variable.encrypted
+        # "!vault" encrypts a value of its own; a template has it from elsewhere
+        and isinstance(variable.node, yaml.ScalarNode)
+        and variable.node.tag != "!vault"
+        and variable.node.value
+        and "{{" not in variable.node.value
+    )
+    return list(found)
+
+
 def read_files(sources: Sequence[str | Path], decrypt: Decrypt) -> Files:
     """Read the YAML files of these sources, and the variables beside them.
 

@@ -37,6 +37,8 @@ class Known:
     """The specification of each variable."""
     prefixes: tuple[str, ...]
     """Beginnings of the roles' variables, longest first."""
+    required: frozenset[str]
+    """Variables without a default. Other entries of a role than its main one get theirs from the playbooks."""
     computed: Mapping[str, str] = field(default_factory=dict)
     """Variables that follow from the model, and how: whatever an inventory says is passed over."""
 
@@ -60,21 +62,24 @@ def known_variables(project: Path) -> Known:
     """Read the specifications below ``roles/`` and the variables in ``playbooks/vars/``."""
     options: dict[str, Mapping[str, Any]] = dict(OF_THE_PLAYBOOKS)
     prefixes = list(_PREFIXES_OF_THE_PLAYBOOKS)
+    required: set[str] = set()
     for path in sorted((project / "roles").glob("*/meta/argument_specs.yml")):
         role = path.parents[1].name
         # The lab's own are no part of a deployment
         if role.startswith("lab_"):
             continue
         prefixes.append(f"{role}_")
-        for entry in _load(path)["argument_specs"].values():
+        for name, entry in _load(path)["argument_specs"].items():
             options.update(entry.get("options", {}))
+            if name == "main":
+                required |= {option for option, spec in entry.get("options", {}).items() if spec.get("required")}
     computed: dict[str, str] = {}
     for name in ("exchange", "windows"):
         for key, value in _load(project / "playbooks" / "vars" / f"{name}.yml").items():
             # A default that refers to a variable of the inventory leaves that one free
             if not key.startswith("__"):
                 computed[key] = _from_the_model(str(value))
-    return Known(options, tuple(sorted(prefixes, key=len, reverse=True)), computed)
+    return Known(options, tuple(sorted(prefixes, key=len, reverse=True)), frozenset(required), computed)
 
 
 def _from_the_model(expression: str) -> str:

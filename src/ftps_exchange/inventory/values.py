@@ -328,15 +328,12 @@ class _Check:
         }
         for name, spec in self.known.options.items():
             role = (self.known.prefix_of(name) or "").rstrip("_")
-            if role not in roles or not spec.get("required") or name in self.known.computed:
+            if role not in roles or name not in self.known.required or name in self.known.computed:
                 continue
             hosts = (
                 self.edges if role == "edge" else self.windows if role.startswith(("windows", "iis")) else self.linux
             )
             hosts = self.servers if role == "directory" else hosts
-            # Entries of a role other than its main one get these from the playbooks
-            if role == "directory" and name.startswith(("directory_set_passwords_", "directory_rotate_")):
-                continue
             if not self._any(name, hosts) and name not in self.loaded.extra:
                 text = spec.get("description", "")
                 description = text if isinstance(text, str) else str(text[0])
