@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.accounts import control_of
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired, Group, User
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Declared, Desired
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import Matched, is_user
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import MARK, Current, Settings
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, normalise_dn, split_dn
@@ -87,7 +87,7 @@ def check_names(desired: Desired, current: Current, matched: Matched, settings: 
         )
 
 
-def _ou_before(desired: Desired, namesakes: Sequence[Entry], names: Mapping[str, User | Group]) -> str | None:
+def _ou_before(desired: Desired, namesakes: Sequence[Entry], names: Mapping[str, Declared]) -> str | None:
     """The one OU in which every namesake has just the place that it should have in the managed one."""
     managed = len(split_dn(desired.managed_ou))
     found: set[str] = set()

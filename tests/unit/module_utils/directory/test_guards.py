@@ -57,7 +57,7 @@ def test_another_ou_than_before_is_one_sentence_and_not_one_for_each_name(
 ) -> None:
     other = f"OU=Elsewhere,{DOMAIN}"
     desired = read_desired(json.loads(json.dumps(declared).replace(MANAGED_OU, other)), other)
-    current, _domain_sid = ldap_directory.read_current(directory, desired)
+    current, *_rest = ldap_directory.read_current(directory, desired)
     with pytest.raises(DirectoryError) as refused:
         make_plan(desired, current, Settings())
     message = str(refused.value)
