@@ -15,7 +15,6 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultSecret
 from ansible.playbook.task import Task
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.utils import vars as ansible_vars
 from ansible.utils.context_objects import CLIArgs
@@ -25,8 +24,6 @@ from ansible_collections.ftps.exchange.plugins.action import exchange_inventory,
 from ansible_collections.ftps.exchange.plugins.lookup import exchange_inventory_files
 
 from tests.unit.actions import run_action
-
-init_plugin_loader([])
 
 
 class Run:

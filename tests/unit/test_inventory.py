@@ -579,18 +579,15 @@ def test_an_example_that_is_filled_in_has_no_problem(example: Callable[[Path], P
 
 
 @pytest.mark.parametrize("inventory", ["inventories/lab", "molecule/default/inventory"])
-def test_the_inventories_of_the_lab_have_no_problem(
-    inventory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without the lab, so all but the files that its steps make."""
-    monkeypatch.setenv("MOLECULE_PROJECT_DIRECTORY", str(PROJECT))
-    monkeypatch.setenv("MOLECULE_EPHEMERAL_DIRECTORY", str(tmp_path))
+def test_the_inventories_of_the_lab_have_no_problem(inventory: str, tmp_path: Path) -> None:
+    """Without the lab: all but the files that its steps make, and what lookups give, which this process does not find."""
     (tmp_path / "customers").mkdir()
     run = Run(PROJECT / inventory)
     run.loader.set_basedir(str(tmp_path / "playbooks"))
     assert run.first_play() is None
+    known = ("is no file on the control node.", "cannot be computed: ")
     problems = run.check().get("problems", [])
-    assert [problem for problem in problems if problem["message"] != "is no file on the control node."] == []
+    assert [problem for problem in problems if not problem["message"].startswith(known)] == []
 
 
 @pytest.mark.parametrize("inventory", ["inventories/example_linux", "inventories/example_windows"])
