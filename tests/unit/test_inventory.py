@@ -580,7 +580,7 @@ def test_an_example_that_is_filled_in_has_no_problem(example: Callable[[Path], P
 
 @pytest.mark.parametrize("inventory", ["inventories/lab", "molecule/default/inventory"])
 def test_the_inventories_of_the_lab_have_no_problem(inventory: str, tmp_path: Path) -> None:
-    """Without the lab: all but the files that its steps make, and what lookups give, which this process does not find."""
+    """Without the lab: all but the files that its steps make, and the values of lookups, which nobody finds here."""
     (tmp_path / "customers").mkdir()
     run = Run(PROJECT / inventory)
     run.loader.set_basedir(str(tmp_path / "playbooks"))
