@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage clients packs windows-preview bench mutants venv docs requirements collection clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage clients packs windows-preview bench mutants venv docs translations requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -67,6 +67,9 @@ docs: venv ## write the generated references in docs/ again
 	@.venv/bin/python -m ftps_exchange.schema docs/schema
 	@.venv/bin/python -m ftps_exchange.iis.reference docs/iis.md
 	@.venv/bin/python -m ftps_exchange.packs.reference docs/packs.md
+
+translations: venv ## bring the catalogues of packs up to date, and name what is not translated
+	@.venv/bin/python -m ftps_exchange.packs.catalogues
 
 requirements: venv ## pin requirements*.txt anew from requirements*.in (with the oldest Python supported: 3.12)
 	@scripts/pin_requirements

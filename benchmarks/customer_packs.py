@@ -2,6 +2,7 @@
 """What the packs of many customers cost: all formats at first, then nothing to change.
 
     benchmarks/customer_packs.py 1000
+    benchmarks/customer_packs.py 1000 languages    a fifth of them in each language
 
 Runs the playbook that `make packs` runs, on an inventory of generated customers. No host is contacted.
 """
@@ -16,6 +17,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from ftps_exchange.packs.language import NAMES
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
@@ -61,11 +64,20 @@ def run(variables: dict[str, object]) -> tuple[float, float]:
     return time.monotonic() - start, int(done.stdout.rsplit("peak KiB: ", 1)[1]) / 1024
 
 
-def main(customers: int) -> None:
+def in_all_languages(customers: Path) -> None:
+    """Another language for each customer in turn."""
+    for number, file in enumerate(sorted(customers.glob("*.yml"))):
+        language = list(NAMES)[number % len(NAMES)]
+        file.write_text(f"{file.read_text(encoding='utf-8')}language: {language}\n", encoding="utf-8")
+
+
+def main(customers: int, *, languages: bool) -> None:
     """Measure and print a table."""
     folder = Path(tempfile.mkdtemp(prefix="ftps-exchange-packs-"))
     try:
         write_customers(customers, folder / "customers", SHARES)
+        if languages:
+            in_all_languages(folder / "customers")
         variables: dict[str, object] = {
             "exchange_model_customers_dir": str(folder / "customers"),
             "customer_packs_dir": str(folder / "packs"),
@@ -88,4 +100,4 @@ def main(customers: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, languages="languages" in sys.argv[2:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import gc
 import os
@@ -53,7 +54,8 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Make the packs."""
         super().run(tmp, task_vars)
-        _, asked = self.validate_argument_spec(ARGUMENTS)
+        # A copy: the validation writes what is left out into the defaults
+        _, asked = self.validate_argument_spec(copy.deepcopy(ARGUMENTS))
         # What is read is needed until the end, seconds later: searching it for garbage would be a tenth of the work.
         gc.disable()
         # Packs are handed out: everybody may read them, whatever umask Ansible was started with.
@@ -69,7 +71,7 @@ class ActionModule(ActionBase):
         except (ExchangeError, OSError) as error:
             raise AnsibleActionFail(str(error), result={"problems": [str(error)]}) from None
         done = answer(summary)
-        return {**done, "warnings": warnings_of(done, asked["change_deadline"])}
+        return {**done, "warnings": warnings_of(done, asked["change_deadline"], asked["contact"])}
 
 
 def _make(asked: dict[str, Any], *, check_mode: bool, want_diff: bool) -> Summary:
@@ -128,7 +130,7 @@ def answer(summary: Summary) -> dict[str, Any]:
     }
 
 
-def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
+def warnings_of(told: dict[str, Any], deadline: str | None, contact: dict[str, Any] | None) -> list[str]:
     """What a person should look at."""
     found = []
     if told["edited"]:
@@ -149,5 +151,10 @@ def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
         found.append(
             f"CHANGES.md names no day for {few(told['new_changes'])}: run again with "
             "customer_packs_change_deadline=YYYY-MM-DD before you hand the packs out."
+        )
+    if not any((contact or {}).values()):
+        found.append(
+            "The guides name nobody whom customers can ask. Give a name, an e-mail address or a telephone number in "
+            "customer_packs_contact."
         )
     return found

@@ -337,6 +337,7 @@ class _Check:
             "shared_exit": customer.shared_exit,
             "implicit_tls": customer.implicit_tls,
             "firewall": customer.firewall,
+            "language": customer.language,
             "accounts": accounts,
             "shares": [{"name": share.name, "access": share.access} for share in customer.shares],
         }

@@ -12,6 +12,7 @@ from pydantic_core import PydanticKnownError
 
 from ftps_exchange.model import names, networks
 from ftps_exchange.model.exchange import Rule, ShareName, Strict, _name_schema
+from ftps_exchange.model.languages import Language
 from ftps_exchange.model.problems import RefusedError, as_validator, printable
 
 Access = Literal["read", "write"]
@@ -176,6 +177,10 @@ class Customer(Strict):
     )
     firewall: Firewall | None = Field(
         default=None, description="The firewall that the customer's IT staff runs; chooses the rules of its pack."
+    )
+    language: Language | None = Field(
+        default=None,
+        description="Language of the customer's pack: en, de, fr, nl or es; exchange.language if left away.",
     )
     accounts: list[Account] = Field(
         default_factory=list, description="Logins of the customer; at least one.", json_schema_extra={"minItems": 1}

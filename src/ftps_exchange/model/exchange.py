@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ftps_exchange.model import names, networks
+from ftps_exchange.model.languages import Language
 from ftps_exchange.model.problems import FieldPath, RefusedError, as_validator
 
 
@@ -166,6 +167,10 @@ class Exchange(Strict):
             "both cases only the service's ports are translated. dedicated: nothing else uses it, so the whole address "
             "may be translated."
         ),
+    )
+    language: Language = Field(
+        default="en",
+        description="Language of the packs of customers whose file names none: en, de, fr, nl or es.",
     )
     explicit_port: Port = Field(default=21, description="Port of explicit FTPS (AUTH TLS), 1 to 65535.")
     implicit_port: Port | None = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from markupsafe import Markup
+
 from .changes import changes_markdown, facts_of, next_changes
 from .formats import REGISTRY
-from .guide import Files, blocks, guide_html, guide_markdown
+from .guide import Edition, Files, guides
 from .profiles import profiles
 from .programs import programs
 from .rules import TABLE, render_rules
@@ -20,11 +23,15 @@ from .scripts import selftest_ps1, selftest_sh
 from .subject import Subject
 from .updates import updates
 
-_FILES: Final = Path(__file__).parent / "files"
 MADE_BY: Final = "ftps-exchange customer pack"
 """By this a pack is known as ours: nothing without it is ever changed or removed."""
 MARKER: Final = "pack.json"
 EXECUTABLE: Final = frozenset({"selftest.sh"})
+
+# What is known only when all is made; nobody's text can hold these characters (escape.one_line)
+_VERSION, _DATE = Markup("\ue000version\ue000"), Markup("\ue000date\ue000")
+_SHOWN: Final = 12
+"""As many characters of the version are printed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,8 +64,13 @@ def build_pack(
     previous: Mapping[str, Any] | None,
     deadline: str | None,
     rules_before: Mapping[str, str] | None = None,
+    today: datetime.date = datetime.date.min,
 ) -> Pack:
-    """Everything of one pack. ``previous`` is the ``pack.json`` of the one before, ``rules_before`` its rules."""
+    """Everything of one pack. ``previous`` is the ``pack.json`` of the one before, ``rules_before`` its rules.
+
+    The version is a hash over all files, with neither version nor date in them: a pack that says the same as before has
+    the version and the date that it had.
+    """
     formats = choice.for_customer(subject.customer.firewall)
     rules, provider_rules = _rules(subject, formats, choice.provider)
     facts = facts_of(subject)
@@ -77,13 +89,18 @@ def build_pack(
         texts["ca.pem"] = subject.offer.authorities.pem
     if changes:
         texts["CHANGES.md"] = changes_markdown(subject, changes, _named(rules, subject.customer.firewall))
-    content = tuple(blocks(subject, Files(_named(rules, subject.customer.firewall), tuple(clients), bool(changes))))
-    texts["guide.html"] = guide_html(subject, content)
-    texts["guide.md"] = guide_markdown(subject, content)
+    named = Files(_named(rules, subject.customer.firewall), bool(changes))
+    undated = guides(subject, named, Edition(_VERSION, _DATE))
+    texts |= undated
     files = {path: texts[path].encode() for path in sorted(texts)}
     sums = {path: hashlib.sha256(data).hexdigest() for path, data in files.items()}
     whole = digest(f"{path} {sums[path]}".encode() for path in sums)
-    files[MARKER] = _marker(subject, formats, choice.provider, facts, changes, sums, whole, inputs)
+    same = previous is not None and previous["version"] == whole
+    date = str(previous.get("date") if previous and same else "") or today.isoformat()
+    for path, text in undated.items():
+        files[path] = text.replace(_VERSION, whole[:_SHOWN]).replace(_DATE, date).encode()
+        sums[path] = hashlib.sha256(files[path]).hexdigest()
+    files[MARKER] = _marker(subject, formats, choice.provider, facts, changes, sums, (whole, date), inputs)
     return Pack(files, whole, new_change)
 
 
@@ -124,7 +141,7 @@ def _marker(
     facts: Mapping[str, Any],
     changes: Sequence[Mapping[str, Any]],
     sums: Mapping[str, str],
-    whole: str,
+    edition: tuple[str, str],
     inputs: str,
 ) -> bytes:
     customer = subject.customer
@@ -133,7 +150,9 @@ def _marker(
         "schema": 1,
         "exchange": subject.service.name,
         "customer": customer.name,
-        "version": whole,
+        "version": edition[0],
+        "date": edition[1],
+        "language": subject.language,
         "facts": facts,
         "certificate": {
             "name": subject.fqdn,
@@ -171,9 +190,7 @@ def digest(parts: Iterable[bytes]) -> str:
 @cache
 def program() -> bytes:
     """What the packs are made by: another version of it may make other files from the same customer."""
-    package = _FILES.parent
-    sources = sorted(
-        path for path in package.rglob("*") if path.is_file() and (path.suffix == ".py" or _FILES in path.parents)
-    )
+    package = Path(__file__).parent
+    sources = sorted(path for path in package.rglob("*") if path.is_file() and path.suffix not in (".pyc",))
     parts = [path.relative_to(package).as_posix().encode() + b"\n" + path.read_bytes() for path in sources]
     return digest(parts).encode()

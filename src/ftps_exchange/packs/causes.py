@@ -1,15 +1,18 @@
 """What can go wrong on the way, said once: for the self-tests (by exit code) and for the guide's table.
 
 ``who`` is the side that has to do something: "you" is the customer who reads, "we" is the provider who sent the pack.
-A text may name {fqdn}, {port}, {implicit}, {first}, {last}, {addresses} and {sources}.
+A text may name {fqdn}, {port}, {implicit}, {first}, {last}, {addresses} and {sources}. It is English here, and
+translated by whoever prints it (``causes_for``, ``symptoms_for``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
-from .subject import Subject
+from .language import N_, Catalogue
+from .subject import Subject, both
 
 YOU, WE, BOTH = "you", "we", "you, then we"
 
@@ -23,6 +26,8 @@ class Cause:
     meaning: str
     who: str
     remedy: str
+    when: str = ""
+    """Of whose packs: "own CA", "public CA", "implicit"; empty for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,7 @@ class Symptom:
     cause: str
     who: str
     remedy: str
+    when: str = ""
 
 
 CAUSES = (
@@ -66,7 +72,7 @@ CAUSES = (
         "Nothing of the service answers at all, not one of its ports.",
         BOTH,
         "First your side: does your firewall have the rules of this pack, and does their counter or log show packets "
-        "leaving? If they leave, our side does not know the address that you come from: tell us your public address. "
+        "leaving? If they leave, our side does not know the address that you come from: send us your public address. "
         "We let in: {sources}.",
     ),
     Cause(
@@ -91,6 +97,7 @@ CAUSES = (
         YOU,
         "Open TCP {implicit} outwards to {addresses}. Or leave it closed and use TCP {port} (explicit TLS) only: all "
         "works without it, and the self-test leaves it out with --no-implicit.",
+        "implicit",
     ),
     Cause(
         30,
@@ -121,24 +128,34 @@ CAUSES = (
     Cause(
         40,
         "certificate",
-        "The certificate was not signed by {authority}.",
+        "The certificate was not signed by the CA in this pack.",
         BOTH,
         "If the issuer that is shown is your own firewall or antivirus, exempt {addresses} from TLS inspection. "
-        "Otherwise {compare}.",
+        "Otherwise compare the CA's fingerprint with the guide, and ask us for the newest pack.",
+        "own CA",
+    ),
+    Cause(
+        40,
+        "certificate",
+        "The certificate was not signed by a CA that this machine trusts.",
+        BOTH,
+        "If the issuer that is shown is your own firewall or antivirus, exempt {addresses} from TLS inspection. "
+        "Otherwise update this system's list of CAs, and ask us if that changes nothing.",
+        "public CA",
     ),
     Cause(
         41,
         "certificate",
         "The certificate is for another name than {fqdn}.",
         BOTH,
-        "Connect to {fqdn} and not to an address. If you do, tell us.",
+        "Connect to {fqdn} and not to an address. If you do, ask us.",
     ),
     Cause(
         42,
         "certificate",
         "The certificate is out of date.",
         BOTH,
-        "Look at the clock of this machine. If it is right, tell us.",
+        "Look at the clock of this machine. If it is right, ask us.",
     ),
     Cause(
         50,
@@ -153,7 +170,7 @@ CAUSES = (
         "login",
         "The service is there, but takes no more sessions now (421).",
         BOTH,
-        "Close other sessions of this account and try again in some minutes; if it goes on, tell us.",
+        "Close other sessions of this account and try again in some minutes; if it goes on, ask us.",
     ),
     Cause(
         60,
@@ -203,14 +220,14 @@ CAUSES = (
         "transfer",
         "All works, but the small test files could not be removed.",
         WE,
-        "Remove them by hand, and tell us their names.",
+        "Remove them by hand, and send us their names.",
     ),
     Cause(
         83,
         "transfer",
         "The client said that it sent a file, but the file on the server is not whole.",
         WE,
-        "Send us this output, with the version of curl. Until we answer, send one file a call, or use lftp or "
+        "Send us this output, with the version of curl. Until we answer, send one file per call, or use lftp or "
         "FileZilla.",
     ),
     Cause(130, "all", "Stopped by the keyboard.", "", "Run it again."),
@@ -233,7 +250,7 @@ SYMPTOMS = (
         "Reply 234 after AUTH TLS, then silence until a time-out",
         "Large packets are lost: path MTU (31). Or inspection holds TLS back (30)",
         YOU,
-        "The self-test tells which. Path MTU: clamp the TCP segment size (MSS) on your VPN, tunnel or PPPoE line, and "
+        "The self-test says which. Path MTU: clamp the TCP segment size (MSS) on your VPN, tunnel or PPPoE line, and "
         "let ICMP type 3 code 4 and ICMPv6 “packet too big” through.",
     ),
     Symptom(
@@ -250,9 +267,17 @@ SYMPTOMS = (
     ),
     Symptom(
         "Unknown or changed certificate",
-        "TLS inspection, or the CA is not {trusted} (40)",
+        "TLS inspection, or the client does not know the CA of this pack (40)",
         YOU,
-        "{install}; exempt {addresses} from inspection.",
+        "Use the profile of this pack; compare the fingerprint of ca.pem; exempt {addresses} from inspection.",
+        "own CA",
+    ),
+    Symptom(
+        "Unknown or changed certificate",
+        "TLS inspection, or the CA is not in this system's list (40)",
+        YOU,
+        "Do not trust it; update the system's list of CAs; exempt {addresses} from inspection.",
+        "public CA",
     ),
     Symptom(
         "FileZilla shows a window “Unknown certificate”",
@@ -278,12 +303,13 @@ SYMPTOMS = (
         "The client speaks explicit TLS (AUTH TLS) on the port for implicit TLS",
         YOU,
         "Explicit TLS: port {port}. Implicit TLS, where TLS begins at once: port {implicit}.",
+        "implicit",
     ),
     Symptom(
         "421 after the login, or in the middle of a session",
         "Too many sessions, or idle for too long (51)",
         YOU,
-        "Fewer parallel transfers (at most {sessions} sessions an account).",
+        "Fewer parallel transfers (at most {sessions} sessions per account).",
     ),
     Symptom(
         "Login works, then it hangs after PASV, EPSV, LIST or MLSD",
@@ -329,7 +355,7 @@ SYMPTOMS = (
         "451, 452 or 552 at the end of an upload",
         "Our disk or your share of it is full. The file is not whole",
         WE,
-        "Tell us. Keep the file, and send it again when we say so.",
+        "Ask us. Keep the file, and send it again when we say so.",
     ),
     Symptom(
         "550 “SIZE not allowed in ASCII mode”",
@@ -353,68 +379,81 @@ SYMPTOMS = (
         "Transfer stalls at 100 %, or breaks off after some minutes",
         "A device of yours forgets idle connections: the control connection is silent during a long transfer",
         YOU,
-        "Keep idle TCP connections for {idle} or longer.",
+        "Keep idle TCP connections for {idle} minutes or longer.",
     ),
 )
 
 
-def values(subject: Subject) -> dict[str, object]:
+SIDES: Final = {YOU: N_("you"), WE: N_("we"), BOTH: N_("you, then we")}
+"""As a word in a table."""
+
+WHO: Final = {
+    YOU: N_("your side (network or workstation)"),
+    WE: N_("our side (the provider)"),
+    BOTH: N_("your side first, then our side (the provider)"),
+    "": N_("nobody"),
+}
+"""As the self-test says it."""
+
+# What else the self-test does besides what may fail
+STEPS: Final = (N_("upload"), N_("download"), N_("clean up"))
+
+
+def spoken() -> Iterator[str]:
+    """Every text of this file, for the catalogues."""
+    yield from STEPS
+    for cause in CAUSES:
+        yield from filter(None, (cause.step, cause.meaning, cause.remedy))
+    for symptom in SYMPTOMS:
+        yield from (symptom.sign, symptom.cause, symptom.remedy)
+
+
+def values(subject: Subject, say: Catalogue) -> dict[str, object]:
     """What the texts may name."""
     service = subject.service
+    oldest, newest = service.tls_minimum_version, service.tls_maximum_version
     return {
         "fqdn": service.fqdn,
         "port": service.explicit_port,
         "implicit": service.implicit_port,
         "first": subject.first,
         "last": subject.last,
-        "addresses": " and ".join(subject.addresses),
+        "addresses": both(say, subject.addresses),
         "sources": ", ".join(subject.sources),
         "sessions": subject.offer.sessions_per_account,
-        "tls": _tls(subject),
-        "idle": idle_time(subject),
-        **(_OWN if subject.own_authority else _PUBLIC),
+        "tls": oldest if oldest == newest else say.filled(N_("{oldest} or {newest}"), oldest=oldest, newest=newest),
+        "idle": idle_minutes(subject),
     }
 
 
-def idle_time(subject: Subject) -> str:
+def idle_minutes(subject: Subject) -> int:
     """For how long devices have to keep a silent connection: IIS sends no probes over it."""
-    return "an hour" if subject.offer.iis else "5 minutes"
+    return 60 if subject.offer.iis else 5
 
 
-def _tls(subject: Subject) -> str:
-    oldest, newest = subject.service.tls_minimum_version, subject.service.tls_maximum_version
-    return oldest if oldest == newest else f"{oldest} or {newest}"
+def _meant(subject: Subject, when: str) -> bool:
+    return {
+        "": True,
+        "own CA": subject.own_authority,
+        "public CA": not subject.own_authority,
+        "implicit": subject.service.implicit_port is not None,
+    }[when]
 
 
-_OWN = {
-    "authority": "the CA in this pack",
-    "compare": "compare the CA's fingerprint with the guide, and ask us for the newest pack",
-    "trusted": "installed",
-    "install": "Install ca.pem; compare the fingerprint",
-}
-_PUBLIC = {
-    "authority": "a CA that this machine trusts",
-    "compare": "update this system's list of CAs, and ask us if that changes nothing",
-    "trusted": "in this system's list",
-    "install": "Do not trust it; update the system's list of CAs",
-}
-
-
-def causes_for(subject: Subject) -> Iterator[Cause]:
-    """The causes with this customer's addresses and ports in them."""
-    named = values(subject)
+def causes_for(subject: Subject, say: Catalogue) -> Iterator[Cause]:
+    """The causes in one language, with this customer's addresses and ports in them."""
+    named = values(subject, say)
     for cause in CAUSES:
-        if cause.code == 23 and subject.service.implicit_port is None:
-            continue
-        yield Cause(cause.code, cause.step, cause.meaning.format(**named), cause.who, cause.remedy.format(**named))
+        if _meant(subject, cause.when):
+            meaning = say.filled(cause.meaning, **named)
+            remedy = cause.remedy and say.filled(cause.remedy, **named)
+            yield Cause(cause.code, say(cause.step), meaning, cause.who, remedy, cause.when)
 
 
-def symptoms_for(subject: Subject) -> Iterator[Symptom]:
-    """The symptoms with this customer's addresses and ports in them."""
-    named = values(subject)
+def symptoms_for(subject: Subject, say: Catalogue) -> Iterator[Symptom]:
+    """The symptoms in one language, with this customer's addresses and ports in them."""
+    named = values(subject, say)
     for symptom in SYMPTOMS:
-        if "{implicit}" in symptom.sign and subject.service.implicit_port is None:
-            continue
-        yield Symptom(
-            symptom.sign.format(**named), symptom.cause.format(**named), symptom.who, symptom.remedy.format(**named)
-        )
+        if _meant(subject, symptom.when):
+            sign, cause, remedy = (say.filled(text, **named) for text in (symptom.sign, symptom.cause, symptom.remedy))
+            yield Symptom(sign, cause, symptom.who, remedy, symptom.when)

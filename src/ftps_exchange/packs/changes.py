@@ -7,11 +7,16 @@ day by which it has to be done, so a customer who skipped a pack still reads all
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, Final
 
-from .document import Block, Bullets, Code, Heading, Inline, Paragraph, Strong, Table, markdown_of
+from markupsafe import Markup
+
+from .document import MARKDOWN, Code, Inline, Words, joined, words
+from .language import N_, NAMES
 from .subject import Subject
+from .templates import template
 
 type Facts = dict[str, Any]
 type Change = dict[str, Any]
@@ -24,6 +29,7 @@ def facts_of(subject: Subject) -> Facts:
     """What a customer has entered somewhere, and has to enter anew when it changes."""
     service, used = subject.service, subject.families
     return {
+        "language": subject.language,
         "fqdn": service.fqdn,
         "public_ip4": service.public4 if 4 in used else None,
         "public_ip6": service.public6 if 6 in used else None,
@@ -68,6 +74,7 @@ def _is_port(value: object) -> bool:
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SOUND: Final[dict[str, Callable[[Any], bool]]] = {
+    "language": lambda value: isinstance(value, str) and value in NAMES,
     "fqdn": _is_text,
     "public_ip4": lambda value: value is None or _is_text(value),
     "public_ip6": lambda value: value is None or _is_text(value),
@@ -77,7 +84,7 @@ _SOUND: Final[dict[str, Callable[[Any], bool]]] = {
     "tls_minimum_version": _is_text,
     "authority_sha256": lambda value: isinstance(value, list) and all(map(_is_text, value)),
 }
-_LATER: Final[frozenset[str]] = frozenset()
+_LATER: Final[frozenset[str]] = frozenset({"language"})
 """Facts that came after the first version: a ``pack.json`` may be older, and what it does not say has not changed."""
 
 
@@ -92,144 +99,159 @@ def next_changes(previous: Mapping[str, Any] | None, facts: Facts, deadline: str
         new = {
             "before": {key: before[key] for key in keys},
             "after": {key: facts[key] for key in keys},
-            "deadline": deadline,
+            "deadline": deadline if _needs_a_day(keys) else None,
         }
-        return [new, *changes][:LONGEST_HISTORY], True
-    if changes and deadline is not None:
-        # Nothing new, but another day for what was told last
-        changes[0]["deadline"] = deadline
+        return [new, *changes][:LONGEST_HISTORY], _needs_a_day(keys)
+    if deadline is not None and newest_with_a_day(changes) is not None:
+        # Nothing new, but another day for what was said last
+        changes[newest_with_a_day(changes) or 0]["deadline"] = deadline
     return changes, False
+
+
+def _needs_a_day(keys: Iterable[str]) -> bool:
+    """Whether the customer has anything to do: nobody has for another language."""
+    return any(key != "language" for key in keys)
+
+
+def newest_with_a_day(changes: Sequence[Mapping[str, Any]]) -> int | None:
+    """Where in the list the newest change is by which customers have to do something."""
+    return next((number for number, one in enumerate(changes) if _needs_a_day(one["after"])), None)
 
 
 def changes_markdown(subject: Subject, changes: Sequence[Change], rules: Sequence[str]) -> str:
     """CHANGES.md"""
-    blocks: list[Block] = [
-        Paragraph(
-            (
-                "What changed at the FTPS service ",
-                Code(subject.fqdn),
-                " for ",
-                Code(subject.name),
-                ", newest first. The other files of this pack say how it is after all of it.",
-            )
+    say, now = words(subject.language, MARKDOWN), facts_of(subject)
+    shown = [
+        SimpleNamespace(
+            heading=MARKDOWN.heading(_heading(say, change, newest=number == 0)),
+            rows=[
+                (say(_NAMES[key]), _shown(say, key, change["before"][key]), _shown(say, key, change["after"][key]))
+                for key in change["after"]
+            ],
+            tasks=list(_tasks(say, change, now, rules if number == 0 else ())),
         )
+        for number, change in enumerate(changes)
     ]
-    now = facts_of(subject)
-    for number, change in enumerate(changes):
-        deadline = change["deadline"]
-        day = f"by {deadline}" if deadline else "day not set yet: ask us"
-        blocks.append(Heading(f"{'Newest change' if number == 0 else 'Before that'}: {day}"))
-        before, after = change["before"], change["after"]
-        blocks.append(
-            Table(
-                ("What", "Was", "Is"),
-                tuple((_NAMES[key], _shown(before[key]), _shown(after[key])) for key in after),
-            )
-        )
-        tasks = tuple(_tasks(change, now, rules if number == 0 else ()))
-        if tasks:
-            blocks.append(Bullets((*tasks, "Run the self-test after each step."), numbered=True))
-        else:
-            blocks.append(Paragraph("Nothing of this is left to do."))
-    return "\n\n".join(["# Changes", *map(markdown_of, blocks)]) + "\n"
+    text = template("changes.md.j2", MARKDOWN).render(
+        _=say, v=SimpleNamespace(fqdn=subject.fqdn, customer=subject.name, changes=shown), code=Code
+    )
+    return _BLANK_LINES.sub("\n\n", text).rstrip() + "\n"
 
 
+_BLANK_LINES: Final = re.compile(r"\n{3,}")
 _NAMES: Final = {
-    "fqdn": "Name of the server",
-    "public_ip4": "Address (IPv4)",
-    "public_ip6": "Address (IPv6)",
-    "explicit_port": "Port",
-    "implicit_port": "Port for implicit TLS",
-    "passive_ports": "Data ports",
-    "tls_minimum_version": "Oldest TLS version",
-    "authority_sha256": "Authority (SHA-256)",
+    "language": N_("Language of this pack"),
+    "fqdn": N_("Name of the server"),
+    "public_ip4": N_("Address (IPv4)"),
+    "public_ip6": N_("Address (IPv6)"),
+    "explicit_port": N_("Port"),
+    "implicit_port": N_("Port for implicit TLS"),
+    "passive_ports": N_("Data ports"),
+    "tls_minimum_version": N_("Oldest TLS version"),
+    "authority_sha256": N_("CA (SHA-256)"),
 }
 
 
-def _shown(value: object) -> Inline:
+def _heading(say: Words, change: Change, *, newest: bool) -> Markup:
+    if not _needs_a_day(change["after"]):
+        return say(N_("Newest change")) if newest else say(N_("Before that"))
+    if change["deadline"]:
+        text = N_("Newest change: by {day}") if newest else N_("Before that: by {day}")
+        return say(text, day=change["deadline"])
+    return (
+        say(N_("Newest change: day not set yet, ask us")) if newest else say(N_("Before that: day not set yet, ask us"))
+    )
+
+
+def _shown(say: Words, key: str, value: Any) -> Inline:
     if value is None:
-        return "none"
+        return say(N_("none"))
     if value == []:
-        return "a public authority: none to install"
+        return say(N_("a public CA: none to install"))
+    if key == "language":
+        return NAMES[value]
     if isinstance(value, list):
         return Code(" ".join(map(str, value)) if isinstance(value[0], str) else "-".join(map(str, value)))
     return Code(str(value))
 
 
-def _tasks(change: Change, now: Facts, rules: Sequence[str]) -> Iterator[Inline]:
+def _tasks(say: Words, change: Change, now: Facts, rules: Sequence[str]) -> Iterator[Inline]:
     """What is to do. A later change may have taken an earlier one back: what is in use now is never to be closed."""
     before, after, deadline = change["before"], change["after"], change["deadline"]
-    by = f"By {deadline}: " if deadline else "Before the change: "
-    then = f"After {deadline}: " if deadline else "After the change: "
+    by = say(N_("**By {day}:**"), day=deadline) if deadline else say(N_("**Before the change:**"))
+    then = say(N_("**After {day}:**"), day=deadline) if deadline else say(N_("**After the change:**"))
     for key in ("public_ip4", "public_ip6"):
         if key in after:
             if after[key] and after[key] == now[key]:
-                yield Strong(by), "allow ", Code(after[key]), " outwards in addition, on all ports of the service."
+                text = N_("{by} allow {address} outwards in addition, on all ports of the service.")
+                yield say(text, by=by, address=Code(after[key]))
             if before[key] and before[key] != now[key]:
-                yield Strong(then), "remove ", Code(before[key]), " from your rules."
-    yield from _port_tasks(before, after, now, Strong(by), Strong(then))
+                yield say(N_("{then} remove {address} from your rules."), then=then, address=Code(before[key]))
+    yield from _port_tasks(say, before, after, now, by, then)
     network = {"public_ip4", "public_ip6", "explicit_port", "implicit_port", "passive_ports"} & after.keys()
     if network and rules:
-        yield (
-            "All of this stands in ",
-            *_files(rules),
-            " of this pack: load it on the day. Is there a file -update beside it? It holds just the difference.",
+        text = N_(
+            "All of this stands in {files} of this pack: load it on the day. Is there a file -update beside it? It "
+            "holds just the difference."
         )
+        yield say(text, files=joined(Code(name) for name in rules))
     if "fqdn" in after and after["fqdn"] == now["fqdn"]:
-        yield (
-            Strong(by),
-            "enter the name ",
-            Code(after["fqdn"]),
-            " in your clients; the certificate is for this name from then on.",
-        )
+        text = N_("{by} enter the name {name} in your clients; the certificate is for this name from then on.")
+        yield say(text, by=by, name=Code(after["fqdn"]))
     if "authority_sha256" in after:
-        old_ones, new_ones, today = before["authority_sha256"], after["authority_sha256"], now["authority_sha256"]
-        if (set(new_ones) - set(old_ones)) & set(today):
-            yield (
-                Strong(by),
-                "install the new ",
-                Code("ca.pem"),
-                " wherever the old one is, beside it."
-                if old_ones
-                else " where your clients need it, as the guide says.",
-                " Compare the fingerprint with us by telephone.",
-            )
-        # One that stays in the list may still have signed the server's certificate
-        for gone in (one for one in old_ones if one not in new_ones and one not in today):
-            yield Strong(then), "remove the earlier authority ", Code(gone), "."
+        yield from _authority_tasks(say, before["authority_sha256"], after["authority_sha256"], now, by, then)
     if "tls_minimum_version" in after and after["tls_minimum_version"] == now["tls_minimum_version"]:
-        yield Strong(by), f"see that your clients know TLS {after['tls_minimum_version']} or newer."
+        text = N_("{by} check that your clients know TLS {version} or newer.")
+        yield say(text, by=by, version=after["tls_minimum_version"])
 
 
-def _port_tasks(before: Facts, after: Facts, now: Facts, by: Strong, then: Strong) -> Iterator[Inline]:
+def _authority_tasks(
+    say: Words, old_ones: Sequence[str], new_ones: Sequence[str], now: Facts, by: Markup, then: Markup
+) -> Iterator[Inline]:
+    today = now["authority_sha256"]
+    if (set(new_ones) - set(old_ones)) & set(today):
+        text = (
+            N_(
+                "{by} install the new `ca.pem` wherever the old one is, beside it. Compare the fingerprint with us by "
+                "telephone."
+            )
+            if old_ones
+            else N_(
+                "{by} install the new `ca.pem` where your clients need it, as the guide says. Compare the fingerprint "
+                "with us by telephone."
+            )
+        )
+        yield say(text, by=by)
+    # One that stays in the list may still have signed the server's certificate
+    for gone in (one for one in old_ones if one not in new_ones and one not in today):
+        yield say(N_("{then} remove the earlier CA {fingerprint}."), then=then, fingerprint=Code(gone))
+
+
+def _port_tasks(say: Words, before: Facts, after: Facts, now: Facts, by: Markup, then: Markup) -> Iterator[Inline]:
     """The ports to open and to close. One may have left its use and got another."""
     control = ("explicit_port", "implicit_port")
     data = (int(now["passive_ports"][0]), int(now["passive_ports"][1]))
     used = [data, *((now[key], now[key]) for key in control if now[key])]
+    close = N_("{then} close TCP {ports}.")
     for key in control:
         if key in after:
             if after[key] and after[key] == now[key]:
-                yield by, f"open TCP {after[key]} in addition, and set it in your clients."
+                text = N_("{by} open TCP {ports} in addition, and set it in your clients.")
+                yield say(text, by=by, ports=after[key])
             if before[key] and any(_without_all((before[key], before[key]), used)):
-                yield then, f"close TCP {before[key]}."
+                yield say(close, then=then, ports=before[key])
     if "passive_ports" in after:
         old, new = tuple(before["passive_ports"]), tuple(after["passive_ports"])
         for first, last in _without(new, old):
             if max(first, data[0]) <= min(last, data[1]):
-                yield by, f"open TCP {_range(max(first, data[0]), min(last, data[1]))} in addition."
+                ports = _range(say, max(first, data[0]), min(last, data[1]))
+                yield say(N_("{by} open TCP {ports} in addition."), by=by, ports=ports)
         for first, last in _without_all(old, [new, *used]):
-            yield then, f"close TCP {_range(first, last)}."
+            yield say(close, then=then, ports=_range(say, first, last))
 
 
-def _files(rules: Sequence[str]) -> Iterator[Code | str]:
-    for number, name in enumerate(rules):
-        if number:
-            yield ", "
-        yield Code(name)
-
-
-def _range(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first} to {last}"
+def _range(say: Words, first: int, last: int) -> Inline:
+    return str(first) if first == last else say(N_("{first} to {last}"), first=first, last=last)
 
 
 def _without(one: tuple[int, ...], other: tuple[int, ...]) -> Iterator[tuple[int, int]]:

@@ -1,15 +1,23 @@
 """A document said once, printed twice: as HTML and as Markdown.
 
-The guide is a list of blocks. Texts of the project are plain ``str``; anything else says what it is (``Code``,
-``Strong``, ``Foreign``), so that what a customer wrote is never taken for markup in either form.
+Texts of the project have a little Markdown of their own (``**strong**``, ```code```, ``[text](target)``) and holes
+(``{name}``). What goes into a hole says what it is (``Code``, ``Foreign``, …), so that what a customer wrote is never
+taken for markup in either form. What is finished is ``Markup``, which neither form touches again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Final
+
+from markupsafe import Markup
 
 from .escape import html_text, markdown_block, markdown_code, markdown_foreign, markdown_own
+from .language import Catalogue, catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +29,9 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Strong:
-    """A text of the project that matters."""
+    """What matters."""
 
-    text: str
+    content: Inline
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,186 +54,252 @@ class Side:
     """Who has to do something: a coloured word in HTML."""
 
     who: str
-
-
-Part = str | Code | Strong | Foreign | Link | Side
-Inline = Part | tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A heading of the second or third level; the id is the project's own."""
-
     text: str
-    id: str = ""
-    level: int = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Paragraph:
-    """A paragraph."""
+class Hole:
+    """Where a value goes."""
 
-    content: Inline
-
-
-@dataclass(frozen=True, slots=True)
-class Bullets:
-    """A list, with numbers or without."""
-
-    items: tuple[Inline, ...]
-    numbered: bool = False
+    name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table; on a phone each row becomes a card, with the head's words as labels."""
+Part = str | Code | Strong | Foreign | Link | Side | Hole
+Inline = Part | tuple["Inline", ...]
 
-    head: tuple[str, ...]
-    rows: tuple[tuple[Inline, ...], ...]
-    style: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Commands or other lines to be copied."""
-
-    text: str
-    language: str = ""
+_MARKS: Final = re.compile(
+    r"\*\*(?P<strong>.+?)\*\*|`(?P<code>[^`]+)`|\[(?P<text>[^\]]+)\]\((?P<target>[^)]+)\)|\{(?P<hole>[a-z_]+)\}"
+)
+_HOLE: Final = re.compile(r"\{([a-z_]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A box: ``info``, ``good`` or ``warning``."""
-
-    content: Inline
-    kind: str = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Drawings (safe HTML, made by this project) and the same in characters."""
-
-    html: str
-    characters: str
-
-
-Block = Heading | Paragraph | Bullets | Table | Listing | Note | Picture
-
-
-def _parts(content: Inline) -> tuple[Part, ...]:
-    return content if isinstance(content, tuple) else (content,)
-
-
-def html_inline(content: Inline) -> str:
-    """Inline content as HTML."""
-    return "".join(map(_html_part, _parts(content)))
+@lru_cache(maxsize=8192)
+def parsed(text: str) -> tuple[Part, ...]:
+    """A text of the project as parts."""
+    found: list[Part] = []
+    at = 0
+    for mark in _MARKS.finditer(text):
+        if mark.start() > at:
+            found.append(text[at : mark.start()])
+        at = mark.end()
+        match mark.lastgroup:
+            case "strong":
+                found.append(Strong(parsed(mark["strong"])))
+            case "code":
+                found.append(Code(mark["code"]))
+            case "target":
+                found.append(Link(mark["target"], mark["text"]))
+            case _:
+                found.append(Hole(mark["hole"]))
+    if at < len(text):
+        found.append(text[at:])
+    return tuple(found)
 
 
-def _html_part(part: Part) -> str:
-    match part:
-        case str():
-            return html_text(part)
-        case Code(text):
-            return f"<code>{html_text(text)}</code>"
-        case Strong(text):
-            return f"<strong>{html_text(text)}</strong>"
-        case Foreign(text):
-            return f"<bdi>{html_text(text)}</bdi>"
-        case Link(target, text):
-            return f'<a href="{html_text(target)}">{html_text(text)}</a>'
-        case Side(who):
-            return f'<span class="side {"both" if "," in who else html_text(who)}">{html_text(who)}</span>'
+def filled(content: Inline, values: Mapping[str, Inline | int]) -> Inline:
+    """The content with values in its holes."""
+    match content:
+        case Hole(name):
+            value = values[name]
+            return str(value) if isinstance(value, int) else value
+        case Strong(inner):
+            return Strong(filled(inner, values))
+        case Code(text) if "{" in text:
+            return Code(_HOLE.sub(lambda hole: str(values[hole[1]]), text))
+        case tuple():
+            return tuple(filled(one, values) for one in content)
+        case _:
+            return content
 
 
-def html_block(block: Block) -> str:
-    """One block as HTML."""
-    match block:
-        case Heading(text, id_, level):
-            anchor = f' id="{html_text(id_)}"' if id_ else ""
-            return f"<h{level}{anchor}>{html_text(text)}</h{level}>"
-        case Paragraph(content):
-            return f"<p>{html_inline(content)}</p>"
-        case Bullets(items, numbered):
-            tag = "ol" if numbered else "ul"
-            return f"<{tag}>" + "".join(f"<li>{html_inline(item)}</li>" for item in items) + f"</{tag}>"
-        case Table():
-            return _html_table(block)
-        case Listing(text, _):
-            return "<pre>" + "\n".join(html_text(line) for line in text.rstrip().split("\n")) + "</pre>"
-        case Note(content, kind):
-            return f'<div class="note {html_text(kind)}">{html_inline(content)}</div>'
-        case Picture(drawing, _):
-            return f'<figure class="route">{drawing}</figure>'
+def holes(text: str) -> tuple[str, ...]:
+    """The names of the values that a text needs, each as often as it stands there."""
+    return tuple(sorted(_HOLE.findall(text)))
 
 
-def _html_table(table: Table) -> str:
-    head = "".join(f"<th>{html_text(text)}</th>" for text in table.head)
-    labels = [html_text(text) for text in table.head]
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f'<td data-label="{label}"><div>{html_inline(cell)}</div></td>'
-            for label, cell in zip(labels, row, strict=True)
+def joined(parts: Iterable[Inline], separator: str = ", ") -> Inline:
+    """Parts with something between them."""
+    found: list[Inline] = []
+    for part in parts:
+        found += [separator, part] if found else [part]
+    return tuple(found)
+
+
+class Form(ABC):
+    """How blocks are printed. Texts of blocks are ``Markup`` of this form, or parts."""
+
+    def inline(self, content: Inline) -> Markup:
+        """Inline content."""
+        if isinstance(content, Markup):
+            return content
+        if isinstance(content, tuple):
+            return Markup("".join(map(self.inline, content)))  # noqa: S704 - so is each of these
+        return Markup(self._part(content))  # noqa: S704 - each part is escaped for this form
+
+    @abstractmethod
+    def _part(self, part: Part) -> str: ...
+
+    @abstractmethod
+    def heading(self, text: Markup, id_: str = "", level: int = 2) -> Markup:
+        """A heading of the second or third level; the id is the project's own."""
+
+    @abstractmethod
+    def paragraph(self, content: Inline) -> Markup:
+        """A paragraph."""
+
+    @abstractmethod
+    def bullets(self, items: Sequence[Inline], *, numbered: bool = False) -> Markup:
+        """A list, with numbers or without."""
+
+    @abstractmethod
+    def table(self, head: Sequence[Markup], rows: Iterable[Sequence[Inline]], style: str = "") -> Markup:
+        """A table; on a phone each row becomes a card, with the head's words as labels."""
+
+    @abstractmethod
+    def listing(self, text: str, language: str = "") -> Markup:
+        """Commands or other lines to be copied."""
+
+    @abstractmethod
+    def note(self, content: Inline, kind: str = "info") -> Markup:
+        """A box: ``info``, ``good`` or ``warning``."""
+
+    @abstractmethod
+    def picture(self, html: str, characters: str) -> Markup:
+        """Drawings (safe HTML, made by this project), or the same in characters."""
+
+
+# French has a space before these marks, and no line may end there
+_GLUED: Final = re.compile(" (?=[:;?!»])|(?<=«) ")
+
+
+class Html(Form):
+    """For a browser."""
+
+    def _part(self, part: Part) -> str:
+        match part:
+            case Code(text):
+                return f"<code>{html_text(text)}</code>"
+            case Strong(content):
+                return f"<strong>{self.inline(content)}</strong>"
+            case Foreign(text):
+                return f"<bdi>{html_text(text)}</bdi>"
+            case Link(target, text):
+                return f'<a href="{html_text(target)}">{html_text(text)}</a>'
+            case Side(who, text):
+                return f'<span class="side {html_text(who)}">{html_text(text)}</span>'
+            case _:
+                return _GLUED.sub("\u00a0", html_text(str(part)))
+
+    def heading(self, text: Markup, id_: str = "", level: int = 2) -> Markup:
+        anchor = f' id="{html_text(id_)}"' if id_ else ""
+        return Markup(f"<h{level}{anchor}>{text}</h{level}>\n")  # noqa: S704
+
+    def paragraph(self, content: Inline) -> Markup:
+        return Markup(f"<p>{self.inline(content)}</p>\n")  # noqa: S704
+
+    def bullets(self, items: Sequence[Inline], *, numbered: bool = False) -> Markup:
+        tag = "ol" if numbered else "ul"
+        lines = "".join(f"<li>{self.inline(item)}</li>" for item in items)
+        return Markup(f"<{tag}>{lines}</{tag}>\n")  # noqa: S704
+
+    def table(self, head: Sequence[Markup], rows: Iterable[Sequence[Inline]], style: str = "") -> Markup:
+        labels = [text.replace('"', "&quot;") for text in head]
+        top = "".join(f'<th scope="col">{text}</th>' for text in head)
+        lines = "".join("<tr>" + self._row(row, labels) + "</tr>\n" for row in rows)
+        return Markup(  # noqa: S704
+            f'<table class="{html_text(style)}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{lines}</tbody></table>\n'
         )
-        + "</tr>\n"
-        for row in table.rows
-    )
-    return f'<table class="{html_text(table.style)}">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody></table>'
+
+    def _row(self, row: Sequence[Inline], labels: Sequence[str]) -> str:
+        """The first cell names the row: programs that read aloud say it before each of the others."""
+        first, *others = (
+            f'data-label="{label}"><div>{self.inline(cell)}</div>' for label, cell in zip(labels, row, strict=True)
+        )
+        return f'<th scope="row" {first}</th>' + "".join(f"<td {cell}</td>" for cell in others)
+
+    def listing(self, text: str, language: str = "") -> Markup:
+        lines = "\n".join(html_text(line) for line in text.rstrip().split("\n"))
+        return Markup(f"<pre>{lines}</pre>\n")  # noqa: S704
+
+    def note(self, content: Inline, kind: str = "info") -> Markup:
+        return Markup(f'<div class="note {html_text(kind)}">{self.inline(content)}</div>\n')  # noqa: S704
+
+    def picture(self, html: str, characters: str) -> Markup:
+        return Markup(f'<figure class="route">{html}</figure>\n')  # noqa: S704
 
 
-def markdown_inline(content: Inline) -> str:
-    """Inline content as Markdown."""
-    return "".join(map(_markdown_part, _parts(content)))
+_BAR: Final = re.compile(r"(?<!\\)\|")
 
 
-def _markdown_part(part: Part) -> str:
-    match part:
-        case str():
-            return markdown_own(part)
-        case Code(text):
-            return markdown_code(text)
-        case Strong(text):
-            # A mark that follows a space would close nothing
-            bare = text.rstrip()
-            return f"**{markdown_own(bare)}**{text[len(bare) :]}"
-        case Foreign(text):
-            return markdown_foreign(text)
-        case Link(target, text):
-            return f"[{markdown_own(text)}]({target})"
-        case Side(who):
-            return f"**{markdown_own(who)}**"
+class Markdown(Form):
+    """For people who read text, and for what makes pages of it."""
+
+    def _part(self, part: Part) -> str:
+        match part:
+            case Code(text):
+                return markdown_code(text)
+            case Strong(content):
+                return f"**{self.inline(content)}**"
+            case Foreign(text):
+                return markdown_foreign(text)
+            case Link(target, text):
+                return f"[{markdown_own(text)}]({target})"
+            case Side(_, text):
+                return f"**{markdown_own(text)}**"
+            case _:
+                return markdown_own(str(part))
+
+    def heading(self, text: Markup, id_: str = "", level: int = 2) -> Markup:
+        return Markup(f"{'#' * level} {text}\n\n")  # noqa: S704
+
+    def paragraph(self, content: Inline) -> Markup:
+        return Markup(f"{self.inline(content)}\n\n")  # noqa: S704
+
+    def bullets(self, items: Sequence[Inline], *, numbered: bool = False) -> Markup:
+        lines = [f"{f'{number}.' if numbered else '-'} {self.inline(item)}\n" for number, item in enumerate(items, 1)]
+        return Markup("".join(lines) + "\n")  # noqa: S704
+
+    def table(self, head: Sequence[Markup], rows: Iterable[Sequence[Inline]], style: str = "") -> Markup:
+        lines: list[list[str]] = [list(head), ["---"] * len(head)]
+        # In a table a bar ends the cell even inside of a code span, unless escaped
+        lines += [[_BAR.sub(r"\\|", self.inline(cell)) for cell in row] for row in rows]
+        return Markup("".join("| " + " | ".join(line) + " |\n" for line in lines) + "\n")  # noqa: S704
+
+    def listing(self, text: str, language: str = "") -> Markup:
+        return Markup(markdown_block(text, language) + "\n\n")  # noqa: S704
+
+    def note(self, content: Inline, kind: str = "info") -> Markup:
+        return Markup(f"> {self.inline(content)}\n\n")  # noqa: S704
+
+    def picture(self, html: str, characters: str) -> Markup:
+        return self.listing(characters, "text")
 
 
-def markdown_of(block: Block) -> str:
-    """One block as Markdown."""
-    match block:
-        case Heading(text, _, level):
-            return f"{'#' * level} {markdown_own(text)}"
-        case Paragraph(content):
-            return markdown_inline(content)
-        case Bullets(items, numbered):
-            return "\n".join(
-                f"{f'{number}.' if numbered else '-'} {markdown_inline(item)}" for number, item in enumerate(items, 1)
-            )
-        case Table(head, rows, _):
-            return _markdown_table(head, rows)
-        case Listing(text, language):
-            return markdown_block(text, language)
-        case Note(content, _):
-            return f"> {markdown_inline(content)}"
-        case Picture(_, characters):
-            return markdown_block(characters, "text")
+HTML: Final = Html()
+MARKDOWN: Final = Markdown()
 
 
-def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[Inline]]) -> str:
-    lines = [[markdown_own(text) for text in head], ["---"] * len(head)]
-    lines += [[_markdown_cell(cell) for cell in row] for row in rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+class Words:
+    """The project's texts in one language, printed in one form."""
+
+    def __init__(self, say: Catalogue, form: Form) -> None:
+        self.say = say
+        self.form = form
+        self._printed: dict[str, Markup] = {}
+
+    def __call__(self, text: str, **values: Inline | int) -> Markup:
+        """A text with values in its holes."""
+        if values:
+            return self.form.inline(filled(parsed(self.say(text)), values))
+        if text not in self._printed:
+            self._printed[text] = self.form.inline(parsed(self.say(text)))
+        return self._printed[text]
 
 
-def _markdown_cell(cell: Inline) -> str:
-    # In a table a bar ends the cell even inside of a code span, unless escaped.
-    return "".join(
-        _markdown_part(part).replace("|", "\\|") if isinstance(part, Code) else _markdown_part(part)
-        for part in _parts(cell)
-    )
+@cache
+def words(language: str, form: Form) -> Words:
+    """Made once for each process."""
+    return Words(catalogue(language), form)
+
+
+type Printed = Callable[..., Markup]

@@ -16,6 +16,8 @@ _MARKDOWN_SPECIAL = re.compile(r"[!-/:-@\[-`{-~]")
 _OWN_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~]")
 # PowerShell takes typographic quotes for straight ones, in a literal too.
 _POWERSHELL_QUOTES = re.compile("(['‘’‚‛])")  # noqa: RUF001
+# What stands in a text of the project for a value
+_HOLE = re.compile(r"\{([A-Za-z_]+)\}")
 _INI_UNSAFE = re.compile(r"[^A-Za-z0-9._@-]")
 
 
@@ -63,6 +65,11 @@ def shell_word(text: str) -> str:
     return shlex.quote(one_line(text))
 
 
+def shell_string(text: str) -> str:
+    """One word of a POSIX shell from a text of this project, whose holes are variables of the script."""
+    return '"' + _HOLE.sub(r"${\1}", re.sub(r'([\\"$`])', r"\\\1", one_line(text))) + '"'
+
+
 def shell_comment(text: str) -> str:
     """What may stand behind ``#`` in a shell, lftp, curl or WinSCP script: it cannot leave its line."""
     return one_line(text)
@@ -71,6 +78,11 @@ def shell_comment(text: str) -> str:
 def powershell_word(text: str) -> str:
     """A literal string of PowerShell, in which nothing is expanded."""
     return "'" + _POWERSHELL_QUOTES.sub(r"\1\1", one_line(text)) + "'"
+
+
+def powershell_string(text: str) -> str:
+    """A string of PowerShell from a text of this project, whose holes are variables of the script."""
+    return '"' + _HOLE.sub(r"${\1}", re.sub('([`"$“”„])', r"`\1", one_line(text))) + '"'
 
 
 def winscp_name(text: str) -> str:

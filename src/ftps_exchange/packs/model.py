@@ -109,6 +109,8 @@ class PackCustomer:
     """Inside networks, as the customer's own firewall sees them; empty where that does not differ."""
     firewall: str | None = None
     implicit_tls: bool = False
+    language: str = "en"
+    """Of everything in the pack that people read."""
     contact: PackContact = field(default_factory=PackContact)
     accounts: tuple[Account, ...] = ()
     shares: tuple[PackShare, ...] = ()
@@ -162,6 +164,7 @@ def read_packs(model: object, servers: Sequence[str] = ()) -> Packs:
             inside6=inside6,
             firewall=None if firewall is None else str(firewall),
             implicit_tls=bool(content.get("implicit_tls")),
+            language=str(content.get("language") or exchange.get("language") or "en"),
             contact=_contact(content.get("contact")),
             accounts=customer.accounts,
             shares=tuple(

@@ -1,58 +1,81 @@
-"""The customer's route as a drawing: wide for screens and paper, tall for phones, and in characters for Markdown."""
+"""The customer's route as a drawing: wide for screens and paper, tall for phones, and in characters for Markdown.
+
+Colours are classes: the page's style says what they are in the light and in the dark.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from .escape import html_text
+from .language import N_, catalogue
 from .subject import Subject, short
 
-_INK, _MUTED, _LINE, _FILL = "#1b2733", "#5b6b7b", "#c9d3dd", "#f6f8fa"
-_GOOD, _BAD, _YOURS, _OURS = "#1a7f4b", "#b3261e", "#0b5cad", "#6a3fa0"
 _SANS: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 _MONO: Final = "ui-monospace, Consolas, 'DejaVu Sans Mono', monospace"
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """One thing on the way."""
+    """One thing on the way: addresses, and a few words above or below them."""
 
     title: str
-    lines: tuple[str, ...]
     colour: str
     icon: str
+    above: str = ""
+    addresses: tuple[str, ...] = ()
+    below: str = ""
+
+    @property
+    def lines(self) -> tuple[tuple[str, bool], ...]:
+        """Each line, and whether it is an address."""
+        return (
+            *(((self.above, False),) if self.above else ()),
+            *((address, True) for address in self.addresses),
+            *(((self.below, False),) if self.below else ()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One kind of connection: its ports, and what for."""
+    """One kind of connection: its ports, and what for, in a sentence and in a word."""
 
     ports: str
     what: str
+    word: str
 
 
 def stations(subject: Subject) -> tuple[Station, ...]:
     """The way from the customer's computers to the server."""
-    translated = subject.clients != subject.sources
-    firewall = ("seen from outside as", *short(subject.sources)) if translated else ("no translation known",)
+    say = catalogue(subject.language)
+    firewall = say(N_("Your firewall"))
     return (
-        Station("Your computers", short(subject.clients), _YOURS, "computer"),
-        Station("Your firewall", firewall, _YOURS, "wall"),
-        Station("Internet", ("everything encrypted",), _MUTED, "cloud"),
-        Station("Our firewall", ("lets only you in, at", *subject.addresses), _OURS, "wall"),
-        Station("FTPS server", (subject.fqdn, "never connects to you"), _OURS, "server"),
+        Station(say(N_("Your computers")), "you", "computer", addresses=short(say, subject.clients)),
+        Station(firewall, "you", "wall", say(N_("seen from outside as")), short(say, subject.sources))
+        if subject.clients != subject.sources
+        else Station(firewall, "you", "wall", say(N_("no translation known"))),
+        Station(say(N_("Internet")), "muted", "cloud", say(N_("everything encrypted"))),
+        Station(say(N_("Our firewall")), "we", "wall", say(N_("lets only you in, at")), subject.addresses),
+        Station(say(N_("FTPS server")), "we", "server", "", (subject.fqdn,), say(N_("never connects to you"))),
     )
 
 
 def lanes(subject: Subject) -> tuple[Lane, ...]:
     """The connections that have to pass."""
-    service = subject.service
-    found = [Lane(f"TCP {service.explicit_port}", "control: TLS first, then the login")]
+    service, say = subject.service, catalogue(subject.language)
+    found = [Lane(f"TCP {service.explicit_port}", say(N_("control: TLS first, then the login")), say(N_("control")))]
     if service.implicit_port is not None:
-        found.append(Lane(f"TCP {service.implicit_port}", "the same, for clients with implicit TLS"))
+        found.append(
+            Lane(
+                f"TCP {service.implicit_port}",
+                say(N_("the same, for clients with implicit TLS")),
+                say(N_("implicit TLS")),
+            )
+        )
     ports = str(subject.first) if subject.first == subject.last else subject.passive
-    found.append(Lane(f"TCP {ports}", "data: lists and files, in TLS"))
+    found.append(Lane(f"TCP {ports}", say(N_("data: lists and files, in TLS")), say(N_("data"))))
     return tuple(found)
 
 
@@ -61,174 +84,185 @@ def drawings(subject: Subject) -> str:
     return f'<div class="wide">{wide(subject)}</div><div class="tall">{tall(subject)}</div>'
 
 
-def _mono(x: float, y: float, text: str, room: float, anchor: str = "middle") -> str:
-    """An address in fixed width, smaller when it is long."""
-    size = min(12.0, room / (max(len(text), 1) * 0.61))
+def _text(
+    x: float, y: float, text: str, *, size: float, colour: str, room: float = 0, anchor: str = "middle", font: str = ""
+) -> str:
+    """One line, smaller where it is longer than its room."""
+    wide = 0.61 if font == _MONO else 0.55
+    fitting = min(size, room / (max(len(text), 1) * wide)) if room else size
+    face = f' font-family="{font}"' if font else ""
+    weight = ' font-weight="650"' if size >= 13 else ""
     return (
-        f'<text x="{x:g}" y="{y:g}" font-size="{size:.1f}" font-family="{_MONO}" fill="{_INK}" '
+        f'<text x="{x:g}" y="{y:g}" font-size="{fitting:.4g}"{face}{weight} class="{colour}" fill="currentColor" '
         f'text-anchor="{anchor}">{html_text(text)}</text>'
     )
 
 
 def _icon(kind: str, x: float, y: float, colour: str) -> str:
     """A small sign, 26 wide, centred at x, y."""
-    style = f'fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round" stroke-linecap="round"'
+    style = 'fill="none" stroke="currentColor" stroke-width="2" stroke-linejoin="round" stroke-linecap="round"'
     paths = {
         "computer": "M-12-9h24v15h-24z M-5 11h10 M0 6v5",
         "wall": "M-13-10h26v20h-26z M-13-3h26 M-13 4h26 M-4-10v7 M6-3v7 M-4 4v6",
         "cloud": "M-8 9h17a6 6 0 0 0 1-12a9 9 0 0 0-17-2a7 7 0 0 0-1 14z",
         "server": "M-11-11h22v9h-22z M-11 2h22v9h-22z M-6-6.500h.1 M-6 6.500h.1 M0-6.500h6 M0 6.500h6",
     }
-    return f'<path transform="translate({x:g} {y:g})" d="{paths[kind]}" {style}/>'
+    return f'<path transform="translate({x:g} {y:g})" d="{paths[kind]}" class="{colour}" {style}/>'
+
+
+def _line(path: str, colour: str, width: float, dashes: str = "") -> str:
+    dashed = f' stroke-dasharray="{dashes}"' if dashes else ""
+    return f'<path d="{path}" class="{colour}" stroke="currentColor" stroke-width="{width:g}"{dashed} fill="none"/>'
+
+
+def _solid(path: str, colour: str) -> str:
+    return f'<path d="{path}" class="{colour}" fill="currentColor"/>'
+
+
+def _dot(x: float, y: float, colour: str) -> str:
+    return f'<circle cx="{x:g}" cy="{y:g}" r="4" class="{colour}" fill="currentColor"/>'
 
 
 def _svg(width: int, height: int, label: str, body: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{html_text(label)}" font-family="{_SANS}" fill="{_INK}">\n{body}\n</svg>'
+        f'aria-label="{html_text(label)}" font-family="{_SANS}">\n{body}\n</svg>'
     )
 
 
 def _label(subject: Subject) -> str:
     ports = ", ".join(lane.ports for lane in lanes(subject))
-    return f"From your computers through your firewall and ours to {subject.fqdn}: {ports}; everything else is closed."
+    return catalogue(subject.language).filled(
+        N_("From your computers through your firewall and ours to {fqdn}: {ports}; everything else is closed."),
+        fqdn=subject.fqdn,
+        ports=ports,
+    )
 
 
 def wide(subject: Subject) -> str:
     """Stations side by side, connections as lanes below them."""
     widths = (196, 176, 132, 196, 204)
-    gap, box_height = 24, max(128, 80 + 16 * max(len(station.lines) for station in stations(subject)))
-    parts = []
+    gap, say, way = 24, catalogue(subject.language), stations(subject)
+    box_height = max(128, 80 + 16 * max(len(station.lines) for station in way))
+    parts: list[str] = []
     centres = []
     x = 2.0
-    for station, width in zip(stations(subject), widths, strict=True):
+    for station, width in zip(way, widths, strict=True):
         centre = x + width / 2
-        centres.append((centre, x, x + width))
-        if station.icon == "cloud":
-            parts.append(_icon("cloud", centre, 30, station.colour))
-        else:
-            parts.append(
-                f'<rect x="{x:g}" y="2" width="{width}" height="{box_height}" rx="10" fill="{_FILL}" '
-                f'stroke="{station.colour}" stroke-width="1.500"/>' + _icon(station.icon, centre, 30, station.colour)
-            )
-        parts.append(
-            f'<text x="{centre:g}" y="64" font-size="15" font-weight="650" text-anchor="middle" '
-            f'fill="{station.colour if station.icon != "cloud" else _INK}">{html_text(station.title)}</text>'
-        )
-        for number, line in enumerate(station.lines):
-            y = 84 + number * 16
-            if any(char.isdigit() for char in line) or "." in line:
-                parts.append(_mono(centre, y, line, width - 16))
-            else:
-                parts.append(
-                    f'<text x="{centre:g}" y="{y}" font-size="12" fill="{_MUTED}" '
-                    f'text-anchor="middle">{html_text(line)}</text>'
-                )
+        centres.append(centre)
+        parts += _box(station, x, width, box_height)
         x += width + gap
     total = int(x - gap + 2)
     found = lanes(subject)
     top, step = box_height + 34, 46
     bottom = top + step * len(found) + 8
-    for centre, _, _ in centres:
-        parts.insert(
-            0,
-            f'<path d="M{centre:g} {box_height + 2}V{bottom:g}" stroke="{_LINE}" stroke-width="1.500" '
-            'stroke-dasharray="2 5"/>',
-        )
-    start, wall, edge, server = centres[0][0], centres[1][0], centres[3][0], centres[4][0]
+    parts = [_line(f"M{centre:g} {box_height + 2}V{bottom:g}", "line", 1.5, "2 5") for centre in centres] + parts
+    start, wall, edge, server = centres[0], centres[1], centres[3], centres[4]
     for number, lane in enumerate(found):
         y = top + number * step
         parts += [
-            f'<path d="M{start:g} {y}H{server - 9:g}" stroke="{_GOOD}" stroke-width="2.500"/>',
-            f'<path d="M{server:g} {y}l-11-6v12z" fill="{_GOOD}"/>',
-            f'<circle cx="{start:g}" cy="{y}" r="4" fill="{_GOOD}"/>',
+            _line(f"M{start:g} {y}H{server - 9:g}", "good", 2.5),
+            _solid(f"M{server:g} {y}l-11-6v12z", "good"),
+            _dot(start, y, "good"),
             _gate(wall, y, good=True),
             _gate(edge, y, good=True),
-            _on_lane((wall + edge) / 2, y, lane),
+            *_on_lane((wall + edge) / 2, y, lane),
         ]
     y = top + step * len(found)
-    parts += [
-        f'<path d="M{start:g} {y}H{wall - 14:g}" stroke="{_BAD}" stroke-width="2" stroke-dasharray="6 5"/>',
-        f'<circle cx="{start:g}" cy="{y}" r="4" fill="{_BAD}"/>',
-        _gate(wall, y, good=False),
-        f'<text x="{(start + wall) / 2:g}" y="{y + 20}" font-size="12" fill="{_BAD}" '
-        'text-anchor="middle">any other port</text>',
-        f'<path d="M{server:g} {y}H{edge + 14:g}" stroke="{_BAD}" stroke-width="2" stroke-dasharray="6 5"/>',
-        f'<circle cx="{server:g}" cy="{y}" r="4" fill="{_BAD}"/>',
-        _gate(edge, y, good=False),
-        f'<text x="{(server + edge) / 2:g}" y="{y + 20}" font-size="12" fill="{_BAD}" '
-        'text-anchor="middle">any connection to you</text>',
-    ]
+    for near, far, text in (
+        (start, wall - 14, say(N_("any other port"))),
+        (server, edge + 14, say(N_("any connection to you"))),
+    ):
+        gate = wall if near == start else edge
+        parts += [
+            _line(f"M{near:g} {y}H{far:g}", "bad", 2, "6 5"),
+            _dot(near, y, "bad"),
+            _gate(gate, y, good=False),
+            _text((near + gate) / 2, y + 20, text, size=12, colour="bad", room=190),
+        ]
     return _svg(total, int(bottom + 22), _label(subject), "\n".join(parts))
 
 
+def _box(station: Station, x: float, width: float, height: float) -> Iterator[str]:
+    centre, cloud = x + width / 2, station.icon == "cloud"
+    if not cloud:
+        yield (
+            f'<rect x="{x:g}" y="2" width="{width:g}" height="{height:g}" rx="10" class="box {station.colour}" '
+            'stroke="currentColor" stroke-width="1.5"/>'
+        )
+    yield _icon(station.icon, centre, 30, station.colour)
+    yield _text(centre, 64, station.title, size=15, colour="ink" if cloud else station.colour, room=width - 12)
+    for number, (line, address) in enumerate(station.lines):
+        y = 84 + number * 16
+        if address:
+            yield _text(centre, y, line, size=12, colour="ink", room=width - 16, font=_MONO)
+        else:
+            yield _text(centre, y, line, size=12, colour="muted", room=width - (0 if cloud else 12))
+
+
 def _gate(x: float, y: float, *, good: bool) -> str:
-    colour = _GOOD if good else _BAD
-    mark = "M-5 0l3.500 4l6.500-8" if good else "M-4-4l8 8M4-4l-8 8"
+    colour = "good" if good else "bad"
+    mark = "M-5 0l3.5 4l6.5-8" if good else "M-4-4l8 8M4-4l-8 8"
     return (
-        f'<g transform="translate({x:g} {y:g})"><circle r="11" fill="#fff" stroke="{colour}" stroke-width="2"/>'
-        f'<path d="{mark}" fill="none" stroke="{colour}" stroke-width="2.200" stroke-linecap="round" '
-        'stroke-linejoin="round"/></g>'
+        f'<g transform="translate({x:g} {y:g})" class="{colour}"><circle r="11" class="page" stroke="currentColor" '
+        f'stroke-width="2"/><path d="{mark}" fill="none" stroke="currentColor" stroke-width="2.2" '
+        'stroke-linecap="round" stroke-linejoin="round"/></g>'
     )
 
 
-def _on_lane(x: float, y: float, lane: Lane) -> str:
+def _on_lane(x: float, y: float, lane: Lane) -> Iterator[str]:
     """Ports above the line, the purpose below it."""
     room = 20 + len(lane.ports) * 8.6
-    return (
-        f'<rect x="{x - room / 2:g}" y="{y - 11:g}" width="{room:g}" height="22" rx="11" fill="{_GOOD}"/>'
-        f'<text x="{x:g}" y="{y + 4.5:g}" font-size="13" font-weight="650" fill="#fff" text-anchor="middle">'
-        f"{html_text(lane.ports)}</text>"
-        f'<text x="{x:g}" y="{y + 24:g}" font-size="11" fill="{_MUTED}" text-anchor="middle">'
-        f"{html_text(lane.what)}</text>"
+    yield (
+        f'<rect x="{x - room / 2:g}" y="{y - 11:g}" width="{room:g}" height="22" rx="11" class="good" '
+        'fill="currentColor"/>'
     )
+    yield _text(x, y + 4.5, lane.ports, size=13, colour="on-good")
+    yield _text(x, y + 24, lane.what, size=11, colour="muted", room=300)
 
 
 def tall(subject: Subject) -> str:
     """The same from top to bottom, for a narrow screen."""
-    width, y = 340, 2.0
+    width, y, say = 340, 2.0, catalogue(subject.language)
     parts = []
     found = lanes(subject)
     way = stations(subject)
     for number, station in enumerate(way):
+        cloud = station.icon == "cloud"
         height = 50 + 17 * len(station.lines)
         parts.append(
             f'<rect x="2" y="{y:g}" width="{width - 4}" height="{height}" rx="10" '
-            f'fill="{"#fff" if station.icon == "cloud" else _FILL}" stroke="{station.colour}" stroke-width="1.500"'
-            f"{' stroke-dasharray="4 4"' if station.icon == 'cloud' else ''}/>"
-            + _icon(station.icon, 34, y + height / 2, station.colour)
+            f'class="{"page" if cloud else "box"} {station.colour}" stroke="currentColor" stroke-width="1.5"'
+            f"{' stroke-dasharray="4 4"' if cloud else ''}/>" + _icon(station.icon, 34, y + height / 2, station.colour)
         )
-        parts.append(
-            f'<text x="66" y="{y + 28:g}" font-size="16" font-weight="650" '
-            f'fill="{station.colour if station.icon != "cloud" else _INK}">{html_text(station.title)}</text>'
-        )
-        for index, line in enumerate(station.lines):
+        colour = "ink" if cloud else station.colour
+        parts.append(_text(66, y + 28, station.title, size=16, colour=colour, anchor="start"))
+        for index, (line, address) in enumerate(station.lines):
             at = y + 48 + index * 17
-            if any(char.isdigit() for char in line) or "." in line:
-                parts.append(_mono(66, at, line, width - 80, "start"))
+            if address:
+                parts.append(_text(66, at, line, size=12, colour="ink", room=width - 80, anchor="start", font=_MONO))
             else:
-                parts.append(f'<text x="66" y="{at:g}" font-size="13" fill="{_MUTED}">{html_text(line)}</text>')
+                parts.append(_text(66, at, line, size=12.9, colour="muted", room=width - 80, anchor="start"))
         y += height
         if number == len(way) - 1:
             break
         ports = number in (0, 2)
         gap = 22 + 20 * len(found) if ports else 26
-        parts.append(f'<path d="M34 {y:g}V{y + gap - 8:g}" stroke="{_GOOD}" stroke-width="2.500"/>')
-        parts.append(f'<path d="M34 {y + gap:g}l-6-11h12z" fill="{_GOOD}"/>')
+        parts += [
+            _line(f"M34 {y:g}V{y + gap - 8:g}", "good", 2.5),
+            _solid(f"M34 {y + gap:g}l-6-11h12z", "good"),
+        ]
         if ports:
             for index, lane in enumerate(found):
-                parts.append(
-                    f'<text x="66" y="{y + 24 + index * 20:g}" font-size="13" font-weight="650" fill="{_GOOD}">'
-                    f"{html_text(lane.ports)}</text>"
-                    f'<text x="{76 + len(lane.ports) * 8.8:g}" y="{y + 24 + index * 20:g}" font-size="11" '
-                    f'fill="{_MUTED}">{html_text(lane.what.split(":")[0].split(",")[0])}</text>'
-                )
+                at, beside = y + 24 + index * 20, 76 + len(lane.ports) * 8.8
+                parts += [
+                    _text(66, at, lane.ports, size=13, colour="good", anchor="start"),
+                    _text(beside, at, lane.word, size=11, colour="muted", room=width - beside, anchor="start"),
+                ]
         y += gap
     y += 26
-    parts += [
-        _gate(16, y - 5, good=False),
-        f'<text x="36" y="{y:g}" font-size="13" fill="{_BAD}">everything else is closed, in both directions</text>',
-    ]
+    closed = say(N_("everything else is closed, in both directions"))
+    parts += [_gate(16, y - 5, good=False), _text(36, y, closed, size=12.9, colour="bad", room=300, anchor="start")]
     return _svg(width, int(y + 14), _label(subject), "\n".join(parts))
 
 
@@ -237,12 +271,14 @@ def characters(subject: Subject) -> str:
     lines = []
     way = stations(subject)
     for number, station in enumerate(way):
-        told = ", ".join(station.lines).replace(" as, ", " as ").replace(" at, ", " at ")
-        lines.append(f"[ {station.title} ]  {told}")
+        addresses = ", ".join(station.addresses)
+        lines.append(f"[ {station.title} ]  " + " ".join(filter(None, (station.above, addresses))))
+        if station.below:
+            lines[-1] += f", {station.below}"
         if number in (0, 2):
             lines += [f"    |  {lane.ports:<16} {lane.what}" for lane in lanes(subject)]
             lines.append("    v")
         elif number < len(way) - 1:
             lines.append("    |" if number == 1 else "    v")
-    lines.append("Everything else is closed, in both directions.")
+    lines.append(catalogue(subject.language)(N_("Everything else is closed, in both directions.")))
     return "\n".join(lines)

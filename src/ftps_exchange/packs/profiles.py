@@ -5,9 +5,11 @@ Where a client can, it uploads as ``x.part`` and renames: STOR empties the file 
 
 from __future__ import annotations
 
-from .escape import curl_word, html_text, lftp_word, shell_comment, winscp_name
+from .escape import html_text, winscp_name
+from .language import catalogue
 from .scripts import transfer_ps1, upload_sh
 from .subject import Subject
+from .templates import template
 
 # Site manager of FileZilla: "require explicit FTP over TLS", "ask for password"
 _FILEZILLA_EXPLICIT_TLS = 4
@@ -82,83 +84,32 @@ def winscp_ini(subject: Subject) -> str:
     return "\r\n".join(sections)
 
 
+def _from_template(name: str, subject: Subject) -> str:
+    """A file whose comments are in the customer's language."""
+    service = subject.service
+    facts = {
+        "customer": subject.name,
+        "fqdn": subject.fqdn,
+        "server": f"ftp://{subject.fqdn}:{service.explicit_port}",
+        "account": subject.account.name,
+        "session": winscp_name(f"{subject.account.name}@{subject.fqdn}"),
+        "own_ca": subject.own_authority,
+        "tls_oldest": service.tls_minimum_version,
+    }
+    return template(f"{name}.j2").render(_=catalogue(subject.language), v=facts)
+
+
 def winscp_script(subject: Subject) -> str:
     """winscp.com /ini=winscp.ini /script=winscp-transfer.txt"""
-    session = winscp_name(f"{subject.account.name}@{subject.fqdn}")
-    return "\r\n".join(
-        [
-            "# From this folder: winscp.com /ini=winscp.ini /script=winscp-transfer.txt",
-            "# Asks for the password."
-            + (" Windows has to trust the authority in ca.pem first, see the guide." if subject.own_authority else ""),
-            "option batch off",
-            f"open {session}",
-            "# The first command that fails ends the script",
-            "option batch abort",
-            "option confirm off",
-            "ls /",
-            "# Under another name until it is whole: a broken upload replaces nothing",
-            "# put -transfer=binary C:\\out\\report.csv /report.csv.part",
-            "# mv /report.csv.part /report.csv",
-            "# get -transfer=binary /report.csv C:\\in\\",
-            "exit",
-            "",
-        ]
-    )
+    # WinSCP takes a script without this mark for one in the old code page
+    return "\ufeff" + _from_template("winscp-transfer.txt", subject).replace("\n", "\r\n")
 
 
 def lftp(subject: Subject) -> str:
     """From the pack's folder: lftp -e 'source clients/lftp.conf'."""
-    ca = [f"set ssl:ca-file {lftp_word('ca.pem')}"] if subject.own_authority else []
-    return "\n".join(
-        [
-            f"# {shell_comment(f'{subject.name} at {subject.fqdn}')}. From the pack's folder:",
-            "#   lftp -e 'source clients/lftp.conf'",
-            "# It asks for the password.",
-            "set ftp:ssl-force true",
-            "set ftp:ssl-protect-data true",
-            "set ftp:ssl-protect-list true",
-            "set ftp:passive-mode true",
-            "set ssl:verify-certificate true",
-            "set ssl:check-hostname true",
-            *ca,
-            "set net:timeout 30",
-            "set net:max-retries 3",
-            "# Uploads have another name until they are whole: a broken one replaces nothing, 'put -c' continues it",
-            "set xfer:use-temp-file true",
-            'set xfer:temp-file-name "*.part"',
-            f"open -u {lftp_word(subject.account.name)} "
-            f"{lftp_word(f'ftp://{subject.fqdn}:{subject.service.explicit_port}')}",
-            "",
-        ]
-    )
+    return _from_template("lftp.conf", subject)
 
 
 def curl(subject: Subject) -> str:
     """From the pack's folder: curl -K clients/curl.conf -T FILE ftp://…/."""
-    oldest = subject.service.tls_minimum_version
-    url = shell_comment(f"ftp://{subject.fqdn}:{subject.service.explicit_port}/")
-    ca = [f"cacert = {curl_word('ca.pem')}"] if subject.own_authority else []
-    if oldest == "1.3":
-        newest = ["# Send one file a call: with TLS 1.3 curl loses others"]
-    else:
-        newest = ["# With TLS 1.3 curl loses files when it sends several in one call", f"tls-max = {curl_word('1.2')}"]
-    return "\n".join(
-        [
-            f"# {shell_comment(f'{subject.name} at {subject.fqdn}')}. From the pack's folder; asks for the password.",
-            "# clients/upload.sh sends files like this, under another name until they are whole:",
-            f"#   curl -K clients/curl.conf -T x.csv -Q '-RNFR x.csv.part' -Q '-RNTO x.csv' {url}x.csv.part",
-            f"#   curl -K clients/curl.conf -O {url}x.csv",
-            "ssl-reqd",
-            f"tlsv{oldest}",
-            *newest,
-            "# The exit status tells of every file, not of the last one only",
-            "fail-early",
-            *ca,
-            f"user = {curl_word(subject.account.name)}",
-            "connect-timeout = 15",
-            "# Gives up when nothing moves for a minute",
-            "speed-limit = 1",
-            "speed-time = 60",
-            "",
-        ]
-    )
+    return _from_template("curl.conf", subject)

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from .scripts import fixed
+from .language import N_
+from .scripts import localized
 from .subject import Subject
 
 FOLDER: Final = "clients/programs/"
@@ -31,22 +32,28 @@ class Program:
 
 
 PROGRAMS: Final = (
-    Program("ftps.py", "Python", "Python 3.8 or newer, nothing else", "python3 {path} put report.csv", tls_1_3=True),
+    Program(
+        "ftps.py", "Python", N_("Python 3.8 or newer, nothing else"), "python3 {path} put report.csv", tls_1_3=True
+    ),
     Program(
         "Ftps.java",
         "Java",
-        "Java 17 or newer and the library Apache Commons Net",
+        N_("Java 17 or newer and the library Apache Commons Net"),
         "java -cp commons-net.jar {path} put report.csv",
     ),
-    Program("ftps.php", "PHP", "PHP 8 and its extension curl, not ftp_ssl_connect", "php {path} put report.csv"),
-    Program("ftps.rb", "Ruby", "net-ftp; 0.3 or newer for implicit TLS", "ruby {path} put report.csv"),
-    Program("ftps.pl", "Perl", "IO::Socket::SSL", "perl {path} put report.csv"),
-    Program("ftps.mjs", "Node.js", "the package basic-ftp", "node {path} put report.csv", tls_1_3=True),
+    Program("ftps.php", "PHP", N_("PHP 8 and its extension curl, not ftp_ssl_connect"), "php {path} put report.csv"),
+    Program("ftps.rb", "Ruby", N_("net-ftp; 0.3 or newer for implicit TLS"), "ruby {path} put report.csv"),
+    Program("ftps.pl", "Perl", N_("IO::Socket::SSL"), "perl {path} put report.csv"),
+    Program("ftps.mjs", "Node.js", N_("the package basic-ftp"), "node {path} put report.csv", tls_1_3=True),
     Program(
-        "ftps.go", "Go", "the module github.com/jlaffaye/ftp", "clients/programs/ftps put report.csv", by_ticket=True
+        "ftps.go",
+        "Go",
+        N_("the module github.com/jlaffaye/ftp"),
+        "clients/programs/ftps put report.csv",
+        by_ticket=True,
     ),
     Program(
-        "ftps-rclone.sh", "rclone", "rclone 1.60 or newer", "sh {path} put report.csv", tls_1_3=True, by_ticket=True
+        "ftps-rclone.sh", "rclone", N_("rclone 1.60 or newer"), "sh {path} put report.csv", tls_1_3=True, by_ticket=True
     ),
 )
 
@@ -84,6 +91,6 @@ def programs(subject: Subject) -> dict[str, str]:
         if not _HARMLESS.fullmatch(value):
             raise ValueError(f"{name} is {value!r}, which may not stand in a program")
     return {
-        program.path: _FACT.sub(lambda found: facts[found[1]], fixed(f"snippets/{program.file}"))
+        program.path: _FACT.sub(lambda found: facts[found[1]], localized(f"snippets/{program.file}", subject.language))
         for program in programs_for(subject)
     }

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from ftps_exchange.errors import ExchangeError
 
 from .build import Choice, build_pack, digest, program
+from .changes import newest_with_a_day
 from .formats import GONE, REGISTRY
 from .model import PackContact, PackCustomer, PackService, read_packs
 from .store import (
@@ -255,17 +256,17 @@ class _Job:
                 return Result(customer.name, "unchanged", marker["version"], foreign=foreign)
         subject = Subject(self.service.met_by(customer), customer, self.offer)
         rules_before = {} if marker is None else read_texts(folder, marker, wants_update)
-        pack = build_pack(subject, self.choice, inputs, marker, settings.deadline, rules_before)
-        if pack.new_change and settings.deadline is not None:
-            today = settings.today or datetime.datetime.now(datetime.UTC).date()
-            if datetime.date.fromisoformat(settings.deadline) < today:
-                raise ExchangeError(
-                    "is past, and there is a new change to tell",
-                    customer=customer.name,
-                    field="change_deadline",
-                    value=settings.deadline,
-                    remedy="Give the day by which customers must have done it (customer_packs_change_deadline)",
-                )
+        today = settings.today or datetime.datetime.now(datetime.UTC).date()
+        pack = build_pack(subject, self.choice, inputs, marker, settings.deadline, rules_before, today)
+        day = settings.deadline
+        if pack.new_change and day is not None and datetime.date.fromisoformat(day) < today:
+            raise ExchangeError(
+                "is past, and there is a new change to tell",
+                customer=customer.name,
+                field="change_deadline",
+                value=day,
+                remedy="Give the day by which customers must have done it (customer_packs_change_deadline)",
+            )
         return write_pack(
             settings.directory,
             customer.name,
@@ -277,7 +278,8 @@ class _Job:
 
     def _other_day(self, marker: Mapping[str, Any]) -> bool:
         changes, deadline = marker["changes"], self.settings.deadline
-        return bool(changes) and deadline is not None and changes[0]["deadline"] != deadline
+        newest = newest_with_a_day(changes)
+        return newest is not None and deadline is not None and changes[newest]["deadline"] != deadline
 
     def common(self) -> bytes:
         """What all packs are made from, besides the customer: by this a pack is known as current."""

@@ -9,6 +9,7 @@ from typing import Any
 from ftps_exchange.checked import Account
 from ftps_exchange.errors import ExchangeError
 
+from .language import N_, Catalogue
 from .model import Family, PackContact, PackCustomer, PackService, families
 
 
@@ -19,6 +20,8 @@ class Authority:
     subject: str
     fingerprint: str
     last_day: str
+    names: tuple[str, ...] = ()
+    """The only host names that it may sign for (name constraints); empty where it may sign for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,11 @@ class Subject:
         return f"{self.first}–{self.last}"  # noqa: RUF001
 
     @property
+    def language(self) -> str:
+        """Of everything that people read."""
+        return self.customer.language
+
+    @property
     def account(self) -> Account:
         """The login that examples use: one that may log in and write, if there is one."""
         return min(self.customer.accounts, key=lambda one: (not one.enabled, one.access != "write"))
@@ -151,6 +159,7 @@ def read_authorities(pem: bytes, source: str) -> Authorities:
                 subject=certificate.subject.rfc4514_string(),
                 fingerprint=certificate.fingerprint(hashes.SHA256()).hex(":").upper(),
                 last_day=certificate.not_valid_after_utc.date().isoformat(),
+                names=_only_for(certificate),
             )
             for certificate in certificates
         ),
@@ -167,8 +176,24 @@ def _may_sign(certificate: Any) -> bool:
         return bool(certificate.subject == certificate.issuer)
 
 
-def short(values: Sequence[str], most: int = 3) -> tuple[str, ...]:
+def _only_for(certificate: Any) -> tuple[str, ...]:
+    """The host names and domains beside which it may sign for none."""
+    from cryptography import x509
+
+    try:
+        limits = certificate.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(one.value for one in limits.permitted_subtrees or () if isinstance(one, x509.DNSName))
+
+
+def short(say: Catalogue, values: Sequence[str], most: int = 3) -> tuple[str, ...]:
     """The first few of a list, and how many there are besides."""
     if len(values) <= most:
         return tuple(values)
-    return (*values[: most - 1], f"and {len(values) - most + 1} more")
+    return (*values[: most - 1], say.filled(N_("and {count} more"), count=len(values) - most + 1))
+
+
+def both(say: Catalogue, values: Sequence[str]) -> str:
+    """One or two things in a sentence."""
+    return values[0] if len(values) == 1 else say.filled(N_("{one} and {other}"), one=values[0], other=values[1])

@@ -61,8 +61,29 @@ def test_a_change_without_a_day_is_warned_of(run: Runner) -> None:
     assert told["new_changes"] == ["acme", "globex"]
     assert "CHANGES.md names no day for acme, globex" in str(run.warnings)
     told = run(exchange={**EXCHANGE, "passive_ports": [50000, 50199]}, change_deadline="2027-01-31")
-    assert customer_packs.warnings_of(told, "2027-01-31") == []
+    assert customer_packs.warnings_of(told, "2027-01-31", {"name": "Exchange desk"}) == []
     assert "by 2027-01-31" in (run.packs / "acme/CHANGES.md").read_text()
+
+
+@pytest.mark.parametrize("contact", [{}, {"name": "", "email": None, "phone": None}])
+def test_guides_that_name_nobody_to_ask_are_warned_of(run: Runner, contact: dict[str, Any]) -> None:
+    told = run(contact=contact)
+    assert "customer_packs_contact" in str(run.warnings)
+    assert not told.get("failed")
+    run.warnings.clear()
+    run(contact={**contact, "email": "exchange@example.com"})
+    assert run.warnings == []
+    assert r"exchange\@example\.com" in (run.packs / "acme/guide.md").read_text()
+
+
+def test_another_language_is_a_change_that_is_reported(run: Runner) -> None:
+    run()
+    told = run(exchange={**EXCHANGE, "language": "nl"})
+    assert (told["updated"], told["new_changes"]) == (["acme", "globex"], [])
+    assert "names no day" not in str(run.warnings), "nobody has to do anything for it"
+    assert "| Taal van dit pakket | English | Nederlands |" in (run.packs / "acme/CHANGES.md").read_text()
+    again = run(exchange={**EXCHANGE, "language": "nl"}, change_deadline="2027-01-31")
+    assert (again["changed"], again["unchanged"]) == (False, 2)
 
 
 def test_what_somebody_changed_by_hand_is_warned_of(run: Runner) -> None:

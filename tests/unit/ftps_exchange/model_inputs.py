@@ -18,6 +18,7 @@ EXCHANGE: dict[str, Any] = {
     "public_ip4": "198.51.100.10",
     "public_ip6": "2001:db8:100::10",
     "public_address_use": "shared",
+    "language": "en",
     "explicit_port": 21,
     "implicit_port": 990,
     "passive_ports": [50000, 50099],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from typing import Any
 
@@ -21,12 +22,12 @@ OFFER = Offer(AUTHORITIES, PackContact("Exchange desk", "exchange@example.com", 
 
 def customer(**changes: Any) -> PackCustomer:
     """The customer of the rules' tests, with accounts and a share."""
-    return dataclasses.replace(
-        ACME,
-        accounts=(Account("acme-read", "read", "2031-12-31", True), Account("acme-up", "write", None, True)),
-        shares=(PackShare("maps", "read", "Base maps"),),
+    given: dict[str, Any] = {
+        "accounts": (Account("acme-read", "read", "2031-12-31", True), Account("acme-up", "write", None, True)),
+        "shares": (PackShare("maps", "read", "Base maps"),),
         **changes,
-    )
+    }
+    return dataclasses.replace(ACME, **given)
 
 
 def subject(offer: Offer = OFFER, *, service: dict[str, Any] | None = None, **changes: Any) -> Subject:
@@ -35,11 +36,16 @@ def subject(offer: Offer = OFFER, *, service: dict[str, Any] | None = None, **ch
 
 
 def pack(
-    one: Subject, *, previous: Pack | None = None, deadline: str | None = None, choice: Choice | None = None
+    one: Subject,
+    *,
+    previous: Pack | None = None,
+    deadline: str | None = None,
+    choice: Choice | None = None,
+    today: datetime.date = datetime.date(2026, 11, 30),
 ) -> Pack:
     """The pack of a subject, after another."""
     before = None if previous is None else json.loads(previous.files[MARKER])
-    return build_pack(one, choice or Choice((), ()), "inputs", before, deadline)
+    return build_pack(one, choice or Choice((), ()), "inputs", before, deadline, None, today)
 
 
 def texts(one: Subject) -> dict[str, str]:

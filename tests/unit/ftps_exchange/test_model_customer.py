@@ -51,6 +51,7 @@ def test_what_comes_out(inventory: Inventory) -> None:
         "shared_exit": False,
         "implicit_tls": False,
         "firewall": "nftables",
+        "language": None,
         "accounts": [
             {"name": "acme-up", "access": "write", "expires": None, "enabled": True, "disabled_because": None},
             {"name": "acme-read", "access": "read", "expires": None, "enabled": True, "disabled_because": None},
@@ -72,6 +73,7 @@ def test_what_comes_out(inventory: Inventory) -> None:
         "shared_exit": False,
         "implicit_tls": False,
         "firewall": None,
+        "language": None,
         "accounts": [],
         "shares": [],
     }
@@ -143,6 +145,12 @@ def test_sources_are_canonical_and_merged(inventory: Inventory) -> None:
         (("state",), True, "state = true: is not one of the choices."),
         (("firewall",), "cisco-asa", "Did you mean 'cisco_asa'?"),
         (("firewall",), "none", "is not one of the choices."),
+        (
+            ("language",),
+            "german",
+            "language = 'german': is not one of the choices. Use 'en', 'de', 'fr', 'nl' or 'es'.",
+        ),
+        (("language",), "DE", "language = 'DE': is not one of the choices."),
         (("shared_exit",), "yes", "shared_exit = 'yes': is text, not a yes-or-no value. Write true or false"),
         (("shared_exit",), 1, "shared_exit = 1: is a number, not a yes-or-no value."),
         (("name",), "globex", "name = 'globex': differs from the name of the file."),

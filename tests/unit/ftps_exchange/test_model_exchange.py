@@ -97,6 +97,11 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
             "exchange.tls_minimum_version = '1.3': is newer than tls_maximum_version ('1.2', its default), so no "
             "version is left. Write '1.2', or set tls_maximum_version to '1.3' too. That costs: ",
         ),
+        (
+            ("language",),
+            "it",
+            "exchange.language = 'it': is not one of the choices. Use 'en', 'de', 'fr', 'nl' or 'es'.",
+        ),
         (("name",), 5, "exchange.name = 5: is a number, not text. Put it in quotes."),
         (("shares",), {"maps": 1}, "exchange.shares = {'maps': 1}: is a mapping, not a list."),
         (("shares", 0), "maps", "exchange.shares[0] = 'maps': is text, not a mapping of keys to values."),

@@ -62,7 +62,7 @@ def test_an_authority_that_joins_another_takes_nothing_away() -> None:
     )
     text = told(offer=Offer(both, OFFER.contact))
     assert "install the new `ca.pem`" in text
-    assert "remove the earlier authority" not in text, "the server may still have its certificate from it"
+    assert "remove the earlier CA" not in text, "the server may still have its certificate from it"
 
 
 def test_an_authority_that_leaves_another_is_only_removed() -> None:
@@ -72,7 +72,7 @@ def test_an_authority_that_leaves_another_is_only_removed() -> None:
     before, after = pack(subject(Offer(both, OFFER.contact))), subject(OFFER)
     text = pack(after, previous=before, deadline="2027-03-01").files["CHANGES.md"].decode()
     assert "install the new" not in text
-    assert "**After 2027-03-01:** remove the earlier authority `DD:EE:FF`." in text
+    assert "**After 2027-03-01:** remove the earlier CA `DD:EE:FF`." in text
 
 
 def test_from_a_public_authority_to_one_of_ours_and_back() -> None:
@@ -80,11 +80,11 @@ def test_from_a_public_authority_to_one_of_ours_and_back() -> None:
     first = pack(subject(public))
     own = pack(subject(OFFER), previous=first, deadline="2027-03-01")
     text = own.files["CHANGES.md"].decode()
-    assert "| Authority (SHA-256) | a public authority: none to install | `AA:BB:CC` |" in text
+    assert "| CA (SHA-256) | a public CA: none to install | `AA:BB:CC` |" in text
     assert "install the new `ca.pem` where your clients need it" in text
     text = pack(subject(public), previous=own, deadline="2027-04-01").files["CHANGES.md"].decode()
-    assert "| Authority (SHA-256) | `AA:BB:CC` | a public authority: none to install |" in text
-    assert "**After 2027-04-01:** remove the earlier authority `AA:BB:CC`." in text
+    assert "| CA (SHA-256) | `AA:BB:CC` | a public CA: none to install |" in text
+    assert "**After 2027-04-01:** remove the earlier CA `AA:BB:CC`." in text
 
 
 def test_a_port_that_gets_another_use_is_not_closed() -> None:
@@ -137,7 +137,7 @@ def test_no_implicit_port_any_more() -> None:
 
 def test_without_a_day_it_says_so() -> None:
     text = told(None, passive=(50000, 50199))
-    assert "day not set yet: ask us" in text
+    assert "day not set yet, ask us" in text
     assert "**Before the change:** " in text
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from ftps_exchange.packs import PackContact, PackShare
 from ftps_exchange.packs.build import Choice
-from ftps_exchange.packs.causes import CAUSES, causes_for
+from ftps_exchange.packs.causes import causes_for
 from ftps_exchange.packs.escape import (
     curl_word,
     html_text,
@@ -29,11 +29,13 @@ from ftps_exchange.packs.escape import (
     winscp_name,
 )
 from ftps_exchange.packs.formats import REGISTRY
+from ftps_exchange.packs.language import catalogue
 from ftps_exchange.packs.programs import FOLDER, programs_for
 from ftps_exchange.packs.run import RULE_FORMATS
-from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject, offer_of
+from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject, offer_of, read_authorities
 from tests.unit.ftps_exchange.packs_folder import OFFER, pack, subject, texts
 from tests.unit.ftps_exchange.packs_inputs import HOSTILE
+from tests.unit.ftps_exchange.test_packs_run import certificate
 from tests.windows.powershell import PowerShell
 
 HOSTILE_TOO = (
@@ -245,10 +247,32 @@ def test_with_a_public_authority_no_file_speaks_of_one_of_ours() -> None:
 def test_with_an_authority_of_ours_every_file_says_so() -> None:
     own = texts(subject())
     assert "is signed by the CA below" in own["guide.md"]
-    assert "Install ca.pem; compare the fingerprint" in own["guide.md"]
+    assert "compare the fingerprint of ca.pem" in own["guide.md"]
     said = json.loads(own["pack.json"])
     assert said["certificate"] == {"name": "ftps.exchange.example", "trusted_by": "ca.pem"}
     assert [one["fingerprint"] for one in said["authorities"]] == ["AA:BB:CC"]
+
+
+def test_the_guide_says_how_far_trust_in_the_ca_reaches() -> None:
+    def said(*cas: bytes) -> str:
+        authorities = read_authorities(b"".join(cas), "ca.pem")
+        return texts(subject(dataclasses.replace(OFFER, authorities=authorities)))["guide.md"]
+
+    limited, other = (certificate(name, only_for=(f"{name}.example",))[0] for name in ("one", "other"))
+    assert "| May sign for | `one.example` |" in said(limited)
+    assert "limited to `one.example`, `other.example` (name constraints)" in said(limited, other)
+    # One without limits undoes those of the others
+    for guide in (said(certificate("any")[0]), said(limited, certificate("any")[0])):
+        assert "| May sign for | any name |" in guide
+        assert "this one may sign for any name, not for our server only" in guide
+        assert "is limited to" not in guide
+
+
+def test_nobody_is_asked_to_switch_a_protection_off() -> None:
+    for path, text in texts(subject()).items():
+        assert "ExecutionPolicy Bypass" not in text, path
+        for call in re.findall(r"powershell .*-File", text):
+            assert "-ExecutionPolicy RemoteSigned" in call, path
 
 
 def test_a_windows_server_is_not_said_to_demand_what_iis_cannot() -> None:
@@ -278,16 +302,18 @@ def test_the_guide_names_the_customer_s_firewall_and_says_what_to_do_about_inspe
 
 
 def test_exit_codes_differ_and_every_one_of_the_scripts_is_explained() -> None:
-    codes = [cause.code for cause in CAUSES]
-    assert len(codes) == len(set(codes))
+    english = catalogue("en")
+    for offer in (OFFER, Offer()):
+        codes = [cause.code for cause in causes_for(subject(offer), english)]
+        assert len(codes) == len(set(codes))
     files = texts(subject())
     sh, ps1 = files["selftest.sh"], files["selftest.ps1"]
-    told = {cause.code for cause in causes_for(subject())}
+    told = {cause.code for cause in causes_for(subject(), english)}
     used = {int(code) for code in re.findall(r"\bfail (\d+)", sh) + re.findall(r"judge .* (\d+)$", sh, re.M)}
     assert used <= told
     assert used | {0, 2, 130} == told, "a code that nothing ends with"
     assert {int(code) for code in re.findall(r"Stop-Here (\d+)", ps1)} <= told
-    for cause in causes_for(subject()):
+    for cause in causes_for(subject(), english):
         for text in (sh, ps1, files["guide.md"]):
             assert f"{cause.code}" in text
         if cause.who:

@@ -46,6 +46,13 @@ ACME = customer(
 )
 
 
+def test_a_customer_s_language_comes_before_that_of_the_service() -> None:
+    dutch = {**ACME, "language": "nl"}
+    assert [one.language for one in read_packs(model(ACME)).customers] == ["en"]
+    assert [one.language for one in read_packs(model(ACME, language="fr")).customers] == ["fr"]
+    assert [one.language for one in read_packs(model(dutch, language="fr")).customers] == ["nl"]
+
+
 def test_a_customer_is_read() -> None:
     packs = read_packs(model(ACME), ["10.77.10.11"])
     assert packs.service.ports == ((21, 21), (990, 990), (50000, 50099))

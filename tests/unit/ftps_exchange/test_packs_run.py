@@ -24,12 +24,12 @@ from ftps_exchange.packs.subject import read_authorities
 from tests.unit.ftps_exchange.model_inputs import TODAY, Inventory, changed
 
 
-def certificate(name: str, *, ca: bool = True) -> tuple[bytes, bytes]:
+def certificate(name: str, *, ca: bool = True, only_for: tuple[str, ...] = ()) -> tuple[bytes, bytes]:
     """A certificate and its key, both in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -38,8 +38,11 @@ def certificate(name: str, *, ca: bool = True) -> tuple[bytes, bytes]:
         .not_valid_before(now)
         .not_valid_after(now + datetime.timedelta(days=3650))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
     )
+    if only_for:
+        limits = x509.NameConstraints([x509.DNSName(one) for one in only_for], None)
+        builder = builder.add_extension(limits, critical=True)
+    made = builder.sign(key, hashes.SHA256())
     return made.public_bytes(serialization.Encoding.PEM), key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

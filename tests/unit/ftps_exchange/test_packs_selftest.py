@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ftps_exchange.packs.language import NAMES, catalogue
 from ftps_exchange.packs.subject import Authorities
 from tests.unit.ftps_exchange import namespaces
 from tests.unit.ftps_exchange.namespaces import Namespace
@@ -72,9 +73,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         service={"public6": None, "explicit_port": PORT, "implicit_port": None, "passive": (FIRST, LAST)},
         sources6=(),
     )
-    for name, text in texts(one).items():
-        (path / "pack" / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / "pack" / name).write_text(text, encoding="utf-8")
+    for language, place in {**{name: f"pack-{name}" for name in NAMES}, "en": "pack"}.items():
+        customer = dataclasses.replace(one.customer, language=language)
+        for name, text in texts(dataclasses.replace(one, customer=customer)).items():
+            (path / place / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / place / name).write_text(text, encoding="utf-8")
     return path
 
 
@@ -118,13 +121,15 @@ class Told:
         return found.group(1) if found else ""
 
 
-def run(network: Namespace, folder: Path, *command: str | Path, stdin: str = "", **environment: str) -> Told:
+def run(
+    network: Namespace, folder: Path, *command: str | Path, stdin: str = "", pack: str = "pack", **environment: str
+) -> Told:
     """A program of the pack, in the network, which knows the server's name."""
     enter = ["nsenter", f"--net={network.path}", "unshare", "--mount", "sh", "-ec"]
     bind = 'mount --bind "$0" /etc/hosts; exec "$@"'
     done = subprocess.run(
         [*enter, bind, folder / "hosts", *command], input=stdin, capture_output=True, text=True, check=False,
-        timeout=120, cwd=folder / "pack", env=os.environ | environment,
+        timeout=120, cwd=folder / pack, env=os.environ | environment,
     )  # fmt: skip
     assert PASSWORD not in done.stdout + done.stderr
     return Told(done.returncode, done.stdout + done.stderr)
@@ -153,6 +158,27 @@ def test_a_file_that_is_said_to_be_sent_and_is_not_whole(network: Namespace, fol
         told = selftest(network, folder)
     assert (told.code, told.who()) == (83, WE), told.output
     assert "there are: 0 0 0" in told.output
+    assert list((folder / "home").iterdir()) == [], "it leaves something behind"
+
+
+@pytest.mark.parametrize(
+    ("language", "kind", "code", "sentence"),
+    [
+        ("de", "whole", 0, "Everything works."),
+        ("fr", "refuses", 71, "Who fixes it:"),
+        ("nl", "whole", 0, "Everything works."),
+        ("es", "short", 83, "our side (the provider)"),
+    ],
+)
+def test_in_another_language_the_same_is_found_and_said(
+    network: Namespace, folder: Path, language: str, kind: str, code: int, sentence: str
+) -> None:
+    say, call = catalogue(language), ("sh", "selftest.sh", "--password-stdin")
+    with serving(network, folder, kind):
+        told = run(network, folder, *call, stdin=f"{PASSWORD}\n", pack=f"pack-{language}")
+    assert told.code == code, told.output
+    assert say(sentence) in told.output
+    assert say("data ports") in told.output
     assert list((folder / "home").iterdir()) == [], "it leaves something behind"
 
 
@@ -254,13 +280,14 @@ exit $LASTEXITCODE
     ("kind", "rule", "code"),
     [
         ("whole", None, 0),
+        ("refuses-fr", None, 71),
         ("short", None, 83),
         ("refuses", None, 71),
         ("whole", f"tcp sport {PORT} meta length > 500 drop", 31),
         ("whole", f"{TLS} drop", 30),
         ("whole", f"{TLS} reject with tcp reset", 30),
     ],
-    ids=["whole", "short", "refuses", "path MTU", "held", "cut"],
+    ids=["whole", "French", "short", "refuses", "path MTU", "held", "cut"],
 )
 def test_powershell_says_the_same(
     network: Namespace, folder: Path, pwsh: Path, kind: str, rule: str | None, code: int
@@ -268,10 +295,13 @@ def test_powershell_says_the_same(
     (folder / "wrapper.ps1").write_text(WRAPPER, encoding="utf-8")
     if rule:
         block(network, rule)
+    kind, _, language = kind.partition("-")
+    script = folder / (f"pack-{language}" if language else "pack") / "selftest.ps1"
     with serving(network, folder, kind):
         told = run(
-            network, folder, pwsh, "-NoProfile", "-File", folder / "wrapper.ps1", folder / "pack" / "selftest.ps1",
-            PACKS_PASSWORD=PASSWORD,
+            network, folder, pwsh, "-NoProfile", "-File", folder / "wrapper.ps1", script, PACKS_PASSWORD=PASSWORD
         )  # fmt: skip
     assert told.code == code, told.output
+    said = "Everything works." if code == 0 else "What it means:"
+    assert catalogue(language or "en")(said) in told.output
     assert list((folder / "home").iterdir()) == [], "it leaves something behind"

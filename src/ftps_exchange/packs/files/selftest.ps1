@@ -1,28 +1,33 @@
 <#
 .SYNOPSIS
-Tries the way from this machine to the service, step by step.
+_: Tries the way from this machine to the service, step by step.
 
 .DESCRIPTION
-At the first step that fails it says what is wrong and which side must fix it. It changes nothing but three small files
-of its own in your folder on the server, which it removes again. Run it while no transfer of yours is running:
+_: At the first step that fails it says what is wrong and which side must fix it. It changes nothing but three small files
+_: of its own in your folder on the server, which it removes again. Run it while no transfer of yours is running.
 
-    powershell -NoProfile -ExecutionPolicy Bypass -File selftest.ps1
+    Unblock-File selftest.ps1
+    powershell -NoProfile -ExecutionPolicy RemoteSigned -File selftest.ps1
 
-Needs Windows PowerShell 5.1 or PowerShell 7. Login and transfer are made with curl.exe, which Windows has since version
-1803. Exit codes:
+_: RemoteSigned is for this one call and changes no setting of the computer; a group policy stays in force.
+
+_: It trusts ca.pem for its own connections only, and writes nothing into a certificate store.
+
+_: Needs Windows PowerShell 5.1 or PowerShell 7. Login and transfer are made with curl.exe, which Windows has since version
+_: 1803. Exit codes:
 
 @CODES@
 
 .PARAMETER NoLogin
-Only what needs no password: name, ports, TLS, certificate.
+_: Only what needs no password: name, ports, TLS, certificate.
 .PARAMETER Account
-Another account than the first that may write.
+_: Another account than the first that may write.
 .PARAMETER NoImplicit
-Leave the port for implicit TLS out.
+_: Leave the port for implicit TLS out.
 .PARAMETER Ca
-Another CA than the file ca.pem beside this script.
+_: Another CA than the file ca.pem beside this script.
 .PARAMETER PasswordStdin
-Read the password from standard input instead of asking for it (for automatic tests).
+_: Read the password from standard input instead of asking for it (for automatic tests).
 #>
 [CmdletBinding()]
 param(
@@ -42,6 +47,7 @@ $work = $null
 $leftBehind = ''
 
 function Write-Row([string] $Step, [string] $Result, [string] $Seen) {
+    if ($steps.ContainsKey($Step)) { $Step = $steps[$Step] }
     [Console]::Out.WriteLine(('  {0,-14} {1,-5} {2}' -f $Step, $Result, $Seen))
 }
 
@@ -55,10 +61,10 @@ function Stop-Here([int] $Code, [string] $Step, [string] $Seen) {
     }
     $cause = $causes[$Code]
     [Console]::Out.WriteLine('')
-    [Console]::Out.WriteLine('What it means:    ' + $cause[0])
-    [Console]::Out.WriteLine('Who fixes it:     ' + $cause[1])
-    [Console]::Out.WriteLine('What to do:       ' + $cause[2])
-    [Console]::Out.WriteLine('Exit code:        ' + $Code)
+    [Console]::Out.WriteLine(('{0,-17} {1}' -f _'What it means:', $cause[0]))
+    [Console]::Out.WriteLine(('{0,-17} {1}' -f _'Who fixes it:', $cause[1]))
+    [Console]::Out.WriteLine(('{0,-17} {1}' -f _'What to do:', $cause[2]))
+    [Console]::Out.WriteLine(('{0,-17} {1}' -f _'Exit code:', $Code))
     if ($script:work) { Remove-Item -LiteralPath $script:work -Recurse -Force -ErrorAction SilentlyContinue }
     exit $Code
 }
@@ -77,22 +83,24 @@ $here = $PSScriptRoot
 if (-not $Ca -and $hasCa) { $Ca = Join-Path $here 'ca.pem' }
 $authority = @()
 if ($Ca) {
-    if (-not (Test-Path -LiteralPath $Ca)) { Stop-Here 3 'start' "cannot read the CA's file $Ca" }
+    if (-not (Test-Path -LiteralPath $Ca)) { Stop-Here 3 'start' _'cannot read the CA file {ca}' }
     $authority = @(Read-Authority $Ca)
-    if ($authority.Count -eq 0) { Stop-Here 3 'start' "no certificate in $Ca" }
+    if ($authority.Count -eq 0) { Stop-Here 3 'start' _'no certificate in {ca}' }
 }
 if ($NoImplicit) { $implicit = 0 }
 if (-not $Account) { $Account = $firstAccount }
 
-[Console]::Out.WriteLine(('Way of {0} to {1} ({2} UTC)' -f $customer, $fqdn, [DateTime]::UtcNow.ToString('yyyy-MM-dd HH:mm')))
+$now = [DateTime]::UtcNow.ToString('yyyy-MM-dd HH:mm')
+[Console]::Out.WriteLine(_'Way of {customer} to {fqdn} ({now} UTC)')
 [Console]::Out.WriteLine('')
 
 # ---- name -----------------------------------------------------------------------------------------------------------
 try { $seen = @([Net.Dns]::GetHostAddresses($fqdn) | ForEach-Object { $_.ToString() }) } catch { $seen = @() }
-if ($seen.Count -eq 0) { Stop-Here 10 'name' "no address for $fqdn" }
+if ($seen.Count -eq 0) { Stop-Here 10 'name' _'no address for {fqdn}' }
 $resolved = @($addresses | Where-Object { $seen -contains $_ })
-if ($resolved.Count -eq 0) { Stop-Here 11 'name' ("$fqdn is " + ($seen -join ' ')) }
-Write-Row 'name' 'ok' ("$fqdn is " + ($resolved -join ' '))
+if ($resolved.Count -eq 0) { $seen = $seen -join ' '; Stop-Here 11 'name' _'{fqdn} is {seen}' }
+$seen = $resolved -join ' '
+Write-Row 'name' 'ok' _'{fqdn} is {seen}'
 
 # ---- ports ----------------------------------------------------------------------------------------------------------
 # What TCP connections meet: open, refused, silent, unreachable, barred
@@ -131,12 +139,14 @@ function Test-Ports([string] $Address, [int[]] $Ports) {
     return , $results
 }
 
+$first, $last = $firstPort, $lastPort
 $points = [Math]::Min(8, $lastPort - $firstPort)
 $dataPorts = @($firstPort)
 for ($point = 1; $point -le $points; $point++) {
     $dataPorts += $firstPort + [int] [Math]::Floor(($lastPort - $firstPort) * $point / $points)
 }
 
+$tried = $dataPorts
 $usable = @()
 foreach ($address in $resolved) {
     $wanted = @($port)
@@ -152,20 +162,22 @@ foreach ($address in $resolved) {
             if ($data[$i] -ne 'open' -and $data[$i] -ne 'refused') { $dataPorts[$i] }
         })
     if ($control -eq 'unreachable' -and @($states | Where-Object { $_ -ne 'unreachable' }).Count -eq 0) {
-        Write-Row $address '-' 'this machine has no way to the outside in this family'
+        Write-Row $address '-' _'this machine has no way to the outside in this family'
         continue
     }
     if ($control -ne 'open') {
         if ($answered -eq 0) {
             if (@($states | Where-Object { $_ -eq 'barred' }).Count -gt 0) {
-                Stop-Here 20 'ports' "${address}: a device near you says that nothing may pass"
+                Stop-Here 20 'ports' _'{address}: a device near you says that nothing may pass'
             }
-            Stop-Here 20 'ports' "${address}: TCP $($wanted -join ' ') are silent"
+            $ports = $wanted -join ', '
+            Stop-Here 20 'ports' _'{address}: nothing answers on TCP {ports}'
         }
         if ($control -eq 'refused' -and @($data | Where-Object { $_ -eq 'refused' }).Count -gt 0) {
-            Stop-Here 22 "TCP $port" "$address refuses"
+            Stop-Here 22 "TCP $port" _'{address} refuses'
         }
-        Stop-Here 21 "TCP $port" "${address}: $control, while $answered other ports answer"
+        $result = $control
+        Stop-Here 21 "TCP $port" _'{address}: {result}, while other ports answer (number: {answered})'
     }
     Write-Row "TCP $port" 'ok' $address
     if ($implicit) {
@@ -174,15 +186,15 @@ foreach ($address in $resolved) {
     }
     if ($quiet.Count -gt 0) {
         if ($quiet.Count -lt $dataPorts.Count) {
-            Stop-Here 61 'data ports' "${address}: silent at $($quiet -join ' '); the others that were tried answer"
+            Stop-Here 61 'data ports' _'{address}: silent at {quiet}; the others that were tried answer'
         }
-        if ($idlePortsAnswer) { Stop-Here 60 'data ports' "${address}: none of $($quiet -join ' ') answers" }
-        Write-Row 'data ports' '-' "${address}: idle ones do not answer there; tried with the login"
+        if ($idlePortsAnswer) { Stop-Here 60 'data ports' _'{address}: none of {quiet} answers' }
+        Write-Row 'data ports' '-' _'{address}: idle ones do not answer there; tried with the login'
     }
-    else { Write-Row 'data ports' 'ok' "${address}: $firstPort-$lastPort, tried: $($dataPorts -join ' ')" }
+    else { Write-Row 'data ports' 'ok' _'{address}: {first}-{last}, tried: {tried}' }
     $usable += $address
 }
-if ($usable.Count -eq 0) { Stop-Here 20 'ports' 'this machine reaches no address of the service' }
+if ($usable.Count -eq 0) { Stop-Here 20 'ports' _'this machine reaches no address of the service' }
 
 # ---- TLS and certificate --------------------------------------------------------------------------------------------
 function Read-Reply($Stream) {
@@ -226,8 +238,8 @@ function Stop-Tls([string] $Address, [string] $Told) {
     if ($Told -match $none) { Stop-Here 32 'TLS' "${Address}: $Told" }
     $silent = 'timed? ?out|did not properly respond|respond after a period|temporarily unavailable'
     if ($Told -notmatch $silent) { Stop-Here 30 'TLS' "${Address}: $Told" }
-    if (Test-SmallTls $Address) { Stop-Here 31 'TLS' "${Address}: small packets come back, large ones do not" }
-    Stop-Here 30 'TLS' "${Address}: silence when TLS begins, even for small packets"
+    if (Test-SmallTls $Address) { Stop-Here 31 'TLS' _'{address}: small packets come back, large ones do not' }
+    Stop-Here 30 'TLS' _'{address}: silence when TLS begins, even for small packets'
 }
 
 function Test-Certificate([string] $Address) {
@@ -241,11 +253,11 @@ function Test-Certificate([string] $Address) {
         $client.SendTimeout = 15000
         $stream = $client.GetStream()
         $greeting = Read-Reply $stream
-        if ($greeting -notmatch '^220') { throw "instead of a greeting: $greeting" }
+        if ($greeting -notmatch '^220') { throw _'instead of a greeting: {greeting}' }
         $command = [Text.Encoding]::ASCII.GetBytes("AUTH TLS`r`n")
         $stream.Write($command, 0, $command.Length)
         $answer = Read-Reply $stream
-        if ($answer -notmatch '^234') { throw "AUTH TLS is answered by: $answer" }
+        if ($answer -notmatch '^234') { throw _'AUTH TLS is answered by: {answer}' }
         $look = [Net.Security.RemoteCertificateValidationCallback] {
             param($from, $certificate, $chain, $problems)
             $script:flaws = $problems
@@ -266,16 +278,19 @@ function Test-Certificate([string] $Address) {
     }
     finally { $client.Close() }
 
+    $issuer = $leaf.Issuer
     if (($flaws -band [Net.Security.SslPolicyErrors]::RemoteCertificateNameMismatch) -ne 0) {
-        Stop-Here 41 'certificate' "$Address shows one for $($leaf.Subject)"
+        $seen = $leaf.Subject
+        Stop-Here 41 'certificate' _'{address} shows one for {seen}'
     }
     $now = [DateTime]::Now
     if ($now -lt $leaf.NotBefore -or $now -gt $leaf.NotAfter) {
-        Stop-Here 42 'certificate' "${Address}: valid from $($leaf.NotBefore) to $($leaf.NotAfter)"
+        $from, $until = $leaf.NotBefore, $leaf.NotAfter
+        Stop-Here 42 'certificate' _'{address}: valid from {from} to {until}'
     }
     if ($authority.Count -eq 0) {
         if ($flaws -ne [Net.Security.SslPolicyErrors]::None) {
-            Stop-Here 40 'certificate' "${Address}: signed by $($leaf.Issuer)"
+            Stop-Here 40 'certificate' _'{address}: signed by {issuer}'
         }
     }
     else {
@@ -290,22 +305,22 @@ function Test-Certificate([string] $Address) {
                 $element = $_.Certificate
                 @($authority | Where-Object { $_.Thumbprint -eq $element.Thumbprint }).Count -gt 0
             })
-        if (-not $whole -or $ours.Count -eq 0) { Stop-Here 40 'certificate' "${Address}: signed by $($leaf.Issuer)" }
+        if (-not $whole -or $ours.Count -eq 0) { Stop-Here 40 'certificate' _'{address}: signed by {issuer}' }
     }
-    Write-Row 'TLS' 'ok' "${Address}: certificate for $fqdn, signed by $($leaf.Issuer)"
+    Write-Row 'TLS' 'ok' _'{address}: certificate for {fqdn}, signed by {issuer}'
 }
 
 foreach ($address in $usable) { Test-Certificate $address }
 
 if ($NoLogin) {
     [Console]::Out.WriteLine('')
-    [Console]::Out.WriteLine('Name, ports and TLS work. Login and transfer were not tried (-NoLogin).')
+    [Console]::Out.WriteLine(_'Name, ports and TLS work. Login and transfer were not tried.')
     exit 0
 }
 
 # ---- login ----------------------------------------------------------------------------------------------------------
 $curl = @(Get-Command -Name 'curl.exe', 'curl' -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1)
-if ($curl.Count -eq 0) { Stop-Here 3 'start' 'curl.exe is not installed' }
+if ($curl.Count -eq 0) { Stop-Here 3 'start' _'curl.exe is not installed' }
 $curl = $curl[0].Path
 
 if ($PasswordStdin) {
@@ -313,12 +328,12 @@ if ($PasswordStdin) {
     $password = $reader.ReadLine()
 }
 else {
-    $secret = Read-Host -Prompt "  Password of $Account" -AsSecureString
+    $secret = Read-Host -Prompt ('  ' + _'Password of {account}') -AsSecureString
     $pointer = [Runtime.InteropServices.Marshal]::SecureStringToBSTR($secret)
     try { $password = [Runtime.InteropServices.Marshal]::PtrToStringBSTR($pointer) }
     finally { [Runtime.InteropServices.Marshal]::ZeroFreeBSTR($pointer) }
 }
-if (-not $password) { Stop-Here 3 'login' 'no password' }
+if (-not $password) { Stop-Here 3 'login' _'no password' }
 
 $work = Join-Path ([IO.Path]::GetTempPath()) ('ftps-selftest-' + [Guid]::NewGuid().ToString('N'))
 [void] (New-Item -ItemType Directory -Path $work)
@@ -379,12 +394,18 @@ function Get-Announced([string] $Address) {
         if ($line -match '^< 229.*\(\|\|\|(\d+)\|\)') { $found += [int] $Matches[1] }
         elseif ($line -match '^< 227[^0-9]*(\d+),(\d+),(\d+),(\d+),(\d+),(\d+)') {
             $announced = ($Matches[1], $Matches[2], $Matches[3], $Matches[4]) -join '.'
-            if ($announced -ne $Address) { Stop-Here 70 'data ports' "PASV announces $announced instead of $Address" }
+            if ($announced -ne $Address) {
+                $seen = $announced
+                Stop-Here 70 'data ports' _'PASV announces {seen} instead of {address}'
+            }
             $found += [int] $Matches[5] * 256 + [int] $Matches[6]
         }
     }
     foreach ($number in $found) {
-        if ($number -lt $firstPort -or $number -gt $lastPort) { Stop-Here 70 'data ports' "$Address announces port $number" }
+        $seen = $number
+        if ($number -lt $firstPort -or $number -gt $lastPort) {
+            Stop-Here 70 'data ports' _'{address} announces port {seen}'
+        }
     }
     return , $found
 }
@@ -399,11 +420,13 @@ foreach ($address in $usable) {
     if ($code -ne 0) { Stop-Session 'login' 80 }
     if (-not $loggedIn) { Write-Row 'login' 'ok' $Account }
     $loggedIn = $true
-    Write-Row 'EPSV' 'ok' "${address}: ports $((Get-Announced $address) -join ' ')"
+    $used = Get-Announced $address
+    Write-Row 'EPSV' 'ok' _'{address}: ports {used}'
     if ($family -eq '-4') {
         Invoke-Session @('-4', '--disable-epsv', '--list-only', '-o', $listing, $url)
         if ($code -ne 0) { Stop-Session 'data ports' 80 }
-        Write-Row 'PASV' 'ok' "${address}: ports $((Get-Announced $address) -join ' ')"
+        $used = Get-Announced $address
+        Write-Row 'PASV' 'ok' _'{address}: ports {used}'
     }
 }
 
@@ -417,8 +440,8 @@ function Write-End([string] $Text) {
 $access = ''
 if ($accounts.ContainsKey($Account)) { $access = $accounts[$Account] }
 if ($access -eq 'read') {
-    Write-Row 'transfer' '-' "$Account only reads: nothing is uploaded (run it once more with an account that writes)"
-    Write-End 'Everything works that this account may do.'
+    Write-Row 'transfer' '-' _'{account} only reads: nothing is uploaded (run it once more with an account that writes)'
+    Write-End _'Everything works that this account may do.'
     exit 0
 }
 $mark = 'selftest-' + [DateTime]::UtcNow.ToString('yyyyMMddHHmmss') + '-' + $PID
@@ -455,7 +478,7 @@ foreach ($address in $usable) {
     $arrived = @($trace | Where-Object { $_ -match '^< 213 \d+' } | Select-Object -First 3 | ForEach-Object { [int] $_.Substring(6) })
     $asked = @($trace | Where-Object { $_ -like '> SIZE*' }).Count -gt 0
     if ($asked -and ($arrived -join ' ') -ne ($sizes -join ' ')) {
-        Stop-Here 83 'upload' "${address}: sent without an error, $sizes bytes; there are: $arrived"
+        Stop-Here 83 'upload' _'{address}: sent without an error, {sizes} bytes; there are: {arrived}'
     }
     if ($code -ne 0) { Stop-Session 'download' 81 }
     foreach ($number in 0..2) {
@@ -463,16 +486,16 @@ foreach ($address in $usable) {
         # curl makes no file for an empty one in some versions
         if (-not (Test-Path -LiteralPath $got)) { [IO.File]::WriteAllText($got, '') }
         if ((Get-FileHash -LiteralPath $got).Hash -ne (Get-FileHash -LiteralPath (Join-Path $work "sent.$number")).Hash) {
-            Stop-Here 81 'download' 'it differs from what was sent'
+            Stop-Here 81 'download' _'{address}: it differs from what was sent'
         }
         Remove-Item -LiteralPath $got
     }
     Remove-Three $family
     $leftBehind = ''
     if (@($trace | Where-Object { $_ -like '< 250*' }).Count -lt 3) {
-        Stop-Here 82 'clean up' "$mark.0 to $mark.2: $(Get-Reply '55')"
+        Stop-Here 82 'clean up' "$mark.0, $mark.1, $mark.2: $(Get-Reply '55')"
     }
-    Write-Row 'transfer' 'ok' "${address}: three files sent, sizes equal, fetched, hashes equal, removed ($sizes bytes)"
+    Write-Row 'transfer' 'ok' _'{address}: three files sent, sizes equal, fetched, content equal, removed ({sizes} bytes)'
 }
-Write-End 'Everything works.'
+Write-End _'Everything works.'
 exit 0

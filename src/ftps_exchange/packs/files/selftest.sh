@@ -1,16 +1,19 @@
 #!/bin/sh
-# Tries the way from this machine to the service, step by step. At the first step that fails it says what is wrong and
-# which side must fix it. It changes nothing but three small files of its own in your folder on the server, which it
-# removes again. Run it while no transfer of yours is running.
+#_: Tries the way from this machine to the service, step by step.
 #
-#   sh selftest.sh                    everything; asks for the password on the terminal
-#   sh selftest.sh --no-login         what needs no password: name, ports, TLS, certificate
-#   sh selftest.sh --account NAME     with another account than the first that may write
-#   sh selftest.sh --no-implicit      leave the port for implicit TLS out
-#   sh selftest.sh --ca FILE          another CA than the file ca.pem beside this script
-#   sh selftest.sh --password-stdin   read the password from standard input instead (for automatic tests)
+#_: At the first step that fails it says what is wrong and which side must fix it. It changes nothing but three small files
+#_: of its own in your folder on the server, which it removes again. Run it while no transfer of yours is running.
 #
-# Needs a POSIX shell and curl; with openssl it can say more about the certificate. Exit codes:
+#_:   sh selftest.sh                    ::everything; asks for the password on the terminal
+#_:   sh selftest.sh --no-login         ::what needs no password: name, ports, TLS, certificate
+#_:   sh selftest.sh --account NAME     ::with another account than the first that may write
+#_:   sh selftest.sh --no-implicit      ::leave the port for implicit TLS out
+#_:   sh selftest.sh --ca FILE          ::another CA than the file ca.pem beside this script
+#_:   sh selftest.sh --password-stdin   ::read the password from standard input instead (for automatic tests)
+#
+#_: It trusts ca.pem for its own connections only, and writes nothing into a certificate store.
+#
+#_: Needs a POSIX shell and curl; with openssl it can say more about the certificate. Exit codes:
 #
 @CODES@
 set -u
@@ -20,7 +23,7 @@ export LC_ALL
 @FACTS@
 
 login=yes account='' ca='' from_stdin=no password=''
-usage() { sed -n '2,/^# Exit codes/s/^# \{0,1\}//p' "$0" | sed '$d'; }
+usage() { sed -n '2,/^set -u/s/^# \{0,1\}//p' "$0" | sed '$d'; }
 
 while [ $# -gt 0 ]; do
     case $1 in
@@ -50,25 +53,26 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
 
-row() { printf '  %-14s %-5s %s\n' "$1" "$2" "$3"; }
+row() { step "$1"; printf '  %-14s %-5s %s\n' "$step" "$2" "$3"; }
 
 # fail CODE STEP WHAT-WAS-SEEN: the verdict, and the end
 fail() {
     row "$2" FAIL "$3"
     if [ -n "$left_behind" ]; then remove; fi
     explain "$1"
-    printf '\nWhat it means:    %s\nWho fixes it:     %s\nWhat to do:       %s\nExit code:        %s\n' \
-        "$meaning" "$who" "$remedy" "$1"
+    printf '\n'
+    printf '%-17s %s\n' _'What it means:' "$meaning" _'Who fixes it:' "$who" _'What to do:' "$remedy" _'Exit code:' "$1"
     exit "$1"
 }
 
-command -v curl >/dev/null 2>&1 || fail 3 start "curl is not installed"
+command -v curl >/dev/null 2>&1 || fail 3 start _'curl is not installed'
 here=$(dirname "$0")
 if [ -z "$ca" ] && [ "$has_ca" = yes ]; then ca=$here/ca.pem; fi
-if [ -n "$ca" ] && [ ! -r "$ca" ]; then fail 3 start "cannot read the CA's file $ca"; fi
+if [ -n "$ca" ] && [ ! -r "$ca" ]; then fail 3 start _'cannot read the CA file {ca}'; fi
 if [ -z "$account" ]; then account=$first_account; fi
 
-printf 'Way of %s to %s (%s)\n\n' "$customer" "$fqdn" "$(date -u '+%Y-%m-%d %H:%M UTC')"
+now=$(date -u '+%Y-%m-%d %H:%M')
+printf '%s\n\n' _'Way of {customer} to {fqdn} ({now} UTC)'
 
 in_url() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf '%s' "$1" ;; esac; }
 
@@ -108,11 +112,12 @@ for entry in $addresses; do
     seen=$(sed -n 's/^\* *Trying \(.*\)$/\1/p' "$work/name" | tr -d '[]' | sed 's/\.\.\.$//' | tr '\n' ' ')
     case " $seen" in
         *" $address:"* | *" $address "*) resolved="$resolved $address" ;;
-        *" "?*) fail 11 name "$fqdn is $seen" ;;
+        *" "?*) fail 11 name _'{fqdn} is {seen}' ;;
     esac
 done
-[ -n "$resolved" ] || fail 10 name "no address for $fqdn"
-row name ok "$fqdn is$resolved"
+[ -n "$resolved" ] || fail 10 name _'no address for {fqdn}'
+seen=${resolved# }
+row name ok _'{fqdn} is {seen}'
 
 # ---- ports ----------------------------------------------------------------------------------------------------------
 points=$(( last - first < 8 ? last - first : 8 ))
@@ -125,10 +130,10 @@ done
 
 count() { result=0; for word in $1; do case " $2 " in *" $word "*) result=$(( result + 1 )) ;; esac; done; echo "$result"; }
 
-usable=
+usable='' tried=$data_ports
 for entry in $addresses; do
     family=${entry%%=*} address=${entry#*=}
-    case " $resolved " in *" $address "*) ;; *) row "IPv$family" "-" "the name has no such address here"; continue ;; esac
+    case " $resolved " in *" $address "*) ;; *) row "IPv$family" "-" _'the name has no such address here'; continue ;; esac
     jobs=
     probe "$address" "$port" telnet "$work/control" & jobs="$jobs $!"
     if [ -n "$implicit" ]; then probe "$address" "$implicit" telnet "$work/implicit" & jobs="$jobs $!"; fi
@@ -147,40 +152,43 @@ for entry in $addresses; do
     done
     all="$control $second $data"
     if [ "$control" = unreachable ] && [ "$(count "$all" "open refused silent barred")" -eq 0 ]; then
-        row "IPv$family" "-" "this machine has no IPv$family to the outside"
+        row "IPv$family" "-" _'this machine has no IPv{family} to the outside'
         continue
     fi
     answered=$(count "$all" "open refused")
     if [ "$control" != open ]; then
         if [ "$answered" -eq 0 ]; then
             if [ "$(count "$all" barred)" -gt 0 ]; then
-                fail 20 "ports" "$address: a device near you says that nothing may pass"
+                fail 20 "ports" _'{address}: a device near you says that nothing may pass'
             fi
-            fail 20 "ports" "$address: TCP $port${implicit:+, $implicit} and $first-$last are silent"
+            ports="$port${implicit:+, $implicit}, $first-$last"
+            fail 20 "ports" _'{address}: nothing answers on TCP {ports}'
         fi
         if [ "$control" = refused ] && [ "$(count "$data" refused)" -gt 0 ]; then
-            fail 22 "TCP $port" "$address refuses"
+            fail 22 "TCP $port" _'{address} refuses'
         fi
-        fail 21 "TCP $port" "$address: $control, while $answered other ports answer"
+        result=$control
+        fail 21 "TCP $port" _'{address}: {result}, while other ports answer (number: {answered})'
     fi
     row "TCP $port" ok "$address"
     if [ -n "$implicit" ]; then
         [ "$second" = open ] || fail 23 "TCP $implicit" "$address: $second"
         row "TCP $implicit" ok "$address"
     fi
+    quiet=${quiet# }
     if [ -n "$quiet" ]; then
         if [ "$(count "$data" "open refused")" -gt 0 ]; then
-            fail 61 "data ports" "$address: silent at$quiet; the others that were tried answer"
+            fail 61 "data ports" _'{address}: silent at {quiet}; the others that were tried answer'
         elif [ "$idle_ports_answer" = yes ]; then
-            fail 60 "data ports" "$address: none of$quiet answers"
+            fail 60 "data ports" _'{address}: none of {quiet} answers'
         fi
-        row "data ports" "-" "$address: idle ones do not answer there; tried with the login"
+        row "data ports" "-" _'{address}: idle ones do not answer there; tried with the login'
     else
-        row "data ports" ok "$address: $first-$last, tried:$(printf ' %s' $data_ports)"
+        row "data ports" ok _'{address}: {first}-{last}, tried: {tried}'
     fi
     usable="$usable $entry"
 done
-[ -n "$usable" ] || fail 20 "ports" "this machine reaches no address of the service"
+[ -n "$usable" ] || fail 20 "ports" _'this machine reaches no address of the service'
 
 # ---- TLS and certificate --------------------------------------------------------------------------------------------
 # limited SECONDS COMMAND...: end it when it takes longer
@@ -224,7 +232,7 @@ small_tls_is_answered() {
 # fail_tls WHAT-WAS-SEEN: TLS did not come about
 fail_tls() {
     if small_tls_is_answered; then
-        fail 31 TLS "$address: small packets come back, large ones do not"
+        fail 31 TLS _'{address}: small packets come back, large ones do not'
     fi
     fail 30 TLS "$address: $1"
 }
@@ -234,20 +242,22 @@ judge_certificate() {
     issuer=$(sed -n 's/^issuer= *//p' "$work/tls" | sed -n 1p)
     if [ -z "$number" ] || [ -z "$issuer" ]; then
         if grep -q -i 'unknown option' "$work/tls"; then
-            row TLS "-" "this openssl is too old to look closely; checked with the login"
+            row TLS "-" _'this openssl is too old to look closely; checked with the login'
             return
         fi
         seen=$(no_common_tls "$work/tls")
         if [ -n "$seen" ]; then fail 32 TLS "$address: $seen"; fi
         seen=$(grep -v '^ *$' "$work/tls" | grep -i -e error -e reset -e closed | sed -n '1s/^\(.\{1,90\}\).*/\1/p')
         if [ -n "$seen" ]; then fail 30 TLS "$address: $seen"; fi
-        fail_tls 'silence when TLS begins, even for small packets'
+        fail_tls _'silence when TLS begins, even for small packets'
     fi
     case $number in
-        0) row TLS ok "$address: certificate for $fqdn, signed by $issuer" ;;
-        62) fail 41 certificate "$address shows one for $(sed -n 's/^subject= *//p' "$work/tls" | sed -n 1p)" ;;
+        0) row TLS ok _'{address}: certificate for {fqdn}, signed by {issuer}' ;;
+        62)
+            seen=$(sed -n 's/^subject= *//p' "$work/tls" | sed -n 1p)
+            fail 41 certificate _'{address} shows one for {seen}' ;;
         9 | 10) fail 42 certificate "$address: $(sed -n 's/^ *Verify return code: //p' "$work/tls" | sed -n 1p)" ;;
-        *) fail 40 certificate "$address: signed by $issuer" ;;
+        *) fail 40 certificate _'{address}: signed by {issuer}' ;;
     esac
 }
 
@@ -258,11 +268,11 @@ if command -v openssl >/dev/null 2>&1; then
         judge_certificate
     done
 else
-    row TLS "-" "no openssl here; checked with the login"
+    row TLS "-" _'no openssl here; checked with the login'
 fi
 
 if [ "$login" = no ]; then
-    printf '\nName, ports and TLS work. Login and transfer were not tried (--no-login).\n'
+    printf '\n%s\n' _'Name, ports and TLS work. Login and transfer were not tried.'
     exit 0
 fi
 
@@ -272,10 +282,10 @@ for known in $accounts; do
     if [ "${known%%:*}" = "$account" ]; then access=${known#*:}; fi
 done
 if [ "$from_stdin" = yes ]; then
-    IFS= read -r password || [ -n "$password" ] || fail 3 login "no password on standard input"
+    IFS= read -r password || [ -n "$password" ] || fail 3 login _'no password on standard input'
 else
-    (: </dev/tty) 2>/dev/null || fail 3 login "no terminal to ask for the password on (or use --no-login)"
-    printf '  Password of %s: ' "$account" >/dev/tty
+    (: </dev/tty) 2>/dev/null || fail 3 login _'no terminal to ask for the password on (or use --no-login)'
+    printf '  %s ' _'Password of {account}:' >/dev/tty
     echo_off=yes
     stty -echo </dev/tty
     IFS= read -r password </dev/tty
@@ -323,7 +333,7 @@ judge() {
             if [ -n "$(no_common_tls "$trace")" ]; then fail 32 TLS "$told"; fi
             fail 30 TLS "$told" ;;
         28) if grep -q '^< 234' "$trace" && ! grep -q '^> USER' "$trace"; then
-                fail_tls 'silence when TLS begins, even for small packets'
+                fail_tls _'silence when TLS begins, even for small packets'
             fi ;;
         67) if [ -n "$(reply 421)" ]; then fail 51 login "$(reply 421)"; fi
             fail 50 login "$account: $(reply 530)" ;;
@@ -344,12 +354,12 @@ check_announced() {
     done
     sed -n 's/^< 227[^0-9]*\([0-9]*,[0-9]*,[0-9]*,[0-9]*,[0-9]*,[0-9]*\).*/\1/p' "$trace" | tr ',' ' ' >"$work/announced"
     while read -r a b c d high low; do
-        if [ "$a.$b.$c.$d" != "$address" ]; then fail 70 "data ports" "PASV announces $a.$b.$c.$d instead of $address"; fi
+        if [ "$a.$b.$c.$d" != "$address" ]; then seen=$a.$b.$c.$d; fail 70 "data ports" _'PASV announces {seen} instead of {address}'; fi
         in_range $(( high * 256 + low ))
     done <"$work/announced"
 }
 in_range() {
-    if [ "$1" -lt "$first" ] || [ "$1" -gt "$last" ]; then fail 70 "data ports" "$address announces port $1"; fi
+    if [ "$1" -lt "$first" ] || [ "$1" -gt "$last" ]; then seen=$1; fail 70 "data ports" _'{address} announces port {seen}'; fi
     used="$used $1"
 }
 
@@ -363,20 +373,22 @@ for entry in $usable; do
     if [ "$logged_in" = no ]; then row login ok "$account"; fi
     logged_in=yes
     check_announced
-    row EPSV ok "$address: ports$used"
+    used=${used# }
+    row EPSV ok _'{address}: ports {used}'
     if [ "$family" = 4 ]; then
         used=
         session pasv -4 --disable-epsv --list-only -o "$work/listing" "$url/"
         [ "$code" -eq 0 ] || judge "data ports" 80
         check_announced
-        row PASV ok "$address: ports$used"
+        used=${used# }
+        row PASV ok _'{address}: ports {used}'
     fi
 done
 
 # ---- transfer -------------------------------------------------------------------------------------------------------
 if [ "$access" = read ]; then
-    row transfer "-" "$account only reads: nothing is uploaded (run it once more with an account that writes)"
-    printf '\nEverything works that this account may do.\n'
+    row transfer "-" _'{account} only reads: nothing is uploaded (run it once more with an account that writes)'
+    printf '\n%s\n' _'Everything works that this account may do.'
     exit 0
 fi
 mark=selftest-$(date -u '+%Y%m%d%H%M%S')-$$
@@ -384,7 +396,7 @@ mark=selftest-$(date -u '+%Y%m%d%H%M%S')-$$
 # An empty file is where some clients stop; the third is larger than one packet of TLS
 : >"$work/sent.2"
 cat "$work/sent.1" "$0" "$0" "$0" >"$work/sent.3"
-sizes=$(for number in 1 2 3; do wc -c <"$work/sent.$number"; done | tr -d ' ' | tr '\n' ' ')
+sizes=$(for number in 1 2 3; do wc -c <"$work/sent.$number"; done | tr -d ' ' | tr '\n' ' ' | sed 's/ $//')
 
 remove() {
     session remove "-$family" --list-only -Q "-*DELE $mark.1" -Q "-*DELE $mark.2" -Q "-*DELE $mark.3" "ftp://$fqdn:$port/"
@@ -409,8 +421,9 @@ for entry in $usable; do
     send
     if [ "$code" -ne 0 ]; then
         if [ -z "$access" ] && [ -n "$(reply 55)" ]; then
-            row transfer "-" "$account may not write here: $(reply 55)"
-            printf '\nEverything works that this account may do.\n'
+            seen=$(reply 55)
+            row transfer "-" _'{account} may not write here: {seen}'
+            printf '\n%s\n' _'Everything works that this account may do.'
             exit 0
         fi
         judge upload 80
@@ -418,21 +431,21 @@ for entry in $usable; do
     # SIZE counts bytes only after TYPE I
     session download "-$family" -Q "*TYPE I" -Q "*SIZE $mark.1" -Q "*SIZE $mark.2" -Q "*SIZE $mark.3" \
         -o "$work/got.1" "$url/$mark.1" -o "$work/got.2" "$url/$mark.2" -o "$work/got.3" "$url/$mark.3"
-    arrived=$(sed -n 's/^< 213 \([0-9]*\).*/\1/p' "$trace" | sed -n '1,3p' | tr '\n' ' ')
+    arrived=$(sed -n 's/^< 213 \([0-9]*\).*/\1/p' "$trace" | sed -n '1,3p' | tr '\n' ' ' | sed 's/ $//')
     if [ "$arrived" != "$sizes" ] && grep -q '^> SIZE' "$trace"; then
-        fail 83 upload "IPv$family: sent without an error, ${sizes}bytes; there are: ${arrived:-none}"
+        fail 83 upload _'{address}: sent without an error, {sizes} bytes; there are: {arrived}'
     fi
     [ "$code" -eq 0 ] || judge download 81
     for number in 1 2 3; do
         # curl makes no file for an empty one in some versions
         [ -e "$work/got.$number" ] || : >"$work/got.$number"
-        cmp -s "$work/sent.$number" "$work/got.$number" || fail 81 download "IPv$family: it differs from what was sent"
+        cmp -s "$work/sent.$number" "$work/got.$number" || fail 81 download _'{address}: it differs from what was sent'
     done
     rm -f "$work"/got.*
     remove
-    [ "$(grep -c '^< 250' "$trace")" -ge 3 ] || fail 82 "clean up" "$mark.1 to $mark.3: $(reply 55)"
+    [ "$(grep -c '^< 250' "$trace")" -ge 3 ] || fail 82 "clean up" "$mark.1, $mark.2, $mark.3: $(reply 55)"
     left_behind=
-    row transfer ok "IPv$family: three files sent, sizes equal, fetched, content equal, removed (${sizes}bytes)"
+    row transfer ok _'{address}: three files sent, sizes equal, fetched, content equal, removed ({sizes} bytes)'
 done
 
-printf '\nEverything works.\n'
+printf '\n%s\n' _'Everything works.'

@@ -1,22 +1,25 @@
 <#
 .SYNOPSIS
-Sends and fetches files over FTP with TLS.
+_: Sends and fetches files over FTP with TLS.
 
 .DESCRIPTION
-    powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -Upload C:\out\report.csv
-    powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -Download report.csv -To C:\in
-    powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -Upload C:\out\report.csv -Resume
-    powershell -NoProfile -ExecutionPolicy Bypass -File transfer.ps1 -List
+    Unblock-File transfer.ps1
+    powershell -NoProfile -ExecutionPolicy RemoteSigned -File transfer.ps1 -Upload C:\out\report.csv
+    powershell -NoProfile -ExecutionPolicy RemoteSigned -File transfer.ps1 -Download report.csv -To C:\in
+    powershell -NoProfile -ExecutionPolicy RemoteSigned -File transfer.ps1 -Upload C:\out\report.csv -Resume
+    powershell -NoProfile -ExecutionPolicy RemoteSigned -File transfer.ps1 -List
 
-Sends a file as FILE.part and gives it its name when it is whole: a broken upload replaces nothing. -Resume goes on where
-the last call broke off; use it only if the file did not change. Stops at the first file that fails.
+_: RemoteSigned is for this one call and changes no setting of the computer; a group policy stays in force.
 
-Asks for the password; for scheduled runs hand it in through standard input with -PasswordStdin, from wherever you keep
-secrets. It is never an argument, so no process list shows it. Transfers are made with curl.exe, which Windows has since
-version 1803. The exit code is curl's: 0 for success, 67 for a refused login, 28 for a time-out.
+_: Sends a file as FILE.part and gives it its name when it is whole: a broken upload replaces nothing. -Resume goes on where
+_: the last call broke off; use it only if the file did not change. Stops at the first file that fails.
+
+_: Asks for the password; for scheduled runs hand it in through standard input with -PasswordStdin, from wherever you keep
+_: secrets. It is never an argument, so no process list shows it. Transfers are made with curl.exe, which Windows has since
+_: version 1803. The exit code is curl's: 0 for success, 67 for a refused login, 28 for a time-out.
 
 .PARAMETER Folder
-Folder on the server, such as / or /shared/maps.
+_: Folder on the server, such as / or /shared/maps.
 #>
 [CmdletBinding()]
 param(
@@ -38,14 +41,14 @@ $ErrorActionPreference = 'Stop'
 if (-not $Account) { $Account = $firstAccount }
 $here = $PSScriptRoot
 $curl = @(Get-Command -Name 'curl.exe', 'curl' -CommandType Application -ErrorAction SilentlyContinue | Select-Object -First 1)
-if ($curl.Count -eq 0) { throw 'curl.exe is not installed (Windows has it since version 1803).' }
+if ($curl.Count -eq 0) { throw _'curl.exe is not installed' }
 
 if ($PasswordStdin) {
     $reader = New-Object IO.StreamReader ([Console]::OpenStandardInput(), (New-Object Text.UTF8Encoding $false))
     $password = $reader.ReadLine()
 }
 else {
-    $secret = Read-Host -Prompt "Password of $Account" -AsSecureString
+    $secret = Read-Host -Prompt _'Password of {account}' -AsSecureString
     $pointer = [Runtime.InteropServices.Marshal]::SecureStringToBSTR($secret)
     try { $password = [Runtime.InteropServices.Marshal]::PtrToStringBSTR($pointer) }
     finally { [Runtime.InteropServices.Marshal]::ZeroFreeBSTR($pointer) }
@@ -84,7 +87,7 @@ foreach ($file in $Upload) {
     $options = @('-T', $path, '-Q', "-RNFR $name.part", '-Q', "-RNTO $name", (Get-Url "$name.part"))
     if ($Resume) { $options += @('-C', '-') }
     Invoke-Curl $options
-    [Console]::Out.WriteLine("sent $name")
+    [Console]::Out.WriteLine(_'sent: {name}')
 }
 foreach ($name in $Download) {
     $path = Join-Path (Resolve-Path -LiteralPath $To).Path $name
@@ -92,6 +95,6 @@ foreach ($name in $Download) {
     # curl makes no file for an empty one in some versions
     if (-not (Test-Path -LiteralPath "$path.part")) { [IO.File]::WriteAllText("$path.part", '') }
     Move-Item -LiteralPath "$path.part" -Destination $path -Force
-    [Console]::Out.WriteLine("fetched $name")
+    [Console]::Out.WriteLine(_'fetched: {name}')
 }
 if ($List) { Invoke-Curl @('--list-only', ((Get-Url '') -replace '/*$', '/')) }

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Sends files with curl, each as FILE.part, and gives it its name when it is whole: a broken upload replaces nothing.
-# From the pack's folder:
+#_: Sends files with curl, each as FILE.part, and gives it its name when it is whole: a broken upload replaces nothing.
+#_: From the pack's folder:
 #
 #     sh clients/upload.sh report.csv ...
 #     sh clients/upload.sh --folder /shared/maps report.csv ...
-#     sh clients/upload.sh --resume report.csv    go on where the last call broke off (only if the file did not change)
+#_:     sh clients/upload.sh --resume report.csv    ::go on where the last call broke off (only if the file did not change)
 #
-# Asks for the password, or takes it from FTPS_PASSWORD. Stops at the first file that fails, with curl's exit status: 0
-# only when every file is whole.
+#_: Asks for the password, or takes it from FTPS_PASSWORD. Stops at the first file that fails, with curl's exit status: 0
+#_: only when every file is whole.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -29,17 +29,17 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ $# -gt 0 ] || { usage >&2; exit 2; }
-[ -r clients/curl.conf ] || { echo "Run it from the pack's folder: clients/curl.conf is not here." >&2; exit 2; }
+[ -r clients/curl.conf ] || { echo _'Run it from the folder of the pack: clients/curl.conf is not here.' >&2; exit 2; }
 for file in "$@"; do
-    [ -f "$file" ] && [ -r "$file" ] || { echo "$file: cannot be read" >&2; exit 2; }
+    [ -f "$file" ] && [ -r "$file" ] || { echo _'{file}: cannot be read' >&2; exit 2; }
     case $file in
         *'
-'*) echo "A name with a line break cannot be sent." >&2; exit 2 ;;
+'*) echo _'A name with a line break cannot be sent.' >&2; exit 2 ;;
     esac
 done
 
 if [ -z "${FTPS_PASSWORD+set}" ]; then
-    printf 'Password of %s: ' "$account" >&2
+    printf '%s ' _'Password of {account}:' >&2
     trap 'stty echo' EXIT
     trap 'exit 130' INT TERM HUP
     stty -echo
@@ -62,11 +62,11 @@ for file in "$@"; do
     name=$(basename -- "$file")
     set -- -sS -T "$file" -Q "-RNFR $name.part" -Q "-RNTO $name"
     if [ "$resume" = yes ]; then set -- "$@" -C -; fi
-    # One file a call: its exit status is this file's
+    # One file per call: its exit status is this file's
     curl -q -K clients/curl.conf -K - "$@" "$url$folder$(in_url "$name.part")" <<END
 user = "$credentials"
 END
     code=$?
-    [ "$code" -eq 0 ] || { echo "$file: not sent; what is on the server under this name is untouched" >&2; exit "$code"; }
-    echo "sent $file"
+    [ "$code" -eq 0 ] || { echo _'{file}: not sent; what is on the server under this name is untouched' >&2; exit "$code"; }
+    echo _'sent: {file}'
 done

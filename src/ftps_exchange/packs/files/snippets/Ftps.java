@@ -1,10 +1,10 @@
-// Sends and fetches files over FTP with TLS: Java 17 or newer with commons-net 3.8 or newer. From the pack's folder:
+//_: Sends and fetches files over FTP with TLS: Java 17 or newer with commons-net 3.8 or newer. From the pack's folder:
 //
 //     java -cp commons-net.jar clients/programs/Ftps.java put report.csv ...
 //     java -cp commons-net.jar clients/programs/Ftps.java get report.csv ...
 //     java -cp commons-net.jar clients/programs/Ftps.java list
 //
-// Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -29,7 +29,8 @@ public class Ftps {
     static final boolean IMPLICIT = setting("FTPS_IMPLICIT", "").equals("1");
     static final int PORT = Integer.parseInt(setting("FTPS_PORT", IMPLICIT ? "@IMPLICIT@" : "@PORT@"));
     static final String ACCOUNT = setting("FTPS_ACCOUNT", "@ACCOUNT@");
-    static final String CA_FILE = "@CA_FILE@"; // empty: the authorities that Java trusts
+    //_: Empty: the CAs that Java trusts
+    static final String CA_FILE = "@CA_FILE@";
 
     /** Its data connections resume the TLS session of the control connection: the server asks for it. */
     static class Client extends FTPSClient {
@@ -39,7 +40,7 @@ public class Ftps {
             super(IMPLICIT, tls);
             this.tls = tls;
             setEndpointCheckingEnabled(true);
-            // With TLS 1.3 a session serves one data connection only, and Java gets no new one during an upload
+            //_: With TLS 1.3 a session serves one data connection only, and Java gets no new one during an upload
             setEnabledProtocols(new String[] {"TLSv1.2"});
         }
 
@@ -47,7 +48,8 @@ public class Ftps {
         protected Socket _openDataConnection_(String command, String argument) throws IOException {
             Socket plain = super._openDataConnection_(command, argument);
             if (plain == null) {
-                return null; // the server refused the command
+                //_: The server refused the command
+                return null;
             }
             SSLSocket socket = (SSLSocket) tls.getSocketFactory().createSocket(plain, HOST, PORT, true);
             socket.setEnabledProtocols(getEnabledProtocols());
@@ -73,7 +75,7 @@ public class Ftps {
     }
 
     static void put(Client ftp, Path path) throws IOException {
-        // Under another name until it is whole: a broken upload replaces nothing
+        //_: Under another name until it is whole: a broken upload replaces nothing
         String name = path.getFileName().toString();
         try (InputStream file = Files.newInputStream(path)) {
             check(ftp, ftp.storeFile(name + ".part", file));
@@ -115,7 +117,8 @@ public class Ftps {
     }
 
     static SSLContext trusting() throws Exception {
-        KeyStore store = null; // what Java trusts
+        //_: What Java trusts
+        KeyStore store = null;
         if (!CA_FILE.isEmpty()) {
             store = KeyStore.getInstance(KeyStore.getDefaultType());
             store.load(null, null);
@@ -155,7 +158,8 @@ public class Ftps {
             ftp.setSocketFactory(new DataSockets());
             ftp.enterLocalPassiveMode();
             ftp.setUseEPSVwithIPv4(true);
-            check(ftp, ftp.setFileType(FTP.BINARY_FILE_TYPE)); // SIZE counts bytes in this mode only
+            //_: SIZE counts bytes in this mode only
+            check(ftp, ftp.setFileType(FTP.BINARY_FILE_TYPE));
             if (command.equals("list")) {
                 String[] names = ftp.listNames();
                 check(ftp, names != null);

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Sends and fetches files over FTP with TLS, by rclone 1.60 or newer. From the pack's folder:
+#_: Sends and fetches files over FTP with TLS, by rclone 1.60 or newer. From the pack's folder:
 #
 #     sh clients/programs/ftps-rclone.sh put report.csv ...
 #     sh clients/programs/ftps-rclone.sh get report.csv ...
 #     sh clients/programs/ftps-rclone.sh list
 #
-# Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+#_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
 set -eu
 
 if [ "${FTPS_IMPLICIT:-}" = 1 ]; then
@@ -14,10 +14,11 @@ else
     export RCLONE_FTP_EXPLICIT_TLS=true RCLONE_FTP_PORT="${FTPS_PORT:-@PORT@}"
 fi
 export RCLONE_CONFIG=/dev/null RCLONE_FTP_HOST="${FTPS_HOST:-@HOST@}" RCLONE_FTP_USER="${FTPS_ACCOUNT:-@ACCOUNT@}"
-# One connection at a time, or data connections resume the TLS session of another login
+#_: One connection at a time, or data connections resume the TLS session of another login
 export RCLONE_FTP_CONCURRENCY=1
-# Older versions of rclone do not use --ca-cert for FTP
-ca='@CA_FILE@' # empty: the authorities that this system trusts
+#_: Empty: the CAs that this system trusts
+ca='@CA_FILE@'
+#_: Older versions of rclone do not use --ca-cert for FTP
 if [ -n "$ca" ]; then export RCLONE_CA_CERT="$ca" SSL_CERT_FILE="$ca" SSL_CERT_DIR=/nowhere; fi
 
 usage() { echo "usage: ftps-rclone.sh put FILE... | get NAME... | list" >&2; exit 2; }
@@ -41,7 +42,7 @@ export RCLONE_FTP_PASS
 if [ "$command" = list ]; then exec rclone lsf :ftp:; fi
 for file in "$@"; do
     name=$(basename "$file")
-    # Under another name until it is whole: a broken upload replaces nothing. rclone compares the sizes itself.
+    #_: Under another name until it is whole: a broken upload replaces nothing. rclone compares the sizes itself.
     if [ "$command" = put ]; then
         rclone copyto --ignore-times "$file" ":ftp:$name.part"
         rclone moveto ":ftp:$name.part" ":ftp:$name"

@@ -1,12 +1,12 @@
-// Sends and fetches files over FTP with TLS: Go with github.com/jlaffaye/ftp ("go mod init ftps && go get
-// github.com/jlaffaye/ftp" in clients/programs). Built there with "go build -o ftps ftps.go"; from the pack's folder:
+//_: Sends and fetches files over FTP with TLS: Go with github.com/jlaffaye/ftp ("go mod init ftps && go get
+//_: github.com/jlaffaye/ftp" in clients/programs). Built there with "go build -o ftps ftps.go"; from the pack's folder:
 //
 //	clients/programs/ftps put report.csv ...
 //	clients/programs/ftps get report.csv ...
 //	clients/programs/ftps list
 //
-// Asks for the password (Windows shows it), or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is
-// whole.
+//_: Asks for the password (Windows shows it), or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is
+//_: whole.
 package main
 
 import (
@@ -30,7 +30,8 @@ var (
 	host     = setting("FTPS_HOST", "@HOST@")
 	port     = setting("FTPS_PORT", map[bool]string{false: "@PORT@", true: "@IMPLICIT@"}[implicit])
 	account  = setting("FTPS_ACCOUNT", "@ACCOUNT@")
-	caFile   = "@CA_FILE@" // empty: the authorities that this system trusts
+	//_: Empty: the CAs that this system trusts
+	caFile   = "@CA_FILE@"
 )
 
 func setting(name, otherwise string) string {
@@ -44,9 +45,9 @@ func connect(password string) (*ftp.ServerConn, error) {
 	config := &tls.Config{
 		ServerName: host,
 		MinVersion: tls.VersionTLS12,
-		// With TLS 1.3 a session serves one data connection only, and Go gets no new one during an upload
+		//_: With TLS 1.3 a session serves one data connection only, and Go gets no new one during an upload
 		MaxVersion: tls.VersionTLS12,
-		// Data connections resume the TLS session of the control connection: the server asks for it
+		//_: Data connections resume the TLS session of the control connection: the server asks for it
 		ClientSessionCache: tls.NewLRUClientSessionCache(8),
 	}
 	if caFile != "" {
@@ -57,7 +58,7 @@ func connect(password string) (*ftp.ServerConn, error) {
 		config.RootCAs = x509.NewCertPool()
 		config.RootCAs.AppendCertsFromPEM(pem)
 	}
-	// The first connection is the control connection; the package begins explicit TLS on it by itself
+	//_: The first connection is the control connection; the package begins explicit TLS on it by itself
 	control := true
 	dial := func(network, address string) (net.Conn, error) {
 		plain, err := net.DialTimeout(network, address, 60*time.Second)
@@ -79,8 +80,8 @@ func connect(password string) (*ftp.ServerConn, error) {
 	return c, c.Login(account, password)
 }
 
-// connection begins TLS when it is used and not before: the server answers only after the command. An empty file would
-// end the connection before TLS began.
+//_: A connection begins TLS when it is used and not before: the server answers only after the command. An empty file would
+//_: end the connection before TLS began.
 type connection struct{ *tls.Conn }
 
 func (c connection) Close() error {
@@ -92,7 +93,7 @@ func (c connection) Close() error {
 }
 
 func put(c *ftp.ServerConn, path string) error {
-	// Under another name until it is whole: a broken upload replaces nothing
+	//_: Under another name until it is whole: a broken upload replaces nothing
 	name := filepath.Base(path)
 	file, err := os.Open(path)
 	if err != nil {

@@ -1,11 +1,11 @@
-// Sends and fetches files over FTP with TLS: Node 18 or newer with basic-ftp 5 or newer ("npm install basic-ftp" in the
-// pack's folder). From the pack's folder:
+//_: Sends and fetches files over FTP with TLS: Node 18 or newer with basic-ftp 5 or newer ("npm install basic-ftp" in the
+//_: pack's folder). From the pack's folder:
 //
 //     node clients/programs/ftps.mjs put report.csv ...
 //     node clients/programs/ftps.mjs get report.csv ...
 //     node clients/programs/ftps.mjs list
 //
-// Takes the password from FTPS_PASSWORD, or asks for it. The exit status is 0 only when every file is whole.
+//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
 
 import { once } from "node:events";
 import { createReadStream, readFileSync, renameSync, statSync } from "node:fs";
@@ -19,9 +19,10 @@ const HOST = env.FTPS_HOST ?? "@HOST@";
 const IMPLICIT = env.FTPS_IMPLICIT === "1";
 const PORT = Number(env.FTPS_PORT ?? (IMPLICIT ? "@IMPLICIT@" : "@PORT@"));
 const ACCOUNT = env.FTPS_ACCOUNT ?? "@ACCOUNT@";
-const CA_FILE = "@CA_FILE@"; // empty: the authorities that Node trusts
+//_: Empty: the CAs that Node trusts
+const CA_FILE = "@CA_FILE@";
 
-// basic-ftp does not wait for a resumed TLS session: an empty file would end its connection before TLS began
+//_: basic-ftp does not wait for a resumed TLS session: an empty file would end its connection before TLS began
 async function* content(ftp, path) {
   const connection = ftp.ftp.dataSocket;
   if (connection.secureConnecting) await once(connection, "secureConnect");
@@ -29,7 +30,7 @@ async function* content(ftp, path) {
 }
 
 async function put(ftp, path) {
-  // Under another name until it is whole: a broken upload replaces nothing
+  //_: Under another name until it is whole: a broken upload replaces nothing
   const name = basename(path);
   await ftp.uploadFrom(Readable.from(content(ftp, path)), `${name}.part`);
   same(statSync(path).size, await ftp.size(`${name}.part`));

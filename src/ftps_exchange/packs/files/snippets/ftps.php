@@ -1,19 +1,20 @@
 <?php
-// Sends and fetches files over FTP with TLS: PHP 8 with its curl extension (ftp_ssl_connect checks no certificate, and
-// cannot say which version of TLS to use). From the pack's folder:
+//_: Sends and fetches files over FTP with TLS: PHP 8 with its curl extension (ftp_ssl_connect checks no certificate, and
+//_: cannot say which version of TLS to use). From the pack's folder:
 //
 //     php clients/programs/ftps.php put report.csv ...
 //     php clients/programs/ftps.php get report.csv ...
 //     php clients/programs/ftps.php list
 //
-// Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
 
 $implicit = getenv("FTPS_IMPLICIT") === "1";
 $scheme = $implicit ? "ftps" : "ftp";
 $host = getenv("FTPS_HOST") ?: "@HOST@";
 $port = getenv("FTPS_PORT") ?: ($implicit ? "@IMPLICIT@" : "@PORT@");
 $account = getenv("FTPS_ACCOUNT") ?: "@ACCOUNT@";
-$caFile = "@CA_FILE@"; // empty: the authorities that this system trusts
+//_: Empty: the CAs that this system trusts
+$caFile = "@CA_FILE@";
 define("BASE", "$scheme://$host:$port/");
 
 $command = $argv[1] ?? "";
@@ -31,11 +32,11 @@ if ($password === false) {
     fwrite(STDERR, "\n");
 }
 
-// One handle for all: it keeps the connection between the transfers
+//_: One handle for all: it keeps the connection between the transfers
 $curl = curl_init();
 $common = [
     CURLOPT_USE_SSL => CURLUSESSL_ALL,
-    // With TLS 1.3 a session serves one data connection only, and curl gets no new one during an upload
+    //_: With TLS 1.3 a session serves one data connection only, and curl gets no new one during an upload
     CURLOPT_SSLVERSION => CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2,
     CURLOPT_USERNAME => $account,
     CURLOPT_PASSWORD => $password,
@@ -58,7 +59,7 @@ function run(array $options): string
 
 function put(string $path): void
 {
-    // Under another name until it is whole: a broken upload replaces nothing
+    //_: Under another name until it is whole: a broken upload replaces nothing
     $name = basename($path);
     $file = fopen($path, "rb") ?: throw new RuntimeException("cannot be read");
     run([CURLOPT_URL => BASE . rawurlencode("$name.part"), CURLOPT_UPLOAD => true, CURLOPT_INFILE => $file]);

@@ -1,11 +1,11 @@
 #!/usr/bin/env perl
-# Sends and fetches files over FTP with TLS: Perl with Net::FTP (a part of it) and IO::Socket::SSL. From the pack's folder:
+#_: Sends and fetches files over FTP with TLS: Perl with Net::FTP (a part of it) and IO::Socket::SSL. From the pack's folder:
 #
 #     perl clients/programs/ftps.pl put report.csv ...
 #     perl clients/programs/ftps.pl get report.csv ...
 #     perl clients/programs/ftps.pl list
 #
-# Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+#_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
 
 use strict;
 use warnings;
@@ -17,7 +17,8 @@ my $implicit = ($ENV{FTPS_IMPLICIT} // '') eq '1';
 my $host     = $ENV{FTPS_HOST} // '@HOST@';
 my $port     = $ENV{FTPS_PORT} // ($implicit ? '@IMPLICIT@' : '@PORT@');
 my $account  = $ENV{FTPS_ACCOUNT} // '@ACCOUNT@';
-my $ca_file  = '@CA_FILE@';    # empty: the authorities that this system trusts
+#_: Empty: the CAs that this system trusts
+my $ca_file  = '@CA_FILE@';
 
 my ($command, @files) = (@ARGV, '');
 pop @files if @ARGV;
@@ -34,18 +35,19 @@ if (not defined $password) {
 
 my %tls = (
     SSL_verify_mode => SSL_VERIFY_PEER,
-    # With TLS 1.3 a session serves one data connection only, and Perl gets no new one during an upload
+    #_: With TLS 1.3 a session serves one data connection only, and Perl gets no new one during an upload
     SSL_version => 'TLSv12',
     $ca_file ? (SSL_ca_file => $ca_file) : (),
 );
-# Data connections resume the TLS session of the control connection: the server asks for it, and Net::FTP forgets it
+#_: Data connections resume the TLS session of the control connection: the server asks for it, and Net::FTP forgets it
 IO::Socket::SSL::set_client_defaults(SSL_session_key => $host);
 my $ftp = Net::FTP->new($host, Port => $port, Timeout => 60, Passive => 1, SSL => $implicit, %tls)
     or die "$host: $@\n";
 $implicit or $ftp->starttls or die "$host: $IO::Socket::SSL::SSL_ERROR\n";
 $ftp->login($account, $password) or failed($host);
 $ftp->prot('P') or failed($host);
-$ftp->binary;    # SIZE counts bytes in this mode only
+#_: SIZE counts bytes in this mode only
+$ftp->binary;
 if ($command eq 'list') {
     my $names = $ftp->ls or failed($host);
     print "$_\n" for @$names;
@@ -58,7 +60,7 @@ $ftp->quit;
 
 sub put {
     my ($path) = @_;
-    # Under another name until it is whole: a broken upload replaces nothing
+    #_: Under another name until it is whole: a broken upload replaces nothing
     my $name = basename($path);
     -r $path or die "$path: $!\n";
     $ftp->put($path, "$name.part") or failed($path);

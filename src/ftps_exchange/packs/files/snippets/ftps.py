@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Sends and fetches files over FTP with TLS. Python 3.8 or newer, nothing else. From the pack's folder:
-
-    python3 clients/programs/ftps.py put report.csv ...
-    python3 clients/programs/ftps.py get report.csv ...
-    python3 clients/programs/ftps.py list
-
-Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
-"""
+# _: Sends and fetches files over FTP with TLS. Python 3.8 or newer, nothing else. From the pack's folder:
+#
+#     python3 clients/programs/ftps.py put report.csv ...
+#     python3 clients/programs/ftps.py get report.csv ...
+#     python3 clients/programs/ftps.py list
+#
+# _: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
 
 import ftplib
 import getpass
@@ -19,7 +18,8 @@ HOST = os.environ.get("FTPS_HOST", "@HOST@")
 IMPLICIT = os.environ.get("FTPS_IMPLICIT") == "1"
 PORT = int(os.environ.get("FTPS_PORT", "@IMPLICIT@" if IMPLICIT else "@PORT@"))
 ACCOUNT = os.environ.get("FTPS_ACCOUNT", "@ACCOUNT@")
-CA_FILE = "@CA_FILE@"  # empty: the authorities that this system trusts
+# _: Empty: the CAs that this system trusts
+CA_FILE = "@CA_FILE@"
 
 
 class Ftps(ftplib.FTP_TLS):
@@ -40,11 +40,12 @@ class Ftps(ftplib.FTP_TLS):
 
 
 def put(ftp, path):
-    # Under another name until it is whole: a broken upload replaces nothing
+    # _: Under another name until it is whole: a broken upload replaces nothing
     name = os.path.basename(path)
     with open(path, "rb") as file:
         ftp.storbinary(f"STOR {name}.part", file)
-    ftp.voidcmd("TYPE I")  # SIZE counts bytes in this mode only
+    # _: SIZE counts bytes in this mode only
+    ftp.voidcmd("TYPE I")
     sent, there = os.path.getsize(path), ftp.size(f"{name}.part")
     if sent != there:
         raise ftplib.Error(f"{there} bytes of {sent} arrived")

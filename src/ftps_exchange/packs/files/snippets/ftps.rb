@@ -1,12 +1,12 @@
 #!/usr/bin/env ruby
-# Sends and fetches files over FTP with TLS: Ruby 3.0 or newer with net-ftp ("gem install net-ftp", until Ruby 3.0 it is
-# part of Ruby). From the pack's folder:
+#_: Sends and fetches files over FTP with TLS: Ruby 3.0 or newer with net-ftp ("gem install net-ftp", until Ruby 3.0 it is
+#_: part of Ruby). From the pack's folder:
 #
 #     ruby clients/programs/ftps.rb put report.csv ...
 #     ruby clients/programs/ftps.rb get report.csv ...
 #     ruby clients/programs/ftps.rb list
 #
-# Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+#_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
 
 require "io/console"
 require "net/ftp"
@@ -15,10 +15,11 @@ HOST = ENV.fetch("FTPS_HOST", "@HOST@")
 IMPLICIT = ENV["FTPS_IMPLICIT"] == "1"
 PORT = Integer(ENV.fetch("FTPS_PORT", IMPLICIT ? "@IMPLICIT@" : "@PORT@"))
 ACCOUNT = ENV.fetch("FTPS_ACCOUNT", "@ACCOUNT@")
-CA_FILE = "@CA_FILE@" # empty: the authorities that this system trusts
+#_: Empty: the CAs that this system trusts
+CA_FILE = "@CA_FILE@"
 
 def put(ftp, path)
-  # Under another name until it is whole: a broken upload replaces nothing
+  #_: Under another name until it is whole: a broken upload replaces nothing
   name = File.basename(path)
   ftp.putbinaryfile(path, "#{name}.part")
   same(File.size(path), ftp.size("#{name}.part"))
@@ -45,7 +46,7 @@ if IMPLICIT && Gem::Version.new(Net::FTP::VERSION) < Gem::Version.new("0.3")
   abort "implicit TLS needs net-ftp 0.3 or newer"
 end
 password = ENV["FTPS_PASSWORD"] || IO.console.getpass("Password of #{ACCOUNT}: ")
-# With TLS 1.3 a session serves one data connection only, and net-ftp gets no new one during an upload
+#_: With TLS 1.3 a session serves one data connection only, and net-ftp gets no new one during an upload
 tls = { max_version: OpenSSL::SSL::TLS1_2_VERSION, verify_mode: OpenSSL::SSL::VERIFY_PEER }
 tls[:ca_file] = CA_FILE unless CA_FILE.empty?
 options = { port: PORT, username: ACCOUNT, password: password, ssl: tls, implicit_ftps: IMPLICIT, open_timeout: 60 }
