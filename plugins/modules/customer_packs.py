@@ -30,6 +30,11 @@ options:
   exchange_file:
     description: File in which O(exchange) is written, for the lines in messages. It need not exist.
     type: path
+  inventory_dir:
+    description:
+      - The inventory that the packs are made from. Written down in O(packs_dir), so that a second inventory with the
+        same name of the exchange does not take them for packs of customers who are gone.
+    type: path
   packs_dir:
     description: Folder for the packs. What lies in it and has no C(pack.json) of this exchange is left alone.
     type: path

@@ -34,6 +34,8 @@ options:
     description:
       - Encrypt the file with this vault identity, V(label@source). The source is a file, or a script that prints the
         password; V(prompt) is refused, since nobody can answer there.
+      - Without it, a run that was given the password of a vault for its inventory encrypts the file with that one. A
+        run without any vault writes the file in clear.
     type: str
   vault_base:
     description: What a relative source in O(vault_id) is relative to.
