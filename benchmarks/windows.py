@@ -25,7 +25,7 @@ from ftps_exchange.directory import exchange_group_names  # noqa: E402
 from ftps_exchange.folders import exchange_folders, exchange_predicted_sids  # noqa: E402
 from ftps_exchange.iis.render import exchange_iis_application_host  # noqa: E402
 from ftps_exchange.iis.settings import exchange_iis_settings  # noqa: E402
-from ftps_exchange.model import check_model  # noqa: E402
+from ftps_exchange.model.check import check_model  # noqa: E402
 from ftps_exchange.wire import wire_text  # noqa: E402
 
 EXAMPLE = PROJECT / "inventories" / "example_windows" / "group_vars" / "all" / "exchange.yml"

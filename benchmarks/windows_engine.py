@@ -27,7 +27,7 @@ import yaml  # noqa: E402
 
 from benchmarks import generate  # noqa: E402
 from ftps_exchange.iis.settings import exchange_iis_settings  # noqa: E402
-from ftps_exchange.model import check_model  # noqa: E402
+from ftps_exchange.model.check import check_model  # noqa: E402
 from tests.windows import powershell  # noqa: E402
 from tests.windows.iis import Iis  # noqa: E402
 

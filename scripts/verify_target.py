@@ -22,7 +22,7 @@ import yaml
 
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.inventory.files import VAULT_REMEDY
-from ftps_exchange.model import ModelError
+from ftps_exchange.model.problems import ModelError
 from ftps_exchange.verify import describe
 
 

@@ -15,8 +15,9 @@ from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 from ansible_collections.ftps.exchange.plugins.plugin_utils.plain import plain
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.model import ModelError, check_model
-from ftps_exchange.packs import PackContact
+from ftps_exchange.model.check import check_model
+from ftps_exchange.model.problems import ModelError
+from ftps_exchange.model.view import Contact
 from ftps_exchange.packs.owner import claim
 from ftps_exchange.packs.run import PacksError, Settings, Summary, make_packs
 from ftps_exchange.packs.store import Result
@@ -93,7 +94,7 @@ def _make(asked: dict[str, Any], *, check_mode: bool, want_diff: bool) -> Summar
             provider_formats=tuple(asked["provider_formats"]),
             ca_file=asked["ca_file"] or None,
             servers=tuple(asked["servers"]),
-            contact=PackContact(*(contact.get(key) or None for key in ("name", "email", "phone"))),
+            contact=Contact(*(contact.get(key) or None for key in ("name", "email", "phone"))),
             deadline=asked["change_deadline"] or None,
             when_removed=asked["when_removed"],
             removal_confirmed=asked["removal_confirmed"],

@@ -14,8 +14,8 @@ from ansible_collections.ftps.exchange.plugins.plugin_utils import inventory
 from ftps_exchange.inventory import InventoryError, Loaded, check_inventory
 from ftps_exchange.inventory.files import passwords_in_clear
 from ftps_exchange.inventory.run import notes
-from ftps_exchange.model import ModelError, check_model
-from ftps_exchange.model.problems import Problem
+from ftps_exchange.model.check import check_model
+from ftps_exchange.model.problems import ModelError, Problem
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"deploys": {"type": "bool", "default": True}}
 

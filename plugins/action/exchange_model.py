@@ -11,7 +11,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.ftps.exchange.plugins.plugin_utils.plain import plain
 
-from ftps_exchange.model import ModelError, check_model
+from ftps_exchange.model.check import check_model
+from ftps_exchange.model.problems import ModelError
 
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "exchange": {"type": "raw", "required": True},

@@ -6,16 +6,15 @@ this file (``ansible-doc -t filter exchange_directory``). What goes wrong is a V
 
 from __future__ import annotations
 
-import functools
-import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Never
 
 import ansible_collections.ftps.exchange.plugins.plugin_utils.package  # noqa: F401  (where ftps_exchange is)
 
 try:
-    from ftps_exchange.access import exchange_access
     from ftps_exchange.desired import (
+        exchange_access,
         exchange_desired,
         exchange_desired_folders,
         exchange_desired_iis,
@@ -34,25 +33,6 @@ except ImportError as error:
 else:
     _MISSING = None
 
-_NAMES = (
-    "exchange_access",
-    "exchange_desired",
-    "exchange_desired_folders",
-    "exchange_desired_iis",
-    "exchange_desired_iis_problems",
-    "exchange_directory",
-    "exchange_edge_sets",
-    "exchange_firewall_addresses",
-    "exchange_folders",
-    "exchange_group_names",
-    "exchange_host_sets",
-    "exchange_iis_application_host",
-    "exchange_iis_settings",
-    "exchange_ports_meanwhile",
-    "exchange_predicted_sids",
-    "exchange_thumbprint",
-)
-
 
 def _unavailable(*_args: object, **_options: object) -> Never:
     raise RuntimeError(
@@ -61,28 +41,14 @@ def _unavailable(*_args: object, **_options: object) -> Never:
     )
 
 
-def _model_as_text(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a filter take the model as its JSON text as well.
-
-    A dictionary that reaches a filter is wrapped by Ansible, which looks at each value for a template: two seconds with
-    10,000 customers, at every use. A text is a text.
-    """
-
-    @functools.wraps(function)
-    def call(model: object, *args: Any, **options: Any) -> Any:
-        return function(json.loads(model) if isinstance(model, str) else model, *args, **options)
-
-    return call
-
-
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filter names and what they call."""
         if _MISSING is not None:
-            return dict.fromkeys(_NAMES, _unavailable)
-        of_the_model = (
+            return {path.stem: _unavailable for path in Path(__file__).parent.glob("exchange_*.yml")}
+        functions: tuple[Callable[..., Any], ...] = (
             exchange_access,
             exchange_desired,
             exchange_desired_folders,
@@ -90,19 +56,14 @@ class FilterModule:
             exchange_desired_iis_problems,
             exchange_directory,
             exchange_edge_sets,
+            exchange_firewall_addresses,
             exchange_folders,
             exchange_group_names,
             exchange_host_sets,
-            exchange_iis_settings,
-        )
-        others = (
-            exchange_firewall_addresses,
             exchange_iis_application_host,
+            exchange_iis_settings,
             exchange_ports_meanwhile,
             exchange_predicted_sids,
             exchange_thumbprint,
         )
-        return {
-            **{function.__name__: _model_as_text(function) for function in of_the_model},
-            **{function.__name__: function for function in others},
-        }
+        return {function.__name__: function for function in functions}

@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: local_networks
 short_description: Has a host accept packets to every address of some networks
 description:
+  - Runs on a host with Linux.
   - Adds a local route for each network to the running kernel, by the loopback interface. A program that listens on all
     addresses then answers at each address of the network, and none of them is set up one by one.
   - It changes the running kernel only. Whoever uses it also has the routes set at boot.

@@ -11,12 +11,53 @@ import json
 from collections.abc import Mapping
 from typing import TypedDict
 
-from .access import AccountAccess, exchange_access
 from .directory import exchange_directory
-from .edge import exchange_host_sets
+from .edge import exchange_host_sets, require_sources
 from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
+from .model.view import Access, effective_access, read_model
 from .wire import wire_text
+
+
+class AccountAccess(TypedDict):
+    """An account that may log in, the networks, IPv4 first, that it may do so from, and its rights."""
+
+    name: str
+    customer: str
+    networks: list[str]
+    home: Access
+    shares: dict[str, Access]
+
+
+class AccessList(TypedDict):
+    """Every account that may log in, sorted by name."""
+
+    accounts: list[AccountAccess]
+
+
+def exchange_access(model: object) -> AccessList:
+    """Checked model -> the enabled accounts of present customers with their networks; never one with none.
+
+    This is the server's own check behind the edge's. The edge knows addresses, not accounts: to it, every customer's
+    addresses are alike. Only the server can tell that an account is used from a place of its own customer. What an
+    account may use follows from the directory's groups at each login; it stands here too, so that open sessions with
+    more can be ended.
+    """
+    accounts: list[AccountAccess] = []
+    for customer in read_model(model).admitted:
+        require_sources(customer)
+        networks = [str(network) for network in (*customer.sources4, *customer.sources6)]
+        accounts.extend(
+            {
+                "name": account.name,
+                "customer": customer.name,
+                "networks": networks,
+                "home": account.access,
+                "shares": {grant.name: effective_access(account, grant) for grant in customer.shares},
+            }
+            for account in customer.enabled
+        )
+    return {"accounts": sorted(accounts, key=lambda account: account["name"])}
 
 
 class Desired(TypedDict):
@@ -34,6 +75,7 @@ class Desired(TypedDict):
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
     """Checked model -> arguments of modules, as texts; ``accounts`` only for servers that keep them in files."""
+    model = read_model(model)
     sets = exchange_host_sets(model)
     return {
         "directory": _json(exchange_directory(model)),
@@ -53,6 +95,7 @@ def exchange_desired_iis(model: object, options: Mapping[str, Mapping[str, objec
 
     Computed once for all hosts with the same options, which mostly are all of them.
     """
+    model = read_model(model)
     texts: dict[str, str] = {}
     for chosen in options.values():
         if (key := wire_text(chosen)) not in texts:
@@ -62,6 +105,7 @@ def exchange_desired_iis(model: object, options: Mapping[str, Mapping[str, objec
 
 def exchange_desired_iis_problems(model: object, options: Mapping[str, Mapping[str, object]]) -> list[str]:
     """Checked model and the options of each host with IIS -> what exchange_iis_problems reports, each sentence once."""
+    model = read_model(model)
     different = {wire_text(chosen): chosen for chosen in options.values()}
     return list(dict.fromkeys(found for chosen in different.values() for found in exchange_iis_problems(model, chosen)))
 

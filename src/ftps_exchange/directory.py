@@ -19,8 +19,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Final, TypedDict
 
-from .checked import Access, Account, Customer, Model, effective_access, read_model
 from .errors import ExchangeError
+from .model.view import Access, Account, Customer, Model, effective_access, read_model
 
 ACCESSES: Final[tuple[Access, Access]] = ("read", "write")
 
@@ -79,7 +79,7 @@ class Directory(TypedDict):
 def exchange_directory(model: object) -> Directory:
     """Checked model -> the desired content of the managed OU, each list sorted by name (units: parents first)."""
     checked = read_model(model)
-    managed_ou = checked.managed_ou
+    managed_ou = checked.exchange.directory.managed_ou
     ou_attribute, ou_name, _parent = split_first_rdn(managed_ou)
     if ou_attribute.upper() != "OU":
         raise ExchangeError(
@@ -124,17 +124,17 @@ def exchange_group_names(model: object) -> list[str]:
 
 def customers_group(model: Model) -> str:
     """The group of everybody who may use the exchange."""
-    return f"{model.group_prefix}customers"
+    return f"{model.exchange.directory.group_prefix}customers"
 
 
 def home_group(model: Model, customer: str, access: Access) -> str:
     """The group of those who may read, or write, in a customer's home."""
-    return f"{model.group_prefix}home-{customer}-{access}"
+    return f"{model.exchange.directory.group_prefix}home-{customer}-{access}"
 
 
 def share_group(model: Model, share: str, access: Access) -> str:
     """The group of those who may read, or write, in a share."""
-    return f"{model.group_prefix}share-{share}-{access}"
+    return f"{model.exchange.directory.group_prefix}share-{share}-{access}"
 
 
 def account_expires(last_day: str | None, customer: str | None = None) -> int:
@@ -164,9 +164,12 @@ def account_expires(last_day: str | None, customer: str | None = None) -> int:
     return (day.toordinal() + 1 - FILETIME_EPOCH.toordinal()) * FILETIME_PER_DAY
 
 
+_ESCAPED_IN_RDN: Final = str.maketrans({"\0": "\\00", **{char: f"\\{char}" for char in '"+,;<>\\'}})
+
+
 def escape_rdn_value(value: str) -> str:
     """A value as it stands in a distinguished name (RFC 4514, section 2.4)."""
-    escaped = "".join("\\00" if char == "\0" else f"\\{char}" if char in '"+,;<>\\' else char for char in value)
+    escaped = value.translate(_ESCAPED_IN_RDN)
     if value.startswith((" ", "#")):
         escaped = f"\\{escaped}"
     if len(value) > 1 and value.endswith(" "):
@@ -237,10 +240,10 @@ def _no_dn(dn: str) -> ExchangeError:
 
 def _groups(model: Model) -> dict[str, tuple[str, list[str]]]:
     """Every group by name: its description and its members."""
-    by_whom = f"exchange {model.exchange}, managed by Ansible"
+    by_whom = f"exchange {model.exchange.name}, managed by Ansible"
     verbs = {"read": "may read", "write": "may read and write"}
     groups: dict[str, tuple[str, list[str]]] = {customers_group(model): (f"All customer accounts ({by_whom})", [])}
-    for share in model.shares:
+    for share in model.exchange.shares:
         for access in ACCESSES:
             groups[share_group(model, share.name, access)] = (
                 f"Who {verbs[access]} in the share {share.name} ({by_whom})",
@@ -254,14 +257,6 @@ def _groups(model: Model) -> dict[str, tuple[str, list[str]]]:
             )
         for account in customer.accounts:
             for group in _memberships(model, customer, account):
-                if group not in groups:
-                    raise ExchangeError(
-                        "names a share that the exchange does not have",
-                        customer=customer.name,
-                        field="shares",
-                        value=[grant.share for grant in customer.grants],
-                        remedy="Declare the share under exchange.shares, or take it off this list",
-                    )
                 groups[group][1].append(account.name)
     return groups
 
@@ -270,7 +265,7 @@ def _memberships(model: Model, customer: Customer, account: Account) -> list[str
     return [
         customers_group(model),
         home_group(model, customer.name, account.access),
-        *(share_group(model, grant.share, effective_access(account, grant)) for grant in customer.grants),
+        *(share_group(model, grant.name, effective_access(account, grant)) for grant in customer.shares),
     ]
 
 
@@ -280,7 +275,7 @@ def _user(customer: Customer, account: Account, model: Model, accounts_ou: str) 
         "dn": common_name_dn(account.name, accounts_ou),
         "customer": customer.name,
         "display_name": f"{account.name} ({customer.name})",
-        "upn": f"{account.name}@{model.domain}",
+        "upn": f"{account.name}@{model.exchange.directory.domain}",
         "enabled": account.enabled and customer.state == "present",
         "account_expires": account_expires(account.expires, customer.name),
     }

@@ -16,13 +16,12 @@ import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Final, Literal, TypedDict
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final, TypedDict
 
-from .checked import Customer, read_model
 from .errors import ExchangeError
-
-type Family = Literal[4, 6]
+from .model.view import Customer, Family, read_model
 
 LONGEST_COMMENT: Final = 128
 """NFTNL_UDATA_COMMENT_MAXLEN: nft refuses a longer comment. Names are ASCII, so characters are bytes."""
@@ -94,11 +93,12 @@ def exchange_host_sets(model: object) -> HostSets:
     customers = _admitted(model)
     pieces4, pieces6 = _pieces(customers, 4), _pieces(customers, 6)
     marks = _marks({piece.owners for piece in (*pieces4, *pieces6)})
+    budgets4, budgets6 = _budgets(pieces4, 4, marks), _budgets(pieces6, 6, marks)
     return {
-        "customers4": _elements(pieces4, 4),
-        "customers6": _elements(pieces6, 6),
-        "budgets4": _budgets(pieces4, 4, marks),
-        "budgets6": _budgets(pieces6, 6, marks),
+        "customers4": _without_marks(budgets4),
+        "customers6": _without_marks(budgets6),
+        "budgets4": budgets4,
+        "budgets6": budgets6,
     }
 
 
@@ -123,9 +123,9 @@ def require_sources(customer: Customer) -> None:
 
 def _pieces(customers: Iterable[Customer], family: Family) -> list[_Piece]:
     blocks = [
-        _block(network, family, customer)
+        _Block(int(network.network_address), int(network.broadcast_address), customer.name)
         for customer in customers
-        for network in (customer.sources4 if family == 4 else customer.sources6)
+        for network in customer.sources(family)
     ]
     return list(_owned_ranges(blocks))
 
@@ -146,6 +146,12 @@ def _budgets(pieces: Iterable[_Piece], family: Family, marks: Mapping[int, int])
     ]
 
 
+def _without_marks(budgets: Iterable[Budget]) -> list[Element]:
+    return [{"element": budget["element"], "comment": budget["comment"]} for budget in budgets]
+
+
+# Asked for at the beginning and at the end of each network
+@lru_cache(maxsize=65536)
 def _fingerprint(owner: str) -> int:
     return int.from_bytes(hashlib.sha256(owner.encode()).digest()[:8], "big")
 
@@ -161,21 +167,6 @@ def _marks(fingerprints: Iterable[int]) -> dict[int, int]:
         taken.add(mark)
         marks[fingerprint] = mark
     return marks
-
-
-def _block(network: str, family: Family, customer: Customer) -> _Block:
-    try:
-        parsed = IPv4Network(network) if family == 4 else IPv6Network(network)
-    except ValueError as error:
-        raise ExchangeError(
-            f"is no IPv{family} network",
-            customer=customer.name,
-            field=f"sources{family}",
-            value=network,
-            remedy="Write a network without host bits, such as "
-            + ("198.51.100.20/32" if family == 4 else "2001:db8:100::/64"),
-        ) from error
-    return _Block(int(parsed.network_address), int(parsed.broadcast_address), customer.name)
 
 
 def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[_Piece]:

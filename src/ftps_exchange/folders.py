@@ -20,9 +20,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Literal, TypedDict, get_args
 
-from .checked import Access, Model, read_model
 from .directory import customers_group, home_group, share_group
 from .errors import ExchangeError
+from .model.names import SHARED
+from .model.view import Access, Model, read_model
 from .sddl import ADMINISTRATORS_SID, FILL, FULL, MODIFY, READ, SYSTEM_SID, TRAVERSE, Ace, Dacl, allow, is_sid
 
 type Platform = Literal["posix", "windows"]
@@ -141,12 +142,12 @@ def _folders(model: Model, groups: _Groups) -> Iterator[tuple[str, tuple[Ace, ..
         readers, writers = groups.home(customer.name, "read"), groups.home(customer.name, "write")
         yield f"homes/{customer.name}", _filled_by(writers, readers), f"home of {customer.name}"
         yield (
-            f"homes/{customer.name}/shared",
+            f"homes/{customer.name}/{SHARED}",
             (allow(writers, READ), allow(readers, READ)),
             f"where {customer.name} finds its shares",
         )
     yield "shares", walk_through, "the shares"
-    for share in model.shares:
+    for share in model.exchange.shares:
         yield (
             f"shares/{share.name}",
             _filled_by(groups.share(share.name, "write"), groups.share(share.name, "read")),

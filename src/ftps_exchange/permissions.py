@@ -6,14 +6,17 @@ inherit. ``python -m ftps_exchange.permissions`` prints docs/permissions.md.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address
 from itertools import groupby
 from typing import Final, Literal, TypedDict, cast
 
 from .accesscheck import VERBS, Folder, Secured, Token, Verb, nt_permits, posix_permits
-from .checked import read_model
 from .directory import exchange_directory, exchange_group_names
 from .folders import PREDICTED_DOMAIN_SID, exchange_folders, exchange_predicted_sids
+from .model.names import SHARED
+from .model.view import Access, Account, Customer, Directory, Exchange, Grant, Model, Share, read_model
 from .sddl import ADMINISTRATORS_SID, FILL, FULL, MODIFY, READ, TRAVERSE, Right, parse
 
 type AccountKind = Literal["home_writer", "home_reader", "other_customer", "other_domain_user"]
@@ -33,7 +36,7 @@ PLACES: Final[Mapping[str, str]] = {
     "root": "root of the exchange",
     "homes": "`homes`, above all homes",
     "own_home": "the customer's home, seen as `/`",
-    "own_home_shared": "`/shared` in it",
+    "own_home_shared": f"`/{SHARED}` in it",
     "made_by_colleague": "a folder in the home that a colleague made",
     "made_by_itself": "a folder in the home that the account made, while it could",
     "other_home": "some other customer's home",
@@ -79,8 +82,7 @@ def permission_matrix(model: object) -> list[PermissionRow]:
     The exchange of the model is taken, and stand-ins for its customers: all customers of one kind get the same entries,
     so a table of thousands would say no more.
     """
-    checked = read_model(model)
-    evaluation = Evaluation(_stand_in_model(checked.exchange, checked.domain, checked.managed_ou, checked.group_prefix))
+    evaluation = Evaluation(_stand_in_model(read_model(model).exchange))
     return [
         cast(
             "PermissionRow",
@@ -146,22 +148,17 @@ class Evaluation:
 # -- stand-ins for every kind of account and place ---------------------------------------------------------------------
 
 
-def _stand_in_model(exchange: str, domain: str, managed_ou: str, group_prefix: str) -> dict[str, object]:
-    def customer(name: str, accounts: dict[str, str], shares: dict[str, str]) -> dict[str, object]:
-        return {
-            "name": name,
-            "state": "present",
-            "accounts": [{"name": account, "access": access, "enabled": True} for account, access in accounts.items()],
-            "shares": [{"name": share, "access": access} for share, access in shares.items()],
-        }
+def _stand_in_model(exchange: Exchange) -> Model:
+    def customer(name: str, accounts: dict[str, Access], shares: dict[str, Access]) -> Customer:
+        return Customer(
+            name,
+            accounts=tuple(Account(account, access, None, True) for account, access in sorted(accounts.items())),
+            shares=tuple(Grant(share, access) for share, access in sorted(shares.items())),
+        )
 
-    return {
-        "exchange": {
-            "name": exchange,
-            "directory": {"domain": domain, "managed_ou": managed_ou, "group_prefix": group_prefix},
-            "shares": [{"name": name} for name in ("to-read", "to-write", "of-others")],
-        },
-        "customers": [
+    return Model(
+        dataclasses.replace(exchange, shares=(Share("of-others"), Share("to-read"), Share("to-write"))),
+        (
             customer(
                 "first",
                 {"first-writer": "write", "first-colleague": "write", "first-reader": "read"},
@@ -171,11 +168,31 @@ def _stand_in_model(exchange: str, domain: str, managed_ou: str, group_prefix: s
                 "second", {"second-writer": "write"}, {"to-read": "write", "to-write": "write", "of-others": "write"}
             ),
             customer("third", {"third-writer": "write"}, {}),
-        ],
-    }
+        ),
+    )
 
 
-EXAMPLE: Final = _stand_in_model("example", "corp.example", "OU=FTPS Exchange,DC=corp,DC=example", "ftpsx-")
+EXAMPLE: Final = _stand_in_model(
+    Exchange(
+        name="example",
+        fqdn="ftps.example",
+        public_ip4=IPv4Address("198.51.100.10"),
+        public_ip6=None,
+        public_address_use="shared",
+        explicit_port=21,
+        implicit_port=None,
+        passive_ports=(50000, 50099),
+        max_sessions=50,
+        max_sessions_per_account=8,
+        tls_minimum_version="1.2",
+        tls_maximum_version="1.2",
+        tls_session_tickets=False,
+        directory=Directory("corp.example", "CORP", "OU=FTPS Exchange,DC=corp,DC=example", "ftpsx-", "disable", 365),
+        root="/srv/ftps-exchange",
+        shares=(),
+        removal_limit_percent=50,
+    )
+)
 
 
 def _cases(evaluation: Evaluation) -> Iterator[tuple[str, AccountKind, Token, Folder]]:
@@ -195,7 +212,7 @@ def _cases(evaluation: Evaluation) -> Iterator[tuple[str, AccountKind, Token, Fo
         "root": evaluation.folder(""),
         "homes": evaluation.folder("homes"),
         "own_home": home,
-        "own_home_shared": evaluation.folder("homes/first/shared"),
+        "own_home_shared": evaluation.folder(f"homes/first/{SHARED}"),
         "made_by_colleague": home.subfolder,
         "other_home": other_home,
         "other_home_content": other_home.subfolder,

@@ -8,11 +8,12 @@ here: a specification checks values and never changes them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-LOWEST_PASSIVE_PORT: Final = 1025
-HIGHEST_PORT: Final = 65535
+from .model import rules
+from .model.problems import RefusedError
+
 SHORTEST_ROLLBACK_SECONDS: Final = 20
 """The confirmation opens a new connection; less would take back rules that are good."""
 
@@ -37,7 +38,10 @@ def edge_problems(settings: Settings) -> list[str]:
 
 def host_firewall_problems(settings: Settings) -> list[str]:
     """The variables of the role host_firewall -> what keeps it from beginning."""
-    return list(_host_firewall(settings))
+    problems = list(_packet_filter(settings, "host_firewall", "the server"))
+    if int(settings["host_firewall_max_connections_per_customer"]) < 0:
+        problems.append("host_firewall_max_connections_per_customer must be at least 1, or 0 for no limit")
+    return problems
 
 
 def ftps_server_problems(settings: Settings) -> list[str]:
@@ -66,17 +70,9 @@ def _edge(settings: Settings) -> Iterator[str]:
     yield from _packet_filter(settings, "edge", "the edge")
 
 
-def _host_firewall(settings: Settings) -> Iterator[str]:
-    yield from _packet_filter(settings, "host_firewall", "the server")
-    if int(settings["host_firewall_max_connections_per_customer"]) < 0:
-        yield "host_firewall_max_connections_per_customer must be at least 1, or 0 for no limit"
-
-
 def _packet_filter(settings: Settings, role: str, host: str) -> Iterator[str]:
     """What the two roles that load rules have in common."""
-    ports = settings[f"{role}_passive_ports"]
-    if len(ports) != 2 or int(ports[0]) > int(ports[1]):
-        yield f"{role}_passive_ports must be the first and the last port of a range"
+    yield from _ports(settings, role, {})
     if settings[f"{role}_management_by_network"] and not settings[f"{role}_management_networks"]:
         yield (
             f"{role}_management_networks is empty, so nobody could manage {host} over the network: give the networks "
@@ -93,42 +89,40 @@ def _packet_filter(settings: Settings, role: str, host: str) -> Iterator[str]:
 def _ftps_server(settings: Settings) -> Iterator[str]:
     if not settings["ftps_server_fqdn"]:
         yield "set ftps_server_fqdn to the name in the certificate"
-    if settings["ftps_server_public_ip4"] is None and settings["ftps_server_public_ip6"] is None:
-        yield "set ftps_server_public_ip4 or ftps_server_public_ip6, or nobody is served"
-    explicit, implicit = settings["ftps_server_explicit_port"], settings["ftps_server_implicit_port"]
-    services = [int(port) for port in (explicit, implicit) if port is not None]
-    outside = [port for port in services if not 1 <= port <= HIGHEST_PORT]
-    if outside:
-        yield f"a service port is none of 1 to {HIGHEST_PORT}: {_listed(outside)}"
-    if len(set(services)) < len(services):
-        yield "explicit and implicit TLS need different ports"
-    yield from _passive_ports(settings, services)
-    oldest, newest = (settings[f"ftps_server_tls_{end}_version"] for end in ("minimum", "maximum"))
-    if str(oldest) > str(newest):
-        yield (
-            f"ftps_server_tls_minimum_version {oldest} is newer than ftps_server_tls_maximum_version {newest}: "
-            f'set the maximum to "{oldest}", too'
-        )
+    addresses = (settings["ftps_server_public_ip4"], settings["ftps_server_public_ip6"])
+    yield from _flaws("ftps_server", rules.address_flaws(*addresses))
+    services = {
+        key: int(settings[f"ftps_server_{key}"])
+        for key in ("explicit_port", "implicit_port")
+        if settings[f"ftps_server_{key}"] is not None
+    }
+    for key, port in services.items():
+        if not 1 <= port <= rules.HIGHEST_PORT:
+            yield f"ftps_server_{key} {port} is none of 1 to {rules.HIGHEST_PORT}"
+    yield from _ports(settings, "ftps_server", services, int(settings["ftps_server_max_sessions"]))
+    versions = (str(settings[f"ftps_server_tls_{end}_version"]) for end in ("minimum", "maximum"))
+    yield from _flaws("ftps_server", rules.tls_flaws(*versions))
     yield from _accounts(settings["ftps_server_accounts"])
 
 
-def _passive_ports(settings: Settings, services: Sequence[int]) -> Iterator[str]:
-    ports = [int(port) for port in settings["ftps_server_passive_ports"]]
-    if len(ports) != 2 or not LOWEST_PASSIVE_PORT <= ports[0] <= ports[1] <= HIGHEST_PORT:
-        yield (
-            f"ftps_server_passive_ports {ports} must be two ports, the first not above the last, "
-            f"from {LOWEST_PASSIVE_PORT} to {HIGHEST_PORT}"
-        )
-        return
-    passive = range(ports[0], ports[1] + 1)
-    sessions = int(settings["ftps_server_max_sessions"])
-    if sessions > len(passive):
-        yield (
-            f"ftps_server_max_sessions {sessions} is more than the passive ports {ports}: "
-            "lower it or widen the range, or the server will use ports outside it"
-        )
-    if any(port in passive for port in services):
-        yield f"a service port lies in ftps_server_passive_ports {ports}: move one of them"
+def _ports(settings: Settings, role: str, services: Mapping[str, int], sessions: int | None = None) -> Iterator[str]:
+    """What the model would say of these ports."""
+    passive = None
+    given = [int(port) for port in settings[f"{role}_passive_ports"]]
+    try:
+        passive = rules.passive_range(given)
+    except RefusedError as refused:
+        yield _sentence(role, "passive_ports", given, refused.message, refused.remedy)
+    yield from _flaws(role, rules.port_flaws(services.items(), passive, sessions))
+
+
+def _flaws(role: str, flaws: Iterable[rules.Flaw]) -> Iterator[str]:
+    return (_sentence(role, *flaw) for flaw in flaws)
+
+
+def _sentence(role: str, key: str, value: object, message: str, remedy: str) -> str:
+    shown = "" if value is None else f" {value}"
+    return f"{role}_{key}{shown} {message.rstrip('.')}: {remedy.rstrip('.')}"
 
 
 def _accounts(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:

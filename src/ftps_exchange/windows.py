@@ -6,10 +6,11 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from typing import Any, Final
 
 from .errors import ExchangeError
+from .model.networks import Network, collapse, parse_network
+from .model.problems import RefusedError
 
 _HEX: Final = re.compile(r"[0-9A-F]{40}")
 
@@ -20,16 +21,11 @@ def exchange_firewall_addresses(customer_sets: object, extra_networks: Iterable[
     The sets are what ``exchange_edge_sets`` gives, or its JSON text. Where nobody may come in, the result is empty, and
     then there must be no rule: the Windows Firewall reads an empty list as "any", and so it reads ``0.0.0.0/0``.
     """
-    networks = [*_elements(customer_sets), *(extra_networks or ())]
-    four: list[IPv4Network] = []
-    six: list[IPv6Network] = []
+    networks = [*_elements(customer_sets), *map(str, extra_networks or ())]
     for text in networks:
-        network = _network(text)
-        if isinstance(network, IPv4Network):
-            four.append(network)
-        else:
-            six.append(network)
-    joined: list[IPv4Network | IPv6Network] = [*collapse_addresses(four), *collapse_addresses(six)]
+        _require_network(text)
+    four, six = collapse(networks)
+    joined: list[Network] = [*four, *six]
     everybody = [str(network) for network in joined if network.prefixlen == 0]
     if everybody:
         raise ExchangeError(
@@ -45,7 +41,7 @@ def exchange_firewall_addresses(customer_sets: object, extra_networks: Iterable[
 def _elements(customer_sets: object) -> list[str]:
     sets: Any = json.loads(customer_sets) if isinstance(customer_sets, str) else customer_sets
     try:
-        return [entry["element"] for name in ("customers4", "customers6") for entry in sets[name]]
+        return [str(entry["element"]) for name in ("customers4", "customers6") for entry in sets[name]]
     except (KeyError, TypeError):
         raise ExchangeError(
             "has no customers4 and customers6, each a list of elements",
@@ -54,13 +50,11 @@ def _elements(customer_sets: object) -> list[str]:
         ) from None
 
 
-def _network(text: object) -> IPv4Network | IPv6Network:
+def _require_network(text: str) -> None:
     try:
-        return ip_network(str(text))
-    except ValueError as error:
-        raise ExchangeError(
-            f"is no network ({error})", field="networks", value=text, remedy="Write it as 192.0.2.0/24 or 2001:db8::/32"
-        ) from None
+        parse_network(text)
+    except RefusedError as refused:
+        raise ExchangeError(refused.message, field="networks", value=text, remedy=refused.remedy) from None
 
 
 def exchange_thumbprint(thumbprint: object) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 from ..marked import filled
 from .render import written_value
 from .schema import Element, sections
-from .settings import (
+from .values import (
     DENIED_COMMANDS,
     HIDDEN_SEGMENTS,
     HOME_SETTINGS,

@@ -43,7 +43,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _FLAGS_APART: Final = ", "
 _FORM: Final = ("element", "keys", "purge", "clear", "ordered")
 _FORM_OPTIONAL: Final = ("columns", "constants", "stored")
-_CORRECT: Final = "Correct it in src/ftps_exchange/iis/settings.py"
+_CORRECT: Final = "Correct it in src/ftps_exchange/iis/values.py"
 
 
 CERTIFICATE: Final = "serverCertHash"

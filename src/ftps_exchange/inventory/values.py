@@ -11,7 +11,8 @@ from typing import Any, Final
 from ftps_exchange.inventory.files import Files
 from ftps_exchange.inventory.specs import Known, flaws
 from ftps_exchange.model.problems import Problem, looks_secret, nearest, shorten
-from ftps_exchange.preflight import HIGHEST_PORT, LARGEST_PACKET, SHORTEST_ROLLBACK_SECONDS, SMALLEST_PACKET
+from ftps_exchange.model.rules import HIGHEST_PORT
+from ftps_exchange.preflight import LARGEST_PACKET, SHORTEST_ROLLBACK_SECONDS, SMALLEST_PACKET
 
 DEPLOYMENT_FILE: Final = "group_vars/all/deployment.yml"
 VAULT_FILE: Final = "group_vars/all/vault.yml"

@@ -1,10 +1,4 @@
-"""The checked model: everything that is declared, checked as a whole before any host is touched.
+"""The model: read and checked as a whole before any host is touched (``check``), then read by everything (``view``).
 
-``check_model(exchange, customers_dir)`` returns plain JSON types, or raises ``ModelError`` with every problem
-of the service and of all customer files at once.
+``rules``, ``names`` and ``networks`` say what is acceptable. Nothing is imported here: filters need no pydantic.
 """
-
-from ftps_exchange.model.check import check_model
-from ftps_exchange.model.problems import ModelError, Problem
-
-__all__ = ["ModelError", "Problem", "check_model"]

@@ -7,7 +7,7 @@ between files. Only a field that is broken itself is left out of the later ones,
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ftps_exchange.model.customer import Account, Customer
 from ftps_exchange.model.exchange import Exchange
 from ftps_exchange.model.load import CustomerFile, lines_of, load_customers, suggestion
 from ftps_exchange.model.names import check_name
-from ftps_exchange.model.networks import Claim, collapse, overlaps, parse_network, private_meaning
+from ftps_exchange.model.networks import Claim, Network, collapse, overlaps, private_meaning
 from ftps_exchange.model.problems import (
     FieldPath,
     ModelError,
@@ -28,9 +28,9 @@ from ftps_exchange.model.problems import (
     RefusedError,
     field_name,
     printable,
-    problems_of,
     shorten,
 )
+from ftps_exchange.model.wording import problems_of
 
 _lines_of = lru_cache(maxsize=8)(lines_of)
 
@@ -55,6 +55,7 @@ class _Check:
     def __init__(self, exchange: object, customers_dir: Path, exchange_file: Path | None) -> None:
         _lines_of.cache_clear()
         self.exchange = _plain(exchange)
+        self.settings: dict[str, Any] = self.exchange if isinstance(self.exchange, dict) else {}
         self.exchange_file = exchange_file
         self.exchange_label = _label(exchange_file, customers_dir)
         self.service: list[Problem] = []
@@ -177,7 +178,6 @@ class _Check:
 
         A disabled account keeps its SID and its files in the directory: whoever declared it anew would get both.
         """
-        settings = self.exchange if isinstance(self.exchange, dict) else {}
         customers: dict[str, str] = {}
         for name, label in self.loaded.names:
             self._check_file_name(name, label)
@@ -192,10 +192,10 @@ class _Check:
                         "Keep one of the two files.",
                     )
                 )
-        prefix, netbios = exchange_rules.group_prefix(settings), exchange_rules.netbios_name(settings)
+        prefix, netbios = exchange_rules.group_prefix(self.settings), exchange_rules.netbios_name(self.settings)
         accounts: dict[str, tuple[CustomerFile, int]] = {}
         for file in self.loaded.customers:
-            for index, account in customer_rules.entry_names(file.content, "accounts"):
+            for index, account in exchange_rules.entry_names(file.content, "accounts"):
                 path, folded = ("accounts", index, "name"), account.casefold()
                 first_file, first_index = accounts.setdefault(folded, (file, index))
                 if (first_file, first_index) != (file, index):
@@ -242,13 +242,13 @@ class _Check:
             )
 
     def _check_shares(self) -> None:
-        shares = self.exchange.get("shares", []) if isinstance(self.exchange, dict) else None
-        if not isinstance(shares, list):
+        settings = self.settings
+        if not isinstance(settings.get("shares", []), list) or settings is not self.exchange:
             return
-        known = [name for _, name in exchange_rules.share_names({"shares": shares})]
+        known = [name for _, name in exchange_rules.entry_names(settings, "shares")]
         known_set = set(known)
         for file in self.loaded.customers:
-            for index, share in customer_rules.entry_names(file.content, "shares"):
+            for index, share in exchange_rules.entry_names(file.content, "shares"):
                 if share not in known_set:
                     listed = ", ".join(map(printable, known[:10])) or "none"
                     self._refuse(
@@ -260,8 +260,7 @@ class _Check:
                     )
 
     def _check_implicit_tls(self) -> None:
-        settings = self.exchange if isinstance(self.exchange, dict) else {}
-        if settings.get("implicit_port") is not None:
+        if self.settings.get("implicit_port") is not None:
             return
         for file in self.loaded.customers:
             if file.content.get("implicit_tls") is True:
@@ -274,10 +273,9 @@ class _Check:
                 )
 
     def _check_addresses(self) -> None:
-        settings = self.exchange if isinstance(self.exchange, dict) else {}
-        public = exchange_rules.public_addresses(settings)
+        public = exchange_rules.public_addresses(self.settings)
         # A broken address still says which family is meant: no second message about its customers.
-        families = {version for version in (4, 6) if settings.get(f"public_ip{version}") is not None}
+        families = {version for version in (4, 6) if self.settings.get(f"public_ip{version}") is not None}
         files = {file.label: file for file in self.loaded.customers}
         claims = []
         for file in self.loaded.customers:
@@ -325,14 +323,14 @@ class _Check:
         four, six = collapse(customer.sources)
         accounts = [_account(account, customer.state, today) for account in customer.accounts]
         if customer.state != "absent":
-            self._note(file.name, customer, accounts, four + six)
+            self._note(file.name, customer, accounts, (*four, *six))
         return {
             "name": file.name,
             "file": file.label,
             "state": customer.state,
             "contact": None if customer.contact is None else customer.contact.model_dump(mode="json"),
-            "sources4": four,
-            "sources6": six,
+            "sources4": [str(network) for network in four],
+            "sources6": [str(network) for network in six],
             "inside_networks": customer.inside_networks,
             "shared_exit": customer.shared_exit,
             "implicit_tls": customer.implicit_tls,
@@ -342,7 +340,7 @@ class _Check:
             "shares": [{"name": share.name, "access": share.access} for share in customer.shares],
         }
 
-    def _note(self, name: str, customer: Customer, accounts: list[dict[str, Any]], sources: list[str]) -> None:
+    def _note(self, name: str, customer: Customer, accounts: list[dict[str, Any]], sources: Sequence[Network]) -> None:
         expired = [account for account in accounts if account["disabled_because"] == "expired"]
         for account in expired:
             self.notes.append(
@@ -351,14 +349,14 @@ class _Check:
         if expired and len(expired) == len(accounts):
             self.notes.append(f"customer {name}: all accounts have expired; set state: suspended or absent if meant.")
         for version in (4, 6):
-            unused = [source for source in sources if parse_network(source).version == version]
+            unused = [str(source) for source in sources if source.version == version]
             if unused and self.exchange.get(f"public_ip{version}") is None:
                 self.notes.append(
                     f"customer {name}: IPv{version} sources are of no use, since the service has no IPv{version}: "
                     f"{', '.join(unused[:3])}{', ...' if len(unused) > 3 else ''}."
                 )
         for source in sources:
-            meaning = private_meaning(parse_network(source))
+            meaning = private_meaning(source)
             if meaning:
                 self.notes.append(
                     f"customer {name}: source {source} is {meaning}: right only if the customer comes over a VPN or "

@@ -11,9 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticKnownError
 
 from ftps_exchange.model import names, networks
-from ftps_exchange.model.exchange import Rule, ShareName, Strict, _name_schema
+from ftps_exchange.model.exchange import ShareName, Strict, _name_schema, entry_names
 from ftps_exchange.model.languages import Language
-from ftps_exchange.model.problems import RefusedError, as_validator, printable
+from ftps_exchange.model.problems import RefusedError, Rule, printable
+from ftps_exchange.model.wording import as_validator
 
 Access = Literal["read", "write"]
 
@@ -218,15 +219,6 @@ def _duplicates_within(customer: dict[str, Any]) -> Iterator[Rule]:
         first = seen.setdefault(share.casefold(), index)
         if first != index:
             yield ("shares", index, "name"), share, f"stands in shares[{first}] too.", "Keep one, with one access."
-
-
-def entry_names(customer: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
-    """Yield (index, name) of the accounts or shares as far as they can be read."""
-    entries = customer.get(key)
-    if isinstance(entries, list):
-        for index, entry in enumerate(entries):
-            if isinstance(entry, dict) and isinstance(entry.get("name"), str):
-                yield index, entry["name"]
 
 
 def source_networks(customer: dict[str, Any]) -> Iterator[tuple[int, networks.Network]]:

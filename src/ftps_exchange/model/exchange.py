@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from ftps_exchange.model import names, networks
+from ftps_exchange.model import names, networks, rules
 from ftps_exchange.model.languages import Language
-from ftps_exchange.model.problems import FieldPath, RefusedError, as_validator
+from ftps_exchange.model.problems import RefusedError, Rule
+from ftps_exchange.model.wording import as_validator
 
 
 class Strict(BaseModel):
@@ -21,24 +22,6 @@ class Strict(BaseModel):
 
 
 _HOST_NAME = {"pattern": r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$", "maxLength": 253}
-
-LOWEST_PASSIVE_PORT = 1025
-
-# What servers are managed with, or speak to each other by. As a port of the service it would not answer as FTPS, or
-# would shut its administrators out; inside the passive range it would be open to every customer.
-MANAGEMENT_PORTS = {
-    22: "SSH",
-    53: "DNS",
-    88: "Kerberos",
-    135: "RPC",
-    139: "SMB",
-    389: "LDAP",
-    445: "SMB",
-    636: "LDAPS",
-    3389: "Remote Desktop",
-    5985: "WinRM",
-    5986: "WinRM",
-}
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -55,23 +38,7 @@ ShareName = Annotated[
 
 
 def _check_passive_ports(value: Any) -> Any:
-    remedy = "Give the first and the last port: [50000, 50099]."
-    if not isinstance(value, list) or len(value) != 2:
-        raise RefusedError("is not a list of two ports.", remedy)
-    if not all(isinstance(port, int) and not isinstance(port, bool) for port in value):
-        raise RefusedError("has something else than plain numbers in it.", remedy)
-    first, last = value
-    if first > last:
-        raise RefusedError(
-            "is reversed, so it is empty.", f"Write [{last}, {first}]." if 0 < last < first < 65536 else remedy
-        )
-    if first < LOWEST_PASSIVE_PORT:
-        raise RefusedError(
-            f"begins below {LOWEST_PASSIVE_PORT}, among the ports of well-known services.",
-            f"Begin at {LOWEST_PASSIVE_PORT} or above.",
-        )
-    if last > 65535:
-        raise RefusedError("ends above 65535, the highest port there is.", "End at 65535 or below.")
+    rules.passive_range(value)
     return value
 
 
@@ -184,7 +151,7 @@ class Exchange(Strict):
             json_schema_extra={
                 "minItems": 2,
                 "maxItems": 2,
-                "items": {"type": "integer", "minimum": LOWEST_PASSIVE_PORT, "maximum": 65535},
+                "items": {"type": "integer", "minimum": rules.LOWEST_PASSIVE_PORT, "maximum": rules.HIGHEST_PORT},
             }
         ),
     ] = Field(
@@ -232,82 +199,33 @@ class Exchange(Strict):
     )
 
 
-Rule = tuple[FieldPath, object, str, str]
-
-
 def rules_between_keys(exchange: dict[str, Any]) -> Iterator[Rule]:
     """Yield (path, value, message, remedy) for what no single key can tell.
 
     Takes the raw mapping and judges whatever is sound enough to be judged, so that one broken key does not hide
     the problems between the others.
     """
-    yield from _addresses(exchange)
-    yield from _ports(exchange)
-    yield from _sessions(exchange)
-    yield from _tls_versions(exchange)
+    for key, value, message, remedy in _service_flaws(exchange):
+        yield (key,), value, message, remedy
     yield from _directory(exchange)
     yield from _duplicate_shares(exchange)
 
 
-def _addresses(exchange: dict[str, Any]) -> Iterator[Rule]:
-    if exchange.get("public_ip4") is None and exchange.get("public_ip6") is None:
-        yield (
-            ("public_ip4",),
-            None,
-            "is missing, and public_ip6 too.",
-            "Give at least one public address: passive mode announces it to customers.",
+def _service_flaws(exchange: dict[str, Any]) -> Iterator[rules.Flaw]:
+    sessions, each = _count(exchange, "max_sessions"), _count(exchange, "max_sessions_per_account")
+    ports = ((key, _count(exchange, key)) for key in ("explicit_port", "implicit_port"))
+    yield from rules.address_flaws(exchange.get("public_ip4"), exchange.get("public_ip6"))
+    yield from rules.port_flaws(
+        ((key, port) for key, port in ports if port is not None), _sound_passive_ports(exchange), sessions
+    )
+    if sessions is not None and each is not None and each > sessions:
+        yield rules.Flaw(
+            "max_sessions_per_account",
+            each,
+            f"is more than max_sessions ({sessions}).",
+            f"Give 1 to {sessions}: one account cannot have more sessions than the whole server.",
         )
-
-
-def _ports(exchange: dict[str, Any]) -> Iterator[Rule]:
-    explicit, implicit = _count(exchange, "explicit_port"), _count(exchange, "implicit_port")
-    if implicit is not None and explicit == implicit:
-        yield (
-            ("implicit_port",),
-            implicit,
-            "is the explicit port too.",
-            "Use another port (990 is usual), or null to switch implicit FTPS off.",
-        )
-    for key, port, usual in (("explicit_port", explicit, "21"), ("implicit_port", implicit, "990, or null")):
-        if port in MANAGEMENT_PORTS:
-            yield (
-                (key,),
-                port,
-                f"is the port of {MANAGEMENT_PORTS[port]}, which servers need for themselves.",
-                f"Use another port ({usual}).",
-            )
-    passive = sound_passive_ports(exchange)
-    if passive is None:
-        return
-    for key, port in (("explicit_port", explicit), ("implicit_port", implicit)):
-        if port is not None and passive[0] <= port <= passive[1]:
-            yield (
-                ("passive_ports",),
-                exchange["passive_ports"],
-                f"contains {key} {port}.",
-                "Move the range or the port: a data connection could take the service's own port.",
-            )
-    managed = [f"{port} ({what})" for port, what in MANAGEMENT_PORTS.items() if passive[0] <= port <= passive[1]]
-    if managed:
-        yield (
-            ("passive_ports",),
-            exchange["passive_ports"],
-            f"contains {', '.join(managed)}: open to every customer, and not for transfers.",
-            "Choose a small range without them, such as [50000, 50099].",
-        )
-    size, sessions = passive[1] - passive[0] + 1, _count(exchange, "max_sessions")
-    if sessions is not None and size < sessions:
-        yield (
-            ("passive_ports",),
-            exchange["passive_ports"],
-            f"has {size} port{'s' if size > 1 else ''} for {sessions} sessions (max_sessions).",
-            "Each session may hold one data port at a time, so give at least as many ports as max_sessions: "
-            + (
-                f"[{passive[0]}, {passive[0] + sessions - 1}]."
-                if passive[0] + sessions - 1 <= 65535
-                else "a lower first port, or fewer sessions."
-            ),
-        )
+    yield from rules.tls_flaws(*(exchange.get(f"tls_{end}_version", "1.2") for end in ("minimum", "maximum")))
 
 
 def notes(exchange: Exchange) -> Iterator[str]:
@@ -318,29 +236,6 @@ def notes(exchange: Exchange) -> Iterator[str]:
             f"exchange: passive_ports has {last - first + 1} ports for {exchange.max_sessions} sessions "
             "(max_sessions), and every customer's firewall has to open all of them; "
             f"[{first}, {first + 2 * exchange.max_sessions - 1}] is plenty."
-        )
-
-
-def _sessions(exchange: dict[str, Any]) -> Iterator[Rule]:
-    sessions, each = _count(exchange, "max_sessions"), _count(exchange, "max_sessions_per_account")
-    if sessions is not None and each is not None and each > sessions:
-        yield (
-            ("max_sessions_per_account",),
-            each,
-            f"is more than max_sessions ({sessions}).",
-            f"Give 1 to {sessions}: one account cannot have more sessions than the whole server.",
-        )
-
-
-def _tls_versions(exchange: dict[str, Any]) -> Iterator[Rule]:
-    oldest, newest = exchange.get("tls_minimum_version", "1.2"), exchange.get("tls_maximum_version", "1.2")
-    if (oldest, newest) == ("1.3", "1.2"):
-        yield (
-            ("tls_minimum_version",),
-            oldest,
-            "is newer than tls_maximum_version ('1.2', its default), so no version is left.",
-            "Write '1.2', or set tls_maximum_version to '1.3' too. That costs: curl, PHP, Ruby and Java lose uploads "
-            "under TLS 1.3, some without a word, and clients that know 1.2 only are refused.",
         )
 
 
@@ -374,7 +269,7 @@ def _directory(exchange: dict[str, Any]) -> Iterator[Rule]:
 
 def _duplicate_shares(exchange: dict[str, Any]) -> Iterator[Rule]:
     seen: dict[str, int] = {}
-    for index, name in share_names(exchange):
+    for index, name in entry_names(exchange, "shares"):
         first = seen.setdefault(name.casefold(), index)
         if first != index:
             yield (
@@ -385,22 +280,21 @@ def _duplicate_shares(exchange: dict[str, Any]) -> Iterator[Rule]:
             )
 
 
-def share_names(exchange: dict[str, Any]) -> Iterator[tuple[int, str]]:
-    """Yield (index, name) of the shares as far as they can be read."""
-    shares = exchange.get("shares")
-    if isinstance(shares, list):
-        for index, share in enumerate(shares):
-            if isinstance(share, dict) and isinstance(share.get("name"), str):
-                yield index, share["name"]
+def entry_names(content: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
+    """Yield (index, name) of the accounts or shares of a file as far as they can be read."""
+    entries = content.get(key)
+    if isinstance(entries, list):
+        for index, entry in enumerate(entries):
+            if isinstance(entry, dict) and isinstance(entry.get("name"), str):
+                yield index, entry["name"]
 
 
-def sound_passive_ports(exchange: dict[str, Any]) -> tuple[int, int] | None:
+def _sound_passive_ports(exchange: dict[str, Any]) -> rules.Ports | None:
     """Return the passive range if the key itself is sound."""
     try:
-        first, last = _check_passive_ports(exchange.get("passive_ports"))
+        return rules.passive_range(exchange.get("passive_ports"))
     except RefusedError:
         return None
-    return first, last
 
 
 def public_addresses(exchange: dict[str, Any]) -> list[networks.Address]:

@@ -13,7 +13,7 @@ access.conf(5); YAML 1.1, "Language-Independent Types"; the languages of the pac
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Final, Literal
 
 from ftps_exchange.model.problems import RefusedError, printable
 
@@ -34,7 +34,10 @@ _WINDOWS_DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$", "
     f"{device}{number}" for device in ("com", "lpt") for number in "0123456789"
 }
 
-_FOLDERS_OF_THE_SERVICE = frozenset({"shared", "homes", "shares", "localuser", "public"})
+SHARED: Final = "shared"
+"""Below a home: where customers find their shares, on every platform."""
+
+_FOLDERS_OF_THE_SERVICE = frozenset({SHARED, "homes", "shares", "localuser", "public"})
 
 # A local account wins over one of the domain (nsswitch: files first), so a login by such a name would be another's.
 _UNIX = _words(

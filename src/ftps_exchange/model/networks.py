@@ -189,7 +189,7 @@ def check_public_address(text: str, version: int) -> str:
     return str(address)
 
 
-def collapse(networks: Iterable[str]) -> tuple[list[str], list[str]]:
+def collapse(networks: Iterable[str]) -> tuple[tuple[IPv4Network, ...], tuple[IPv6Network, ...]]:
     """Return the networks as (IPv4, IPv6), sorted, contained and adjacent ones merged."""
     four: list[IPv4Network] = []
     six: list[IPv6Network] = []
@@ -199,7 +199,7 @@ def collapse(networks: Iterable[str]) -> tuple[list[str], list[str]]:
             four.append(network)
         else:
             six.append(network)
-    return [str(n) for n in collapse_addresses(four)], [str(n) for n in collapse_addresses(six)]
+    return tuple(collapse_addresses(four)), tuple(collapse_addresses(six))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,10 @@
-"""Customer packs: what a customer's IT staff needs in order to let the exchange through, and nothing else.
+"""Firewall rules and guides for customers, from the checked model.
 
-``read_packs`` turns the checked model into the service and its customers, ``render_rules`` these into firewall rules.
+``render_rules`` turns a service and one of its customers into firewall rules. No rule leaves without having been read
+back by the checker.
 """
 
-from .model import PackContact, PackCustomer, Packs, PackService, PackShare, read_packs
 from .rules import FORMATS, render_rules
+from .service import PackService, pack_service
 
-__all__ = [
-    "FORMATS",
-    "PackContact",
-    "PackCustomer",
-    "PackService",
-    "PackShare",
-    "Packs",
-    "read_packs",
-    "render_rules",
-]
+__all__ = ["FORMATS", "PackService", "pack_service", "render_rules"]

@@ -169,8 +169,7 @@ def _marker(
             for one in customer.accounts
         ],
         "shares": [
-            {"path": f"/shared/{share.name}", "access": share.access, "description": share.description}
-            for share in customer.shares
+            {"path": share.path, "access": share.access, "description": share.description} for share in customer.shares
         ],
         "changes": list(changes),
         "files": dict(sums),

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .model import FAMILIES, Family, PackCustomer, PackService, Ports, families
+from ftps_exchange.model.rules import Ports
+from ftps_exchange.model.view import FAMILIES, Customer, Family
+
+from .service import PackService, families, texts
 from .text import identifier, plain
 
 type Side = Literal["customer", "provider"]
@@ -39,7 +42,7 @@ class Job:
 
     side: Side
     service: PackService
-    customer: PackCustomer
+    customer: Customer
     flows: tuple[Flow, ...]
 
     @property
@@ -77,7 +80,7 @@ class Job:
         return f"{plain(self.customer.name)} ({contact})" if contact else plain(self.customer.name)
 
 
-def jobs(service: PackService, customer: PackCustomer) -> tuple[Job, Job]:
+def jobs(service: PackService, customer: Customer) -> tuple[Job, Job]:
     """The customer's side and the provider's."""
     shared = families(service, customer)
     return (
@@ -86,12 +89,12 @@ def jobs(service: PackService, customer: PackCustomer) -> tuple[Job, Job]:
     )
 
 
-def _flow(service: PackService, customer: PackCustomer, side: Side, family: Family) -> Flow:
+def _flow(service: PackService, customer: Customer, side: Side, family: Family) -> Flow:
     public = service.public(family)
     assert public is not None  # noqa: S101 - families() has seen to it
     if side == "customer":
-        return Flow(family, customer.clients(family), public, public, service.ports)
-    return Flow(family, customer.sources(family), public, service.inside(family) or public, service.ports)
+        return Flow(family, texts(customer.clients(family)), public, public, service.ports)
+    return Flow(family, texts(customer.sources(family)), public, service.inside(family) or public, service.ports)
 
 
 def port_text(ports: Ports, dash: str = "-") -> str:

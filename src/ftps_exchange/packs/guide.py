@@ -184,7 +184,7 @@ def _folders(subject: Subject, say: Words) -> list[tuple[Inline, ...]]:
         (Code("/"), say(N_("as the account may")), own),
         *(
             (
-                Code(f"/shared/{share.name}"),
+                Code(share.path),
                 say(N_("read")) if share.access == "read" else say(N_("read and write, by accounts that write")),
                 Foreign(share.description) if share.description else "",
             )

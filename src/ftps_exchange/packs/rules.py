@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model.view import Customer
 
 from .check import check_rules
 from .flows import jobs
 from .formats import REGISTRY, table
-from .model import PackCustomer, PackService
+from .service import PackService
 
 TABLE: Final = "table"
 """The vendor-neutral table, which every pack has."""
@@ -17,7 +18,7 @@ TABLE: Final = "table"
 FORMATS: Final[tuple[str, ...]] = (*REGISTRY, TABLE)
 
 
-def render_rules(format: str, service: PackService, customer: PackCustomer) -> dict[str, str]:  # noqa: A002
+def render_rules(format: str, service: PackService, customer: Customer) -> dict[str, str]:  # noqa: A002
     """The files of one format, by name: the customer's side, and the provider's for an edge that is not ours."""
     if format not in FORMATS:
         raise ExchangeError(

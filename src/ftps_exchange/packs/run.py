@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model.view import Contact, Customer, Model, read_model
 
 from .build import Choice, build_pack, digest, program
 from .changes import newest_with_a_day
 from .formats import GONE, REGISTRY
-from .model import PackContact, PackCustomer, PackService, read_packs
+from .service import PackService, families, pack_service
 from .store import (
     OtherPackError,
     Result,
@@ -48,7 +49,7 @@ class Settings:
     provider_formats: tuple[str, ...] = ()
     ca_file: str | None = None
     servers: tuple[str, ...] = ()
-    contact: PackContact = dataclasses.field(default_factory=PackContact)
+    contact: Contact = dataclasses.field(default_factory=Contact)
     deadline: str | None = None
     when_removed: Literal["remove", "archive"] = "remove"
     removal_confirmed: bool = False
@@ -88,20 +89,26 @@ class PacksError(Exception):
         super().__init__("\n".join(self.problems))
 
 
-def make_packs(model: Mapping[str, Any], settings: Settings) -> Summary:
-    """Make, change and remove packs until the folder says what the model says."""
-    packs = read_packs(model, settings.servers)
-    states = {str(customer["name"]): str(customer["state"]) for customer in model["customers"]}
+def make_packs(model: object, settings: Settings) -> Summary:
+    """Make, change and remove packs until the folder says what the model says.
+
+    Who is suspended, absent or expired gets no rules, so no pack.
+    """
+    model = read_model(model)
+    service, admitted = pack_service(model.exchange, settings.servers), list(model.admitted)
+    for customer in admitted:
+        families(service, customer)
+    states = {customer.name: customer.state for customer in model.customers}
     if settings.customer is not None:
         _check_known(settings.customer, states, settings.directory)
     _check_deadline(settings.deadline)
     choice = Choice(_formats("formats", settings.formats), _formats("provider_formats", settings.provider_formats))
-    offer = offer_of(model["exchange"], _authorities(settings.ca_file), settings.contact)
-    wanted = [one for one in packs.customers if settings.customer in (None, one.name)]
+    offer = offer_of(model.exchange, _authorities(settings.ca_file), settings.contact)
+    wanted = [one for one in admitted if settings.customer in (None, one.name)]
     present = {name for name, state in states.items() if state != "absent"}
     on_disk = folders(settings.directory)
     leaving = [name for name in on_disk if name not in present and settings.customer in (None, name)]
-    markers, unreadable = _markers_of_leaving(settings.directory, packs.service.name, leaving)
+    markers, unreadable = _markers_of_leaving(settings.directory, service.name, leaving)
     if settings.customer is None:
         _check_removal(model, len(markers), len(on_disk), settings)
     if not settings.check_mode:
@@ -109,15 +116,15 @@ def make_packs(model: Mapping[str, Any], settings: Settings) -> Summary:
         if settings.customer is None:
             remove_unfinished(settings.directory)
 
-    job = _Job(packs.service, offer, choice, settings)
+    job = _Job(service, offer, choice, settings)
     problems, results = [], []
     for outcome in _outcomes(job, wanted):
         if isinstance(outcome, str):
             problems.append(outcome)
         else:
             results.append(outcome)
-    admitted = {one.name for one in packs.customers}
-    kept = [name for name in on_disk if name in present - admitted and settings.customer in (None, name)]
+    with_pack = {one.name for one in admitted}
+    kept = [name for name in on_disk if name in present - with_pack and settings.customer in (None, name)]
     for name, marker in markers.items():
         try:
             results.append(
@@ -215,8 +222,8 @@ def _markers_of_leaving(
     return found, unreadable
 
 
-def _check_removal(model: Mapping[str, Any], leaving: int, there: int, settings: Settings) -> None:
-    limit = int(model["exchange"]["removal_limit_percent"])
+def _check_removal(model: Model, leaving: int, there: int, settings: Settings) -> None:
+    limit = model.exchange.removal_limit_percent
     if leaving * 100 > limit * there and not settings.removal_confirmed:
         raise ExchangeError(
             f"{leaving} of {there} packs would be taken away at once, more than {limit} %",
@@ -236,7 +243,7 @@ class _Job:
     choice: Choice
     settings: Settings
 
-    def one(self, customer: PackCustomer, common: bytes) -> Result | str:
+    def one(self, customer: Customer, common: bytes) -> Result | str:
         """Bring one pack to what it should be; a text if that cannot be done."""
         try:
             return self._one(customer, common)
@@ -245,11 +252,11 @@ class _Job:
         except OSError as error:
             return f"customer {customer.name}: pack: {error}. Look at the folder {self.settings.directory}."
 
-    def _one(self, customer: PackCustomer, common: bytes) -> Result:
+    def _one(self, customer: Customer, common: bytes) -> Result:
         settings = self.settings
         folder = os.path.join(settings.directory, customer.name)
         marker = read_marker(folder, self.service.name, customer.name)
-        inputs = digest((common, repr(customer).encode()))
+        inputs = digest((common, _material(customer)))
         if marker is not None and marker["inputs"] == inputs and not self._other_day(marker):
             edited, foreign = inspect(folder, marker)
             if not edited:
@@ -286,8 +293,13 @@ class _Job:
         return digest((program(), repr((self.service, self.offer, self.choice)).encode())).encode()
 
 
+def _material(customer: Customer) -> bytes:
+    """What a pack is made from of its customer: all but what only the check of the model looks at."""
+    return repr(dataclasses.replace(customer, file="", shared_exit=False)).encode()
+
+
 _job: _Job
-_customers: Sequence[PackCustomer]
+_customers: Sequence[Customer]
 _common: bytes
 
 
@@ -296,7 +308,7 @@ def _part(start: int) -> list[Result | str]:
     return [_job.one(customer, _common) for customer in _customers[start : start + _PART]]
 
 
-def _outcomes(job: _Job, customers: Sequence[PackCustomer]) -> Iterator[Result | str]:
+def _outcomes(job: _Job, customers: Sequence[Customer]) -> Iterator[Result | str]:
     global _job, _customers, _common
     common = job.common()
     processes = job.settings.processes or len(os.sched_getaffinity(0))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ftps_exchange.checked import Account
 from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model.view import Account, Contact, Customer, Exchange, Family
 
 from .language import N_, Catalogue
-from .model import Family, PackContact, PackCustomer, PackService, families
+from .service import PackService, families, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Offer:
     """What is the same for all customers and says nothing about addresses and ports."""
 
     authorities: Authorities = field(default_factory=Authorities)
-    contact: PackContact = field(default_factory=PackContact)
+    contact: Contact = field(default_factory=Contact)
     """Whom customers ask."""
     sessions_per_account: int = 8
     idle_ports_answer: bool = True
@@ -51,7 +51,7 @@ class Subject:
     """One customer's pack: everything that its texts and scripts are made of."""
 
     service: PackService
-    customer: PackCustomer
+    customer: Customer
     offer: Offer
 
     @property
@@ -82,12 +82,12 @@ class Subject:
     @property
     def sources(self) -> tuple[str, ...]:
         """The networks that are let in."""
-        return tuple(source for family in self.families for source in self.customer.sources(family))
+        return tuple(source for family in self.families for source in texts(self.customer.sources(family)))
 
     @property
     def clients(self) -> tuple[str, ...]:
         """The same hosts as the customer's own firewall sees them."""
-        return tuple(source for family in self.families for source in self.customer.clients(family))
+        return tuple(source for family in self.families for source in texts(self.customer.clients(family)))
 
     @property
     def first(self) -> int:
@@ -115,13 +115,13 @@ class Subject:
         return min(self.customer.accounts, key=lambda one: (not one.enabled, one.access != "write"))
 
 
-def offer_of(exchange: Mapping[str, Any], authorities: Authorities, contact: PackContact) -> Offer:
+def offer_of(exchange: Exchange, authorities: Authorities, contact: Contact) -> Offer:
     """Out of the checked model's ``exchange``."""
-    iis = not str(exchange["root"]).startswith("/")
+    iis = not exchange.root.startswith("/")
     return Offer(
         authorities=authorities,
         contact=contact,
-        sessions_per_account=int(exchange["max_sessions_per_account"]),
+        sessions_per_account=exchange.max_sessions_per_account,
         idle_ports_answer=not iis,
         iis=iis,
     )

@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
 from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model.view import Customer
 
 from .check import check_update
 from .flows import commented
 from .formats import REGISTRY, Format
-from .model import PackCustomer
 
 _OURS: Final = "FTPS-"
 _GONE: Final = "Gone:"
@@ -202,7 +202,7 @@ class _Entries(_File):
         return ["", said, f"       {', '.join(sorted(left))}"] if left else []
 
 
-def updates(customer: PackCustomer, before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
+def updates(customer: Customer, before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """Files by path, as the pack before had them and as this one has them -> the update files of this one."""
     found = {}
     for path, text in now.items():

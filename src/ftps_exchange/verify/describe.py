@@ -20,18 +20,39 @@ from pathlib import Path
 from typing import Any, Final
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.model import check_model
+from ftps_exchange.model.check import check_model
+from ftps_exchange.model.view import Customer, Exchange, read_model
 
 type Description = dict[str, Any]
 
 WARN_DAYS: Final = 21
-_TARGET_KEYS: Final = frozenset(
-    {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports", "ca_file"}
-    | {"tls_minimum_version", "tls_maximum_version", "warn_days", "folder", "customers"}
+_SERVICE_KEYS: Final = (
+    *("fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports"),
+    *("tls_minimum_version", "tls_maximum_version"),
 )
+_TARGET_KEYS: Final = frozenset({"name", "ca_file", "warn_days", "folder", "customers", *_SERVICE_KEYS})
 _PODMAN: Final = frozenset({"podman", "containers.podman.podman"})
 _SSH: Final = frozenset({"ssh", "ansible.builtin.ssh", "smart", "paramiko", "paramiko_ssh"})
 _LOCAL: Final = frozenset({"local", "ansible.builtin.local"})
+
+
+def service_facts(exchange: Exchange) -> dict[str, Any]:
+    """What everybody may know of the service."""
+    return {
+        "fqdn": exchange.fqdn,
+        "public_ip": None if exchange.public_ip4 is None else str(exchange.public_ip4),
+        "public_ip6": None if exchange.public_ip6 is None else str(exchange.public_ip6),
+        "explicit_port": exchange.explicit_port,
+        "implicit_port": exchange.implicit_port,
+        "passive_ports": list(exchange.passive_ports),
+        "tls_minimum_version": exchange.tls_minimum_version,
+        "tls_maximum_version": exchange.tls_maximum_version,
+    }
+
+
+def share_facts(customer: Customer) -> list[dict[str, str]]:
+    """A customer's shares, as it finds them."""
+    return [{"path": share.path, "access": share.access} for share in customer.shares]
 
 
 def from_lab(lab: Mapping[str, Any]) -> Description:
@@ -42,14 +63,7 @@ def from_lab(lab: Mapping[str, Any]) -> Description:
 
     return {
         "name": f"lab ({lab['inventory']})" if lab.get("inventory") else "lab",
-        "fqdn": lab["fqdn"],
-        "public_ip": lab["public_ip"],
-        "public_ip6": lab.get("public_ip6"),
-        "explicit_port": lab["explicit_port"],
-        "implicit_port": lab.get("implicit_port"),
-        "passive_ports": lab["passive_ports"],
-        "tls_minimum_version": lab.get("tls_minimum_version"),
-        "tls_maximum_version": lab.get("tls_maximum_version"),
+        **{key: lab.get(key) for key in _SERVICE_KEYS},
         "ca_file": lab["ca_file"],
         "warn_days": WARN_DAYS,
         "folder": "",
@@ -115,11 +129,7 @@ def from_inventory(
     ca_file = service.get("ca_file")
     return {
         "name": str(folder),
-        "public_ip6": None,
-        "implicit_port": None,
-        "passive_ports": None,
-        "tls_minimum_version": None,
-        "tls_maximum_version": None,
+        **dict.fromkeys(_SERVICE_KEYS),
         "warn_days": WARN_DAYS,
         "folder": variables.get("verify_folder") or "",
         **service,
@@ -165,19 +175,19 @@ def _service(variables: Mapping[str, Any], folder: Path) -> Description:
     """Names, addresses, ports and customers: from `exchange` and the customer files, then from `verify_target`."""
     service: Description = {}
     if "exchange" in variables:
-        model = check_model(_plain(variables["exchange"], "exchange"), folder / "customers")
-        exchange = model["exchange"]
+        model = read_model(check_model(_plain(variables["exchange"], "exchange"), folder / "customers"))
+        present = [customer for customer in model.customers if customer.state == "present"]
         service = {
-            "name": exchange["name"],
-            "fqdn": exchange["fqdn"],
-            "public_ip": exchange["public_ip4"],
-            "public_ip6": exchange["public_ip6"],
-            "explicit_port": exchange["explicit_port"],
-            "implicit_port": exchange["implicit_port"],
-            "passive_ports": exchange["passive_ports"],
-            "tls_minimum_version": exchange["tls_minimum_version"],
-            "tls_maximum_version": exchange["tls_maximum_version"],
-            "customers": [_customer(customer) for customer in model["customers"] if customer["state"] == "present"],
+            "name": model.exchange.name,
+            **service_facts(model.exchange),
+            "customers": [
+                {
+                    "name": customer.name,
+                    "accounts": [{"name": account.name, "access": account.access} for account in customer.enabled],
+                    "shares": share_facts(customer),
+                }
+                for customer in present
+            ],
         }
     if variables.get("verify_ca_file"):
         service["ca_file"] = _plain(variables["verify_ca_file"], "verify_ca_file")
@@ -208,15 +218,6 @@ def _service(variables: Mapping[str, Any], folder: Path) -> Description:
                 remedy='Write "1.2" or "1.3", in quotes',
             )
     return {"public_ip": None, "customers": [], **service}
-
-
-def _customer(customer: Mapping[str, Any]) -> dict[str, Any]:
-    """A customer of the checked model, as far as a customer's own host could know it."""
-    return {
-        "name": customer["name"],
-        "accounts": [account for account in customer["accounts"] if account["enabled"]],
-        "shares": [{"path": f"/shared/{share['name']}", "access": share["access"]} for share in customer["shares"]],
-    }
 
 
 def _plain(value: Any, field: str) -> Any:

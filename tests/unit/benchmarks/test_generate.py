@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import generate
-from ftps_exchange.model import check_model
+from ftps_exchange.model.check import check_model
 from tests.unit.ftps_exchange.model_inputs import EXCHANGE, Inventory
 
 

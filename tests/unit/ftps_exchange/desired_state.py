@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
+
+from tests.unit.ftps_exchange.model_inputs import EXCHANGE
 
 # How long one example takes says more about what else the machine is doing than about the code.
 settings.register_profile("without_deadline", deadline=None)
@@ -53,16 +56,11 @@ def customer(name: str, **changes: Any) -> Json:
 
 
 def model(*customers: Json, shares: tuple[str, ...] = ("maps", "dropbox"), **directory: str) -> Json:
-    """A checked model with what the desired-state functions read."""
+    """A checked model."""
     return {
         "exchange": {
-            "name": "lab",
-            "directory": {
-                "domain": "corp.example",
-                "managed_ou": "OU=FTPS Exchange,DC=corp,DC=example",
-                "group_prefix": "ftpsx-",
-                **directory,
-            },
+            **EXCHANGE,
+            "directory": {**EXCHANGE["directory"], **directory},
             "shares": [{"name": name, "description": f"about {name}"} for name in shares],
         },
         "customers": list(customers),
@@ -76,12 +74,12 @@ def without(whole: Mapping[str, Any], name: str) -> Json:
 
 
 def reordered(whole: Mapping[str, Any], seed: int) -> Json:
-    """The same model with every list in another order."""
+    """The same model with every list in another order, but for the range, which is a pair."""
     shuffle = random.Random(seed).sample  # noqa: S311 - an order, not a secret
 
     def mixed(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: mixed(item) for key, item in value.items()}
+            return {key: item if key == "passive_ports" else mixed(item) for key, item in value.items()}
         return [mixed(item) for item in shuffle(value, len(value))] if isinstance(value, list) else value
 
     result: Json = mixed(dict(whole))
@@ -99,7 +97,7 @@ def _networks(family: int) -> st.SearchStrategy[list[str]]:
 
     def network(prefix: str, number: int, length: int) -> str:
         start = number >> length << length
-        return f"{prefix}{start if family == 4 else f'{start:02x}'}/{bits - length}"
+        return str(ip_network(f"{prefix}{start if family == 4 else f'{start:02x}'}/{bits - length}"))
 
     return st.lists(
         st.builds(network, st.sampled_from(prefixes), st.integers(0, 255), st.integers(0, 8)), max_size=4, unique=True

@@ -8,7 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ftps_exchange.model import ModelError, check_model
+from ftps_exchange.model.check import check_model
+from ftps_exchange.model.problems import ModelError
 
 TODAY = datetime.date(2026, 6, 15)
 

@@ -7,8 +7,7 @@ import datetime
 import json
 from typing import Any
 
-from ftps_exchange.checked import Account
-from ftps_exchange.packs import PackContact, PackCustomer, PackShare
+from ftps_exchange.model.view import Account, Contact, Customer, Grant
 from ftps_exchange.packs.build import MARKER, Choice, Pack, build_pack
 from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject
 from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED
@@ -17,14 +16,14 @@ AUTHORITIES = Authorities(
     pem="-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     certificates=(Authority("CN=Example Root CA", "AA:BB:CC", "2036-11-22"),),
 )
-OFFER = Offer(AUTHORITIES, PackContact("Exchange desk", "exchange@example.com", "+32 2 555 01 00"))
+OFFER = Offer(AUTHORITIES, Contact("Exchange desk", "exchange@example.com", "+32 2 555 01 00"))
 
 
-def customer(**changes: Any) -> PackCustomer:
+def customer(**changes: Any) -> Customer:
     """The customer of the rules' tests, with accounts and a share."""
     given: dict[str, Any] = {
         "accounts": (Account("acme-read", "read", "2031-12-31", True), Account("acme-up", "write", None, True)),
-        "shares": (PackShare("maps", "read", "Base maps"),),
+        "shares": (Grant("maps", "read", "Base maps"),),
         **changes,
     }
     return dataclasses.replace(ACME, **given)

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 
 import tests.unit.ftps_exchange.desired_state  # noqa: F401 - examples without deadline
-from ftps_exchange.packs import PackContact, PackCustomer, PackService
+from ftps_exchange.model.networks import collapse
+from ftps_exchange.model.view import Contact, Customer
+from ftps_exchange.packs import PackService
+
+
+def customer(name: str, *texts: str, inside: Iterable[str] = (), **more: Any) -> Customer:
+    """A customer who comes from these networks, with these inside networks."""
+    sources4, sources6 = collapse(texts)
+    inside4, inside6 = collapse(inside)
+    return Customer(name, sources4=sources4, sources6=sources6, inside4=inside4, inside6=inside6, **more)
+
 
 HAND_CHECKED = PackService(
     "lab", "ftps.exchange.example", "198.51.100.10", "2001:db8:100::10", 21, 990, (50000, 50099), inside4="10.77.10.11"
 )
-ACME = PackCustomer(
+ACME = customer(
     "acme",
-    sources4=("203.0.113.20/32", "203.0.113.128/28"),
-    sources6=("2001:db8:200::/64",),
-    inside4=("10.20.0.0/16",),
+    "203.0.113.20/32",
+    "203.0.113.128/28",
+    "2001:db8:200::/64",
+    inside=("10.20.0.0/16",),
     firewall="nftables",
-    contact=PackContact("Jo Doe", "jo@acme.example", "+32 2 555 01 20"),
+    contact=Contact("Jo Doe", "jo@acme.example", "+32 2 555 01 20"),
 )
 
 HOSTILE = (
@@ -41,7 +52,7 @@ HOSTILE = (
 )
 
 
-def random_case(number: int, *, dense: bool = False) -> tuple[PackService, PackCustomer]:
+def random_case(number: int, *, dense: bool = False) -> tuple[PackService, Customer]:
     """A service and a customer of it, the same for the same number; some without IPv6, inside networks or NAT.
 
     ``dense``: out of small documentation ranges, so that neighbours and containment happen.
@@ -65,13 +76,15 @@ def random_case(number: int, *, dense: bool = False) -> tuple[PackService, PackC
     some4 = tuple(_networks4(dice, dense, dice.randrange(1, 5)))
     some6 = tuple(_networks6(dice, dice.randrange(1, 4))) if public6 and (six_only or dice.random() < 0.6) else ()
     inside = dice.random() < 0.5
-    return service, PackCustomer(
-        dice.choice([f"c{number}", f"gen-{number}.x_y", f"a-rather-long-name-of-{number:06d}"]),
-        sources4=() if six_only else some4,
-        sources6=some6,
-        inside4=tuple(_networks4(dice, dense, 2, private=True)) if inside else (),
-        inside6=("fd00:1::/64",) if inside and some6 and dice.random() < 0.5 else (),
-        contact=PackContact(dice.choice(HOSTILE), "it@x.example", dice.choice(HOSTILE)),
+    name = dice.choice([f"c{number}", f"gen-{number}.x_y", f"a-rather-long-name-of-{number:06d}"])
+    inside4 = list(_networks4(dice, dense, 2, private=True)) if inside else []
+    inside6 = ["fd00:1::/64"] if inside and some6 and dice.random() < 0.5 else []
+    return service, customer(
+        name,
+        *(() if six_only else some4),
+        *some6,
+        inside=[*inside4, *inside6],
+        contact=Contact(dice.choice(HOSTILE), "it@x.example", dice.choice(HOSTILE)),
     )
 
 
@@ -90,6 +103,6 @@ def _networks6(dice: random.Random, count: int) -> Iterator[str]:
         yield str(IPv6Network((address >> (128 - length) << (128 - length), length)))
 
 
-def cases(count: int, **options: Any) -> list[tuple[PackService, PackCustomer]]:
+def cases(count: int, **options: Any) -> list[tuple[PackService, Customer]]:
     """That many random cases."""
     return [random_case(number, **options) for number in range(count)]

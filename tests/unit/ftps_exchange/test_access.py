@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftps_exchange.access import exchange_access
+from ftps_exchange.desired import exchange_access
 from ftps_exchange.edge import exchange_edge_sets
 from ftps_exchange.errors import ExchangeError
 from tests.unit.ftps_exchange.desired_state import (

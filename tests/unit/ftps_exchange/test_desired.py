@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from ftps_exchange import desired as desired_module
-from ftps_exchange.access import exchange_access
 from ftps_exchange.desired import (
+    exchange_access,
     exchange_desired,
     exchange_desired_folders,
     exchange_desired_iis,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from ftps_exchange.directory import (
     split_first_rdn,
 )
 from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model.view import Model, read_model
 from tests.unit.ftps_exchange.desired_state import (
     Json,
     account,
@@ -77,7 +79,7 @@ def test_an_absent_customer_is_known_and_nothing_more() -> None:
 
 def test_a_share_that_nobody_declared_is_an_error() -> None:
     with pytest.raises(
-        ExchangeError, match=r"customer acme: shares = \['nonesuch'\]: names a share .* exchange\.shares"
+        ExchangeError, match=r"customer acme: shares\.name = 'nonesuch': is a share .* exchange\.shares"
     ):
         exchange_directory(model(customer("acme", shares=[{"name": "nonesuch", "access": "read"}])))
 
@@ -208,9 +210,15 @@ def test_a_managed_ou_that_is_none_is_an_error(dn: str) -> None:
         exchange_directory(model(managed_ou=dn))
 
 
+def with_prefix(prefix: str, whole: Model) -> Model:
+    """A prefix that the check of the model refuses."""
+    directory = dataclasses.replace(whole.exchange.directory, group_prefix=prefix)
+    return dataclasses.replace(whole, exchange=dataclasses.replace(whole.exchange, directory=directory))
+
+
 def test_a_prefix_that_makes_names_too_long_is_an_error() -> None:
     with pytest.raises(ExchangeError, match=r"64 characters .*group_prefix"):
-        exchange_directory(model(customer("a" * 32), group_prefix="p" * 30))
+        exchange_directory(with_prefix("p" * 30, read_model(model(customer("a" * 32)))))
 
 
 # -- what did not come from the check of the model ---------------------------------------------------------------------

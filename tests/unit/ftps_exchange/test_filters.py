@@ -180,7 +180,7 @@ def test_a_failing_filter_says_what_where_and_what_to_do(tmp_path: Path) -> None
 
 
 def test_without_the_package_every_filter_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("access", "directory", "edge", "folders", "iis.settings", "permissions"):
+    for module in ("desired", "directory", "edge", "folders", "iis.settings", "permissions"):
         monkeypatch.setitem(sys.modules, f"ftps_exchange.{module}", None)
     filters = load_filters()
     assert sorted(filters) == sorted(EXPRESSIONS)

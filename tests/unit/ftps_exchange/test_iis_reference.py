@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.iis import settings as iis
+from ftps_exchange.iis import values as iis
 from ftps_exchange.iis.reference import main, tables, with_tables
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "iis.md"

@@ -15,7 +15,8 @@ from hypothesis import settings as hypothesis_settings
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.iis.render import exchange_iis_application_host as render
 from ftps_exchange.iis.schema import Element, expand, row_attributes, sections
-from ftps_exchange.iis.settings import AUTHORIZATION, IP_SECURITY, exchange_iis_settings
+from ftps_exchange.iis.settings import exchange_iis_settings
+from ftps_exchange.iis.values import AUTHORIZATION, IP_SECURITY
 from tests.unit.ftps_exchange.desired_state import GOLDEN, Json, customer, golden, model, models
 from tests.unit.ftps_exchange.test_iis_settings import acme, on_windows, settings, windows
 from tests.windows.iis import CERTIFICATE

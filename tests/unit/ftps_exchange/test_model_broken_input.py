@@ -14,7 +14,8 @@ from ansible.parsing.dataloader import DataLoader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ftps_exchange.model import ModelError, check_model
+from ftps_exchange.model.check import check_model
+from ftps_exchange.model.problems import ModelError
 from tests.unit.ftps_exchange.model_inputs import ACME, EXCHANGE, GLOBEX, TODAY, Inventory
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])

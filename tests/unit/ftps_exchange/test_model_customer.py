@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftps_exchange.model import ModelError
 from ftps_exchange.model.names import NAME_PATTERN, check_name
-from ftps_exchange.model.problems import RefusedError
+from ftps_exchange.model.problems import ModelError, RefusedError
 from ftps_exchange.preflight import WORDS_OF_PAM_ACCESS
 from tests.unit.ftps_exchange.model_inputs import ACME, Inventory, changed
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ftps_exchange.model import ModelError, check_model
+from ftps_exchange.model.check import check_model
+from ftps_exchange.model.problems import ModelError
 from tests.unit.ftps_exchange.model_inputs import EXCHANGE, Inventory, changed
 
 Path_ = tuple[str | int, ...]

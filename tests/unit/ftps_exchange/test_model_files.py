@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ftps_exchange.model import ModelError, check_model
+from ftps_exchange.model.check import check_model
+from ftps_exchange.model.problems import ModelError
 from ftps_exchange.model.yaml_reader import MAXIMUM_BYTES, read_yaml
 from tests.unit.ftps_exchange.model_inputs import EXCHANGE, Inventory
 

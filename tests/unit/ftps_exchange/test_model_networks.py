@@ -62,6 +62,6 @@ def test_ten_thousand_customers_at_one_shared_exit_stay_cheap() -> None:
 
 def test_collapse_separates_families_and_sorts() -> None:
     assert collapse(["192.0.2.9", "2001:db8::2", "192.0.2.8", "2001:db8::/127"]) == (
-        ["192.0.2.8/31"],
-        ["2001:db8::/127", "2001:db8::2/128"],
+        (IPv4Network("192.0.2.8/31"),),
+        (IPv6Network("2001:db8::/127"), IPv6Network("2001:db8::2/128")),
     )

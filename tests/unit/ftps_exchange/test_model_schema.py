@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ftps_exchange import schema
-from ftps_exchange.model import check_model
+from ftps_exchange.model.check import check_model
 from tests.unit.ftps_exchange.model_inputs import ACME, EXCHANGE, GLOBEX, changed
 
 INVENTORIES = ("lab", "example_linux", "example_windows")

@@ -16,6 +16,7 @@ from ftps_exchange.packs.reference import main, parts
 from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED
 
 PACKS = Path(checker.__file__).parent
+CHECKER = [PACKS / "check.py", *sorted((PACKS / "languages").glob("*.py"))]
 DOCUMENT = Path(__file__).parents[3] / "docs" / "packs.md"
 
 
@@ -27,7 +28,8 @@ def test_every_file_of_formats_is_in_the_registry() -> None:
 
 def test_the_name_of_a_format_stands_in_its_file_the_registry_and_the_checker_only(project: Path) -> None:
     """In the checker because that shares nothing with the formats."""
-    allowed = {"src/ftps_exchange/packs/check.py", "src/ftps_exchange/packs/formats/__init__.py"}
+    allowed = {"src/ftps_exchange/packs/formats/__init__.py"}
+    allowed |= {path.relative_to(project).as_posix() for path in CHECKER}
     folders = [project / name for name in ("src", "roles", "plugins", "playbooks")]
     for path in (path for folder in folders for path in folder.rglob("*") if path.suffix in {".py", ".yml", ".j2"}):
         own = path.relative_to(project).as_posix()
@@ -37,8 +39,12 @@ def test_the_name_of_a_format_stands_in_its_file_the_registry_and_the_checker_on
 
 
 def test_the_checker_shares_no_code_with_the_formats() -> None:
-    imports = re.findall(r"^\s*(?:from|import) (\S+)", (PACKS / "check.py").read_text(), re.MULTILINE)
-    assert {name for name in imports if name.startswith((".", "ftps_exchange"))} == {"ftps_exchange.errors", ".model"}
+    """Besides the model and what a service is, it may import its own parts."""
+    for path in CHECKER:
+        imports = re.findall(r"^\s*(?:from|import) (\S+)", path.read_text(), re.MULTILINE)
+        own = re.compile(r"\.languages(\.\w+)?" if path.stem == "check" else r"\.\w+")
+        shared = {name for name in imports if name.startswith((".", "ftps_exchange")) and not own.fullmatch(name)}
+        assert shared <= {"ftps_exchange.errors", "ftps_exchange.model.view", ".service"}, path.name
 
 
 @pytest.mark.parametrize("name", REGISTRY)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ftps_exchange.packs import PackContact, PackShare
+from ftps_exchange.model.view import Contact, Grant, read_model
 from ftps_exchange.packs.build import Choice
 from ftps_exchange.packs.causes import causes_for
 from ftps_exchange.packs.escape import (
@@ -33,6 +33,7 @@ from ftps_exchange.packs.language import catalogue
 from ftps_exchange.packs.programs import FOLDER, programs_for
 from ftps_exchange.packs.run import RULE_FORMATS
 from ftps_exchange.packs.subject import Authorities, Authority, Offer, Subject, offer_of, read_authorities
+from tests.unit.ftps_exchange.desired_state import model
 from tests.unit.ftps_exchange.packs_folder import OFFER, pack, subject, texts
 from tests.unit.ftps_exchange.packs_inputs import HOSTILE
 from tests.unit.ftps_exchange.test_packs_run import certificate
@@ -85,13 +86,13 @@ def hostile_subject(text: str) -> Subject:
     """Every text that somebody else may write."""
     authorities = Authorities(OFFER.authorities.pem, (Authority(f"CN={text}", "AA:BB", "2036-11-22"),))
     return subject(
-        Offer(authorities, PackContact(text, text, text)),
-        contact=PackContact(text, text, text),
+        Offer(authorities, Contact(text, text, text)),
+        contact=Contact(text, text, text),
     )
 
 
 def with_share(one: Subject, text: str) -> Subject:
-    customer = dataclasses.replace(one.customer, shares=(PackShare("maps", "read", text),))
+    customer = dataclasses.replace(one.customer, shares=(Grant("maps", "read", text),))
     return dataclasses.replace(one, customer=customer)
 
 
@@ -276,9 +277,9 @@ def test_nobody_is_asked_to_switch_a_protection_off() -> None:
 
 
 def test_a_windows_server_is_not_said_to_demand_what_iis_cannot() -> None:
-    exchange = {"max_sessions_per_account": 8}
-    linux = offer_of({**exchange, "root": "/srv/ftps"}, OFFER.authorities, OFFER.contact)
-    windows = offer_of({**exchange, "root": "D:\\ftps"}, OFFER.authorities, OFFER.contact)
+    exchange = read_model(model()).exchange
+    linux = offer_of(exchange, OFFER.authorities, OFFER.contact)
+    windows = offer_of(dataclasses.replace(exchange, root="D:\\ftps"), OFFER.authorities, OFFER.contact)
     for promise in ("Each belongs to the TLS session of its login.", "each account works from its own addresses only"):
         assert promise in texts(subject(linux))["guide.md"]
         assert promise not in texts(subject(windows))["guide.md"]

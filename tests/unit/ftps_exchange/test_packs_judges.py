@@ -17,7 +17,8 @@ from fwshift.model import Action, Policy  # type: ignore[import-untyped]
 from fwshift.parsers import asa, fortios, ios, junos, panos, routeros  # type: ignore[import-untyped]
 from fwshift.report import Report  # type: ignore[import-untyped]
 
-from ftps_exchange.packs import PackCustomer, PackService, render_rules
+from ftps_exchange.model.view import Customer
+from ftps_exchange.packs import PackService, render_rules
 from ftps_exchange.packs.flows import Flow, Job, jobs
 from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED, cases
 from tests.unit.ftps_exchange.test_packs_rules import TRANSLATED
@@ -222,7 +223,7 @@ def judged(name: str, file: str, job: Job) -> list[Flow]:
     return [flow for flow in job.flows if not (unread and flow.translated and flow.family == 6)]
 
 
-def differences(name: str, service: PackService, customer: PackCustomer) -> Iterator[str]:
+def differences(name: str, service: PackService, customer: Customer) -> Iterator[str]:
     if name == "cisco_asa" and service.inside6 and service.public_address_use == "firewall":
         # "interface ipv6" is known to the ASA, and not to fwshift
         service = dataclasses.replace(service, public_address_use="shared")
@@ -244,7 +245,7 @@ JUDGED: Final = ("cisco_asa", "cisco_ios", "juniper_srx", "palo_alto", "fortigat
 RANDOM: Final = [one for one in cases(260) if one[0].passive[1] - one[0].passive[0] < 200][:200]
 
 
-def judged_cases(name: str) -> Iterator[tuple[PackService, PackCustomer]]:
+def judged_cases(name: str) -> Iterator[tuple[PackService, Customer]]:
     yield from [(HAND_CHECKED, ACME), TRANSLATED]
     for number, (service, customer) in enumerate(RANDOM):
         if name == "cisco_ios" and number > 20 and service.passive[1] - service.passive[0] > 20:

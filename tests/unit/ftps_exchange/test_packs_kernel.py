@@ -13,13 +13,14 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import IPv4Network, ip_network
 from itertools import product
 from typing import Any, Final
 
 import pytest
 
-from ftps_exchange.packs import PackCustomer, PackService, render_rules
+from ftps_exchange.model.view import Customer
+from ftps_exchange.packs import PackService, render_rules
 from ftps_exchange.packs.flows import Job, jobs
 from tests.unit.ftps_exchange import namespaces
 from tests.unit.ftps_exchange.namespaces import Namespace, connect
@@ -383,7 +384,7 @@ def test_whole_files_of_random_customers_are_loaded_as_they_are(router: Namespac
 
 def test_a_service_without_translation_is_loaded_too(router: Namespace) -> None:
     service = PackService("lab", "ftps.exchange.example", "198.51.100.10", None, 21, None, (50000, 50099))
-    customer = PackCustomer("acme", sources4=("203.0.113.20/32",))
+    customer = Customer("acme", sources4=(IPv4Network("203.0.113.20/32"),))
     for text in render_rules("nftables", service, customer).values():
         assert "dnat" not in text
         router.run("nft", "-f", "-", text=text)

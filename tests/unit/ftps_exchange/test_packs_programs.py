@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ftps_exchange.checked import Account
-from ftps_exchange.packs import build, read_packs
+from ftps_exchange.model.view import Account, read_model
+from ftps_exchange.packs import build, pack_service
 from ftps_exchange.packs.programs import PROGRAMS, programs, programs_for
 from ftps_exchange.packs.scripts import fixed
 from ftps_exchange.packs.subject import Offer, Subject
@@ -145,7 +145,7 @@ def test_curl_speaks_the_tls_with_which_it_loses_nothing(versions: dict[str, str
 
 
 def test_the_versions_of_tls_come_from_the_model() -> None:
-    service = read_packs(model(ACME, **ONLY_TLS_1_3), []).service
+    service = pack_service(read_model(model(ACME, **ONLY_TLS_1_3)).exchange)
     assert (service.tls_minimum_version, service.tls_maximum_version) == ("1.3", "1.3")
 
 

@@ -22,8 +22,10 @@ from xml.etree import ElementTree
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from ftps_exchange.packs import PackCustomer, PackService, render_rules
+from ftps_exchange.model.view import Customer
+from ftps_exchange.packs import PackService, render_rules
 from ftps_exchange.packs.flows import Flow, Job, jobs
+from ftps_exchange.packs.service import texts
 from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED, cases
 from tests.windows import powershell as windows
 
@@ -75,11 +77,11 @@ def aerleon() -> Any:
     logging.disable(logging.NOTSET)
 
 
-def all_jobs(count: int) -> list[tuple[PackService, PackCustomer, Job]]:
+def all_jobs(count: int) -> list[tuple[PackService, Customer, Job]]:
     return [(service, customer, job) for service, customer in cases(count) for job in jobs(service, customer)]
 
 
-def file_of(name: str, service: PackService, customer: PackCustomer, job: Job) -> str:
+def file_of(name: str, service: PackService, customer: Customer, job: Job) -> str:
     (text,) = (text for file, text in render_rules(name, service, customer).items() if f"-{job.side}." in file)
     return text
 
@@ -203,7 +205,7 @@ def test_pf_rules_are_those_of_another_generator(aerleon: Any, dialect: str) -> 
                 listed = re.search(r"from \{ (.*) \} to (\S+) port \{ (.*) \} flags S/SA keep state", line)
                 assert listed is not None
                 outside = line.startswith("pass out") and job.side == "customer"
-                assert set(listed[1].split(", ")) == set(customer.sources(flow.family) if outside else wanted)
+                assert set(listed[1].split(", ")) == set(texts(customer.sources(flow.family)) if outside else wanted)
                 assert listed[3].split(", ") == ports[1].split()
 
 

@@ -10,12 +10,14 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from ipaddress import IPv4Network
 from typing import Any, Final
 
 import pytest
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.packs import PackCustomer, PackService, render_rules
+from ftps_exchange.model.view import Customer
+from ftps_exchange.packs import PackService, render_rules
 from ftps_exchange.packs import updates as module
 from ftps_exchange.packs.check import check_update
 from ftps_exchange.packs.formats import REGISTRY
@@ -141,7 +143,7 @@ CHANGES: Final[list[tuple[dict[str, Any], dict[str, Any]]]] = [
 ]
 
 
-def pairs() -> list[tuple[tuple[PackService, PackCustomer], tuple[PackService, PackCustomer]]]:
+def pairs() -> list[tuple[tuple[PackService, Customer], tuple[PackService, Customer]]]:
     """Before and after: each change alone, and random customers that become another's networks."""
     one = (HAND_CHECKED, ACME)
     changed = [
@@ -237,7 +239,9 @@ def test_where_no_rule_changes_the_update_stays_as_it_is(name: str) -> None:
     again = render_rules(name, HAND_CHECKED, other)
     assert again != files
     assert updates(files, again) == {}
-    before = render_rules(name, HAND_CHECKED, dataclasses.replace(ACME, sources4=("203.0.113.99/32",), inside4=()))
+    before = render_rules(
+        name, HAND_CHECKED, dataclasses.replace(ACME, sources4=(IPv4Network("203.0.113.99/32"),), inside4=())
+    )
     earlier = updates(before, files)
     assert len(earlier) >= 2
     assert updates({**files, **earlier}, again) == earlier
@@ -257,7 +261,9 @@ def test_formats_that_are_replaced_as_a_whole_have_none() -> None:
 
 @pytest.mark.parametrize("name", UPDATED)
 def test_an_update_that_says_anything_else_is_refused(name: str) -> None:
-    after = render_rules(name, HAND_CHECKED, dataclasses.replace(ACME, sources4=("203.0.113.99/32",), inside4=()))
+    after = render_rules(
+        name, HAND_CHECKED, dataclasses.replace(ACME, sources4=(IPv4Network("203.0.113.99/32"),), inside4=())
+    )
     made = updates(render_rules(name, HAND_CHECKED, ACME), after)
     for path, text in made.items():
         rules = after[path.replace("-update.txt", ".txt")]

@@ -69,9 +69,9 @@ def test_where_nobody_may_come_in_there_is_no_address() -> None:
         (["0.0.0.0/0"], "is everybody"),
         (["::/0", "192.0.2.1"], "is everybody"),
         (["0.0.0.0/1", "128.0.0.0/1"], "is everybody"),
-        (["any"], "is no network"),
+        (["any"], "is a name"),
         (["192.0.2.1/24"], "has host bits set"),
-        ([""], "is no network"),
+        ([""], "is not a network"),
     ],
 )
 def test_what_would_let_in_somebody_else_is_refused(networks: list[str], told: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ftps_exchange.model.rules import Ports
 from ftps_exchange.packs.flows import Flow, Job
-from ftps_exchange.packs.model import Ports
 
 
 def nat_stays(job: Job) -> list[str]:

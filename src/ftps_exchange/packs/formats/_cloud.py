@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ftps_exchange.model.rules import Ports
 from ftps_exchange.packs.flows import Flow, Job
-from ftps_exchange.packs.model import Ports
 
 
 def as_json(content: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ftps_exchange.packs.flows import OPENS_ONLY, Flow, Job, commented, header, lines_if, port_text
+from ftps_exchange.packs.service import texts
 
 OUTER_ONLY = (
     "The rules for what leaves name the outer addresses only, so nothing gets out untranslated by them. Does another",
@@ -32,7 +33,7 @@ def file(job: Job, system: str, how: tuple[str, ...], undo: str, lines: list[str
 
 def translates(job: Job, flow: Flow) -> bool:
     """Whether the customer's own firewall replaces its clients' addresses."""
-    return job.side == "customer" and job.customer.sources(flow.family) != flow.sources
+    return job.side == "customer" and texts(job.customer.sources(flow.family)) != flow.sources
 
 
 def match(flow: Flow, sources: tuple[str, ...], target: str) -> str:
@@ -52,7 +53,7 @@ def filters(job: Job, flow: Flow) -> list[str]:
     if not translates(job, flow):
         return [passing("", match(flow, flow.sources, flow.server))]
     # On the way out a packet has the address that the service knows: what has not got it yet must not leave
-    outside = job.customer.sources(flow.family)
+    outside = texts(job.customer.sources(flow.family))
     return [
         passing("in ", match(flow, flow.sources, flow.server)),
         passing("out ", match(flow, outside, flow.server)),

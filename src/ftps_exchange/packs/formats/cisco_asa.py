@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
+from ftps_exchange.model.rules import Ports
 from ftps_exchange.packs.flows import (
     REPLACE,
     UNTRIED,
@@ -15,7 +16,6 @@ from ftps_exchange.packs.flows import (
     port_text,
     translation_note,
 )
-from ftps_exchange.packs.model import Ports
 
 from ._cisco import access_list_entries, nat_stays, port_words
 from .format import Format

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from ftps_exchange.packs.flows import UNTRIED, Flow, Job, commented, header, lines_if, port_text, translation_note
+from ftps_exchange.packs.service import texts
 from ftps_exchange.packs.text import plain
 
 from ._objects import host_network, object_name
@@ -145,7 +146,7 @@ def _entry(section: str, name: str, settings: list[str]) -> list[str]:
 
 def _hidden(job: Job, flow: Flow) -> bool:
     """Whether the customer's firewall replaces its clients' addresses, which FortiOS does in the policy itself."""
-    return job.side == "customer" and flow.sources != job.customer.sources(flow.family)
+    return job.side == "customer" and flow.sources != texts(job.customer.sources(flow.family))
 
 
 def _targets(job: Job, flow: Flow, central: bool) -> tuple[str, ...]:

@@ -1,0 +1,144 @@
+"""The rules between the settings of a service, for the model and for roles that are used without it.
+
+Each names the setting as the model does. Who asks says what is wrong in its own words of where: a file and a line, or
+a variable of a role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+from ftps_exchange.model.problems import RefusedError
+
+type Ports = tuple[int, int]
+"""First and last port of a range; one port is (21, 21)."""
+
+LOWEST_PASSIVE_PORT: Final = 1025
+HIGHEST_PORT: Final = 65535
+
+# What servers are managed with, or speak to each other by. As a port of the service it would not answer as FTPS, or
+# would shut its administrators out; inside the passive range it would be open to every customer.
+MANAGEMENT_PORTS: Final = {
+    22: "SSH",
+    53: "DNS",
+    88: "Kerberos",
+    135: "RPC",
+    139: "SMB",
+    389: "LDAP",
+    445: "SMB",
+    636: "LDAPS",
+    3389: "Remote Desktop",
+    5985: "WinRM",
+    5986: "WinRM",
+}
+
+_USUAL: Final = {"explicit_port": "21", "implicit_port": "990, or null"}
+
+
+class Flaw(NamedTuple):
+    """What is wrong with a setting of the service, and the remedy."""
+
+    key: str
+    value: object
+    message: str
+    remedy: str
+
+
+def passive_range(value: Any) -> Ports:
+    """The passive ports, if they are a range that a service may have."""
+    remedy = "Give the first and the last port: [50000, 50099]."
+    if not isinstance(value, list) or len(value) != 2:
+        raise RefusedError("is not a list of two ports.", remedy)
+    if not all(isinstance(port, int) and not isinstance(port, bool) for port in value):
+        raise RefusedError("has something else than plain numbers in it.", remedy)
+    first, last = value
+    if first > last:
+        raise RefusedError(
+            "is reversed, so it is empty.", f"Write [{last}, {first}]." if 0 < last < first <= HIGHEST_PORT else remedy
+        )
+    if first < LOWEST_PASSIVE_PORT:
+        raise RefusedError(
+            f"begins below {LOWEST_PASSIVE_PORT}, among the ports of well-known services.",
+            f"Begin at {LOWEST_PASSIVE_PORT} or above.",
+        )
+    if last > HIGHEST_PORT:
+        raise RefusedError(f"ends above {HIGHEST_PORT}, the highest port there is.", f"End at {HIGHEST_PORT} or below.")
+    return int(first), int(last)
+
+
+def port_flaws(services: Iterable[tuple[str, int]], passive: Ports | None, sessions: int | None) -> Iterator[Flaw]:
+    """What is wrong between ports that are sound by themselves; None is a setting that is not."""
+    services = list(services)
+    taken: dict[int, str] = {}
+    for key, port in services:
+        if taken.setdefault(port, key) != key:
+            yield Flaw(
+                key,
+                port,
+                f"is the {taken[port].replace('_', ' ')} too.",
+                "Use another port (990 is usual), or null to switch implicit FTPS off.",
+            )
+    for key, port in services:
+        if port in MANAGEMENT_PORTS:
+            yield Flaw(
+                key,
+                port,
+                f"is the port of {MANAGEMENT_PORTS[port]}, which servers need for themselves.",
+                f"Use another port ({_USUAL[key]}).",
+            )
+    if passive is None:
+        return
+    first, last = passive
+    for key, port in services:
+        if first <= port <= last:
+            yield Flaw(
+                "passive_ports",
+                [first, last],
+                f"contains {key} {port}.",
+                "Move the range or the port: a data connection could take the service's own port.",
+            )
+    managed = [f"{port} ({what})" for port, what in MANAGEMENT_PORTS.items() if first <= port <= last]
+    if managed:
+        yield Flaw(
+            "passive_ports",
+            [first, last],
+            f"contains {', '.join(managed)}: open to every customer, and not for transfers.",
+            "Choose a small range without them, such as [50000, 50099].",
+        )
+    size = last - first + 1
+    if sessions is not None and size < sessions:
+        yield Flaw(
+            "passive_ports",
+            [first, last],
+            f"has {size} port{'s' if size > 1 else ''} for {sessions} sessions (max_sessions).",
+            "Each session may hold one data port at a time, so give at least as many ports as max_sessions: "
+            + (
+                f"[{first}, {first + sessions - 1}]."
+                if first + sessions - 1 <= HIGHEST_PORT
+                else "a lower first port, or fewer sessions."
+            ),
+        )
+
+
+def address_flaws(public_ip4: object, public_ip6: object) -> Iterator[Flaw]:
+    """Whether there is an address that passive mode can announce."""
+    if public_ip4 is None and public_ip6 is None:
+        yield Flaw(
+            "public_ip4",
+            None,
+            "is missing, and public_ip6 too.",
+            "Give at least one public address: passive mode announces it to customers.",
+        )
+
+
+def tls_flaws(oldest: object, newest: object) -> Iterator[Flaw]:
+    """Whether any version of TLS is left."""
+    if (oldest, newest) == ("1.3", "1.2"):
+        yield Flaw(
+            "tls_minimum_version",
+            oldest,
+            "is newer than tls_maximum_version ('1.2', its default), so no version is left.",
+            "Write '1.2', or set tls_maximum_version to '1.3' too. That costs: curl, PHP, Ruby and Java lose uploads "
+            "under TLS 1.3, some without a word, and clients that know 1.2 only are refused.",
+        )

@@ -1,0 +1,405 @@
+"""The checked model, whole, typed and frozen: everything after the check reads it in this form, and nothing else.
+
+The check of the model has looked at everything before, so this is no second validation. It stops with a clear message
+at what did not come out of that check: no name can leave the place it is written to, and no network can be wider than
+a customer's may be.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from operator import attrgetter
+from socket import AF_INET, AF_INET6, inet_pton
+from typing import Any, Final, Literal, cast, get_args
+
+from ftps_exchange.errors import ExchangeError
+
+from . import names, rules
+from .languages import Language
+from .networks import WIDEST_INSIDE, WIDEST_SOURCE, check_public_address, collapse
+from .networks import Network as Network
+from .problems import RefusedError
+
+type Access = Literal["read", "write"]
+type State = Literal["present", "suspended", "absent"]
+type Reason = Literal["suspended", "absent", "expired"]
+type AddressUse = Literal["shared", "firewall", "dedicated"]
+type Family = Literal[4, 6]
+
+FAMILIES: Final[tuple[Family, Family]] = (4, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A folder that several customers may be given; the description is free text."""
+
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """The Active Directory domain, and the OU in it that is managed."""
+
+    domain: str
+    netbios_name: str
+    managed_ou: str
+    group_prefix: str
+    when_absent: Literal["disable", "delete"]
+    password_max_age_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The service as a whole, shares sorted by name."""
+
+    name: str
+    fqdn: str
+    public_ip4: IPv4Address | None
+    public_ip6: IPv6Address | None
+    public_address_use: AddressUse
+    """Whether a firewall may translate the whole public address, or this service's ports only."""
+    explicit_port: int
+    implicit_port: int | None
+    passive_ports: rules.Ports
+    max_sessions: int
+    max_sessions_per_account: int
+    tls_minimum_version: str
+    tls_maximum_version: str
+    tls_session_tickets: bool
+    directory: Directory
+    root: str
+    shares: tuple[Share, ...]
+    removal_limit_percent: int
+    language: Language = "en"
+    """Of what customers get to read, unless their own file says another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Who answers questions: free text, to be made harmless wherever it is written."""
+
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One log-in of a customer. ``expires`` is its last valid day (UTC), ``YYYY-MM-DD``."""
+
+    name: str
+    access: Access
+    expires: str | None
+    enabled: bool
+    disabled_because: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A customer's right to a share, with the description of the share."""
+
+    name: str
+    access: Access
+    description: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where the customer finds the share, on every platform."""
+        return f"/{names.SHARED}/{self.name}"
+
+
+def effective_access(account: Account, grant: Grant) -> Access:
+    """What an account may do in a share: an account that reads, reads everywhere."""
+    return "write" if account.access == grant.access == "write" else "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """One customer, accounts and shares sorted by name; an absent one may have a name and nothing else."""
+
+    name: str
+    state: State = "present"
+    file: str = ""
+    contact: Contact = Contact()
+    sources4: tuple[IPv4Network, ...] = ()
+    sources6: tuple[IPv6Network, ...] = ()
+    inside4: tuple[IPv4Network, ...] = ()
+    inside6: tuple[IPv6Network, ...] = ()
+    """Inside networks, as the customer's own firewall sees them; empty where that does not differ."""
+    shared_exit: bool = False
+    implicit_tls: bool = False
+    firewall: str | None = None
+    language: Language = "en"
+    accounts: tuple[Account, ...] = ()
+    shares: tuple[Grant, ...] = ()
+
+    @property
+    def enabled(self) -> Iterator[Account]:
+        """The accounts that may log in."""
+        return (account for account in self.accounts if account.enabled)
+
+    @property
+    def admitted(self) -> bool:
+        """Whether anybody of this customer may reach the service at all."""
+        return self.state == "present" and any(self.enabled)
+
+    def sources(self, family: Family) -> tuple[Network, ...]:
+        """The networks of a family as the service sees them."""
+        return self.sources4 if family == 4 else self.sources6
+
+    def clients(self, family: Family) -> tuple[Network, ...]:
+        """The same hosts as the customer's own firewall sees them."""
+        return (self.inside4 if family == 4 else self.inside6) or self.sources(family)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The service and its customers, who are sorted by name."""
+
+    exchange: Exchange
+    customers: tuple[Customer, ...]
+
+    @property
+    def kept(self) -> Iterator[Customer]:
+        """Customers whose accounts and data exist: present and suspended ones."""
+        return (customer for customer in self.customers if customer.state != "absent")
+
+    @property
+    def admitted(self) -> Iterator[Customer]:
+        """Customers of whom somebody may log in."""
+        return (customer for customer in self.customers if customer.admitted)
+
+
+def read_model(model: object) -> Model:
+    """What the module ``exchange_model`` returned, as text or as a dictionary, or what was read from that already.
+
+    Every text is rebuilt by ``str``: what a filter returns must be plain, whatever subclass of Ansible's went in.
+    """
+    if isinstance(model, Model):
+        return model
+    # All that is read is kept: to search it for garbage on the way would take a third of the time
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return _model(_Part(json.loads(model) if isinstance(model, str) else model, _WHOLE))
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _model(top: _Part) -> Model:
+    exchange = _exchange(top.part("exchange"))
+    descriptions = {share.name: share.description for share in exchange.shares}
+    top.get("customers")
+    customers = (_customer(customer, descriptions, exchange.language) for customer in top.parts("customers"))
+    return Model(exchange, tuple(sorted(customers, key=_BY_NAME)))
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+_WHOLE: Final = "exchange_model"
+_BY_NAME: Final = attrgetter("name")
+_OF_A_CONTACT: Final = ("name", "email", "phone")
+_RECHECK: Final = "Pass what the module exchange_model returned, unchanged"
+_DECLARE: Final = "Declare the share under exchange.shares, or take it off this list"
+_SUCH_AS: Final = "Write a network without host bits, such as 198.51.100.20/32 or 2001:db8:100::/64"
+_SYSTEM: Final = {IPv4Network: AF_INET, IPv6Network: AF_INET6}
+_NAME: Final = re.compile(names.NAME_PATTERN)
+_STATES: Final[tuple[str, ...]] = get_args(State.__value__)
+_ACCESSES: Final[tuple[str, ...]] = get_args(Access.__value__)
+_LANGUAGES: Final[tuple[str, ...]] = get_args(Language)
+_ADDRESS_USES: Final[tuple[str, ...]] = get_args(AddressUse.__value__)
+
+
+class _Part:
+    """A dictionary of the checked model, and how messages call it."""
+
+    __slots__ = ("content", "customer", "field")
+
+    def __init__(self, content: object, field: str, customer: str | None = None) -> None:
+        self.field, self.customer = field, customer
+        # The usual type first: to ask for an abstract one is slow, and this is asked for every account
+        if type(content) is not dict and not isinstance(content, Mapping):
+            raise self.error("is no dictionary", value=content)
+        self.content: Mapping[str, Any] = content
+
+    def error(self, what: str, key: str | None = None, value: object = None, remedy: str = _RECHECK) -> ExchangeError:
+        field = self.field if key is None else self.path(key)
+        return ExchangeError(what, customer=self.customer, field=field, value=value, remedy=remedy)
+
+    def path(self, key: str) -> str:
+        return key if self.field in ("", _WHOLE) else f"{self.field}.{key}"
+
+    def get(self, key: str) -> Any:
+        try:
+            return self.content[key]
+        except KeyError:
+            raise self.error(f"has no key {key!r}") from None
+
+    def part(self, key: str) -> _Part:
+        return _Part(self.get(key), self.path(key), self.customer)
+
+    def parts(self, key: str) -> Iterator[_Part]:
+        return (_Part(entry, key, self.customer) for entry in self.list(key))
+
+    def list(self, key: str) -> Sequence[Any]:
+        value = self.content.get(key) or ()
+        if type(value) is not list and (isinstance(value, str | bytes) or not isinstance(value, Sequence)):
+            raise self.error("is no list", key, value)
+        return value
+
+    def text(self, key: str) -> str:
+        value = self.get(key)
+        if not isinstance(value, str) or not value:
+            raise self.error("is no text, or an empty one", key, value)
+        return str(value)
+
+    def optional(self, key: str) -> str | None:
+        value = self.content.get(key)
+        return None if value is None else str(value)
+
+    def number(self, key: str, lowest: int = 0, highest: int = rules.HIGHEST_PORT) -> int:
+        value = self.get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+            raise self.error(f"is no whole number from {lowest} to {highest}", key, value)
+        return int(value)
+
+    def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> Any:
+        value = self.content.get(key, default)
+        if value not in choices:
+            raise self.error(f"is none of {', '.join(choices)}", key, value)
+        return str(value)
+
+    def name(self, key: str = "name") -> str:
+        """A name that is safe as a folder, in an nft comment and in a distinguished name."""
+        value = self.text(key)
+        if not _NAME.fullmatch(value) or ".." in value:
+            raise self.error("holds a character that no name may have, or holds it at an end", key, value)
+        return value
+
+    def checked(self, key: str, check: Callable[[str], str]) -> str:
+        """A text that a rule of the model accepts as it is."""
+        value = self.text(key)
+        try:
+            if check(value) != value:
+                raise RefusedError("is not in its canonical form.", _RECHECK)
+        except RefusedError as refused:
+            raise self.error(refused.message, key, value, refused.remedy) from refused
+        return value
+
+
+def _exchange(part: _Part) -> Exchange:
+    directory = part.part("directory")
+    public = {
+        family: part.content.get(f"public_ip{family}")
+        and part.checked(f"public_ip{family}", partial(check_public_address, version=family))
+        for family in FAMILIES
+    }
+    shares = (Share(share.name(), share.optional("description") or "") for share in part.parts("shares"))
+    try:
+        passive = rules.passive_range(part.get("passive_ports"))
+    except RefusedError as refused:
+        raise part.error(refused.message, "passive_ports", part.get("passive_ports"), refused.remedy) from refused
+    return Exchange(
+        name=part.checked("name", names.check_service_name),
+        fqdn=part.checked("fqdn", names.check_host_name),
+        public_ip4=IPv4Address(public[4]) if public[4] else None,
+        public_ip6=IPv6Address(public[6]) if public[6] else None,
+        public_address_use=part.choice("public_address_use", _ADDRESS_USES, _ADDRESS_USES[0]),
+        explicit_port=part.number("explicit_port", 1),
+        implicit_port=None if part.content.get("implicit_port") is None else part.number("implicit_port", 1),
+        passive_ports=passive,
+        max_sessions=part.number("max_sessions", 1),
+        max_sessions_per_account=part.number("max_sessions_per_account", 1),
+        tls_minimum_version=part.text("tls_minimum_version"),
+        tls_maximum_version=part.text("tls_maximum_version"),
+        tls_session_tickets=part.get("tls_session_tickets") is True,
+        directory=Directory(
+            domain=directory.text("domain"),
+            netbios_name=directory.text("netbios_name"),
+            managed_ou=directory.text("managed_ou"),
+            group_prefix=directory.checked("group_prefix", names.check_group_prefix),
+            when_absent=directory.choice("when_absent", ("disable", "delete")),
+            password_max_age_days=directory.number("password_max_age_days"),
+        ),
+        root=part.text("root"),
+        shares=tuple(sorted(shares, key=_BY_NAME)),
+        removal_limit_percent=part.number("removal_limit_percent", 0, 100),
+        language=part.choice("language", _LANGUAGES, "en"),
+    )
+
+
+def _customer(part: _Part, descriptions: Mapping[str, str], language: Language) -> Customer:
+    name = part.name()
+    part.field, part.customer = "", name
+    content = part.content
+    inside4, inside6 = _inside(part) if content.get("inside_networks") else ((), ())
+    return Customer(
+        name=name,
+        state=part.choice("state", _STATES),
+        file=part.optional("file") or "",
+        contact=Contact(*map(_Part(content.get("contact") or {}, "contact", name).optional, _OF_A_CONTACT)),
+        sources4=tuple(_sources(part, "sources4", IPv4Network, WIDEST_SOURCE[4])),
+        sources6=tuple(_sources(part, "sources6", IPv6Network, WIDEST_SOURCE[6])),
+        inside4=inside4,
+        inside6=inside6,
+        shared_exit=content.get("shared_exit") is True,
+        implicit_tls=content.get("implicit_tls") is True,
+        firewall=part.optional("firewall"),
+        language=part.choice("language", _LANGUAGES) if content.get("language") else language,
+        accounts=tuple(sorted(map(_account, part.parts("accounts")), key=_BY_NAME)),
+        shares=tuple(sorted((_grant(grant, descriptions) for grant in part.parts("shares")), key=_BY_NAME)),
+    )
+
+
+def _account(part: _Part) -> Account:
+    enabled = part.content.get("enabled")
+    if not isinstance(enabled, bool):
+        raise part.error(f"account {part.name()} is neither enabled nor disabled", "enabled", enabled)
+    return Account(
+        name=part.name(),
+        access=part.choice("access", _ACCESSES),
+        expires=part.optional("expires"),
+        enabled=enabled,
+        disabled_because=cast("Reason | None", part.optional("disabled_because")),
+    )
+
+
+def _grant(part: _Part, descriptions: Mapping[str, str]) -> Grant:
+    name = part.name()
+    if name not in descriptions:
+        raise part.error("is a share that the exchange does not have", "name", name, _DECLARE)
+    return Grant(name, part.choice("access", _ACCESSES), descriptions[name])
+
+
+def _sources[N: (IPv4Network, IPv6Network)](part: _Part, key: str, network: type[N], widest: int) -> Iterator[N]:
+    for text in part.list(key):
+        try:
+            address, _, length = text.partition("/")
+            # The system reads an address three times as fast as ipaddress does
+            found = network((inet_pton(_SYSTEM[network], address), int(length)))
+            if found.prefixlen < widest:
+                raise ValueError
+        except (AttributeError, OSError, ValueError) as error:
+            raise part.error(f"is no IPv{key[-1]} network of /{widest} or narrower", key, text, _SUCH_AS) from error
+        yield found
+
+
+def _inside(part: _Part) -> tuple[tuple[IPv4Network, ...], tuple[IPv6Network, ...]]:
+    given: Iterable[str] = map(str, part.list("inside_networks"))
+    try:
+        inside = collapse(given)
+    except RefusedError as refused:
+        raise part.error(refused.message, "inside_networks", remedy=refused.remedy) from refused
+    networks: tuple[Network, ...] = (*inside[0], *inside[1])
+    for network in networks:
+        if network.prefixlen < WIDEST_INSIDE[network.version]:
+            raise part.error("is too wide", "inside_networks", str(network))
+    return inside

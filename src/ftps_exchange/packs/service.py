@@ -1,0 +1,112 @@
+"""The service as customers reach it, and in which address families a customer and the service can meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from ipaddress import ip_address
+
+from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model.rules import Ports
+from ftps_exchange.model.view import FAMILIES, AddressUse, Customer, Exchange, Family, Network
+
+
+@dataclass(frozen=True, slots=True)
+class PackService:
+    """What packs say of the service, and where it stands behind a translation of the provider's own."""
+
+    name: str
+    fqdn: str
+    public4: str | None
+    public6: str | None
+    explicit_port: int
+    implicit_port: int | None
+    passive: Ports
+    tls_minimum_version: str = "1.2"
+    tls_maximum_version: str = "1.2"
+    tls_session_tickets: bool = False
+    inside4: str | None = None
+    """The server's own address, to which an edge that is not ours translates; None: it holds the public one itself."""
+    inside6: str | None = None
+    public_address_use: AddressUse = "shared"
+
+    def met_by(self, customer: Customer) -> PackService:
+        """The service as one customer needs it: the port of implicit TLS only if the customer asked for it."""
+        return self if customer.implicit_tls else replace(self, implicit_port=None)
+
+    @property
+    def ports(self) -> tuple[Ports, ...]:
+        """Every port that customers connect to: control and data, in order."""
+        single = [self.explicit_port] if self.implicit_port is None else [self.explicit_port, self.implicit_port]
+        return tuple(sorted([*((port, port) for port in single), self.passive]))
+
+    def public(self, family: Family) -> str | None:
+        """The public address of a family."""
+        return self.public4 if family == 4 else self.public6
+
+    def inside(self, family: Family) -> str | None:
+        """The address behind the provider's translation; None where nothing is translated."""
+        inside = self.inside4 if family == 4 else self.inside6
+        return None if inside == self.public(family) else inside
+
+
+def pack_service(exchange: Exchange, servers: Iterable[str] = ()) -> PackService:
+    """The checked model's service.
+
+    ``servers`` are the service's own addresses behind the provider's translation (``edge_servers``), at most one of a
+    family: foreign firewalls translate one address to one other. Without them the service holds its public address.
+    """
+    inside: dict[int, str] = {}
+    for server in servers:
+        try:
+            address = ip_address(str(server))
+            if address.is_unspecified or address.is_multicast or address.is_loopback:
+                raise ValueError
+        except ValueError:
+            raise ExchangeError(
+                "is no address", field="servers", value=server, remedy="Give the server's own address, as edge_servers"
+            ) from None
+        if address.version in inside:
+            raise ExchangeError(
+                f"is a second IPv{address.version} address, and a static translation has one",
+                field="servers",
+                value=server,
+                remedy="Give the address of the load balancer that keeps a client on one server",
+            )
+        inside[address.version] = str(address)
+    return PackService(
+        name=exchange.name,
+        fqdn=exchange.fqdn,
+        public4=None if exchange.public_ip4 is None else str(exchange.public_ip4),
+        public6=None if exchange.public_ip6 is None else str(exchange.public_ip6),
+        explicit_port=exchange.explicit_port,
+        implicit_port=exchange.implicit_port,
+        passive=exchange.passive_ports,
+        tls_minimum_version=exchange.tls_minimum_version,
+        tls_maximum_version=exchange.tls_maximum_version,
+        tls_session_tickets=exchange.tls_session_tickets,
+        inside4=inside.get(4),
+        inside6=inside.get(6),
+        public_address_use=exchange.public_address_use,
+    )
+
+
+@lru_cache(maxsize=64)
+def texts(networks: tuple[Network, ...]) -> tuple[str, ...]:
+    """Networks as rules and guides write them; a pack asks for the same few again and again."""
+    return tuple(map(str, networks))
+
+
+def families(service: PackService, customer: Customer) -> tuple[Family, ...]:
+    """The families in which customer and service can meet; none is an error, never "any address"."""
+    shared = tuple(family for family in FAMILIES if service.public(family) and customer.sources(family))
+    if not shared:
+        raise ExchangeError(
+            "shares no address family with the service, and an empty list never means 'from anywhere'",
+            customer=customer.name,
+            field="sources",
+            value=[str(source) for family in FAMILIES for source in customer.sources(family)],
+            remedy="Give addresses of a family that the service has, or give exchange.public_ip4 or public_ip6",
+        )
+    return shared
