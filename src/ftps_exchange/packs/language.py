@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 from ftps_exchange.errors import ExchangeError
 
 CATALOGUES: Final = Path(__file__).parent / "locales"
-NAMES: Final[dict[Language, str]] = {
+NAMES: Final = {
     "en": "English",
     "de": "Deutsch",
     "fr": "Français",
