@@ -12,6 +12,8 @@ export PATH="$project/.venv/bin:$PATH"
 export ANSIBLE_CONFIG="$project/ansible.cfg"
 # Without UTF-8 Ansible ends at once ("Detected None") and does not say why: LC_ALL=C, or a locale that is not installed here
 [ "$(locale charmap 2> /dev/null)" = UTF-8 ] || export LC_ALL=C.UTF-8
+# The password of the vault comes from ANSIBLE_VAULT_PASSWORD_FILE, or from a person who asked to be asked
+case "${ASK_VAULT:-0}" in 0) ;; *) export ANSIBLE_ASK_VAULT_PASS=true ;; esac
 # Compiling our modules and tests anew costs every command a second or more; what is kept is ignored by git
 unset PYTHONDONTWRITEBYTECODE
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from typing import Any
 import yaml
 
 from ftps_exchange.errors import ExchangeError
+from ftps_exchange.inventory.files import VAULT_REMEDY
 from ftps_exchange.model.problems import ModelError
 from ftps_exchange.verify import describe
 
@@ -33,6 +35,13 @@ def listing(inventory: str) -> Mapping[str, Any]:
         text=True,
         check=False,
     )
+    if done.returncode != 0 and re.search("vault (secrets|password)|Decryption failed", done.stderr):
+        raise ExchangeError(
+            "has a file that is encrypted with ansible-vault, and the password that was given, if any, does not fit",
+            field="INVENTORY",
+            value=inventory,
+            remedy=VAULT_REMEDY,
+        )
     if done.returncode != 0:
         raise ExchangeError(
             done.stderr.strip() or "ansible-inventory failed",
@@ -60,7 +69,7 @@ def read_passwords(path: Path) -> Any:
                 "cannot be decrypted",
                 field="PASSWORDS",
                 value=str(path),
-                remedy="Set ANSIBLE_VAULT_PASSWORD_FILE or ANSIBLE_VAULT_IDENTITY_LIST",
+                remedy=VAULT_REMEDY,
             )
         text = done.stdout
     elif mode & 0o077:

@@ -18,6 +18,7 @@ from ftps_exchange.errors import ExchangeError
 from ftps_exchange.model.check import check_model
 from ftps_exchange.model.problems import ModelError
 from ftps_exchange.model.view import Contact
+from ftps_exchange.packs.owner import claim
 from ftps_exchange.packs.run import PacksError, Settings, Summary, make_packs
 from ftps_exchange.packs.store import Result
 
@@ -25,6 +26,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "exchange": {"type": "raw", "required": True},
     "customers_dir": {"type": "path", "required": True},
     "exchange_file": {"type": "path"},
+    "inventory_dir": {"type": "path"},
     "packs_dir": {"type": "path", "required": True},
     "customer": {"type": "str"},
     "formats": {"type": "list", "elements": "str", "default": []},
@@ -80,6 +82,9 @@ def _make(asked: dict[str, Any], *, check_mode: bool, want_diff: bool) -> Summar
         raise AnsibleActionFail(f"today is {asked['today']!r}: write a day as YYYY-MM-DD.") from None
     contact = asked["contact"] or {}
     model = check_model(asked["exchange"], asked["customers_dir"], exchange_file=asked["exchange_file"], today=today)
+    if asked["inventory_dir"]:
+        folder, name = os.path.abspath(asked["packs_dir"]), str(asked["exchange"]["name"])
+        claim(folder, name, asked["inventory_dir"], check_mode=check_mode)
     return make_packs(
         model,
         Settings(

@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.parsing.vault import VaultLib
 from ansible.plugins.action import ActionBase
 from ansible_collections.ftps.exchange.plugins.plugin_utils.handover import (
     HandoverError,
     content,
     encrypt,
+    encrypt_like_the_inventory,
     make_password,
     select,
     write_new_file,
@@ -40,7 +42,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         _, asked = self.validate_argument_spec(ARGUMENTS)
         try:
-            return hand_over(plain(asked), check_mode=self._task.check_mode)
+            return hand_over(plain(asked), self._loader._vault, check_mode=self._task.check_mode)
         except HandoverError as error:
             raise AnsibleActionFail(str(error)) from None
         except OSError as error:
@@ -48,25 +50,28 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"{place}: {error.strerror}. No password was handed over.") from None
 
 
-def hand_over(asked: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """The result of the task."""
+def hand_over(asked: dict[str, Any], vault: VaultLib | None, *, check_mode: bool) -> dict[str, Any]:
+    """The result of the task; ``vault`` has the passwords with which this run reads encrypted files."""
     folder: str = asked["handover_dir"]
     accounts = select(asked["accounts"], asked["only_account"], asked["only_customer"])
     if not os.path.isabs(folder):
         raise HandoverError(f"{folder}: give an absolute path.")
     passwords: dict[str, str] = {}
     path = folder
+    has_vault = vault is not None and bool(vault.secrets)
     if accounts and not check_mode:
         now = datetime.now(UTC)
         passwords = {account["name"]: make_password(account["name"]) for account in accounts}
         text = content(asked["exchange"], now, accounts, passwords)
         if asked["vault_id"]:
             text = encrypt(text, asked["vault_id"], asked["vault_base"] or os.getcwd())
+        elif has_vault:
+            text = encrypt_like_the_inventory(text, vault)
         path = write_new_file(folder, now, text)
     return {
         "changed": bool(accounts),
         "path": path,
         "accounts": accounts,
         "passwords": passwords,
-        "encrypted": bool(asked["vault_id"]),
+        "encrypted": bool(asked["vault_id"]) or has_vault,
     }

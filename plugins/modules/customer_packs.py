@@ -30,6 +30,11 @@ options:
   exchange_file:
     description: File with the settings in O(exchange), so that messages can name the line. It need not exist.
     type: path
+  inventory_dir:
+    description:
+      - The inventory that the packs are made from. Written down in O(packs_dir), so that a second inventory with the
+        same name of the exchange does not take them for packs of customers who are gone.
+    type: path
   packs_dir:
     description: Folder for the packs. Folders in it without a C(pack.json) of this exchange are not touched.
     type: path

@@ -34,6 +34,8 @@ options:
     description:
       - Encrypt the file with this vault identity, V(label@source). The source is a file, or a script that prints the
         password; V(prompt) is refused, because nobody can answer it there.
+      - Without it, a run with a vault password for its inventory encrypts the file with that password. A
+        run without any vault writes the file in clear.
     type: str
   vault_base:
     description: Base folder of a relative source in O(vault_id).

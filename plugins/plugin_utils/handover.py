@@ -16,6 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.parsing.vault import VaultLib, match_encrypt_secret
+
 LOWER: Final = "".join(char for char in string.ascii_lowercase if char not in "l")
 UPPER: Final = "".join(char for char in string.ascii_uppercase if char not in "IO")
 DIGITS: Final = "23456789"
@@ -119,6 +123,21 @@ def encrypt(text: str, vault_id: str, base: str) -> str:
         words = " ".join(result.stderr.decode(errors="replace").split())[-300:]
         raise HandoverError(f"vault id {vault_id!r}: ansible-vault failed: {words}")
     return encrypted if encrypted.endswith("\n") else encrypted + "\n"
+
+
+def encrypt_like_the_inventory(text: str, vault: VaultLib) -> str:
+    """The text, encrypted with the password that this run was given for the inventory's own files."""
+    wanted = constants.config.get_config_value("DEFAULT_VAULT_ENCRYPT_IDENTITY")
+    try:
+        label, secret = match_encrypt_secret(vault.secrets, encrypt_vault_id=wanted)
+        encrypted: bytes = VaultLib().encrypt(text.encode(), secret=secret, vault_id=label)
+    except AnsibleError:
+        # Not chained, and in words of its own: nothing of the text may be in the message
+        raise HandoverError(
+            f"The vault of this run has no identity {wanted!r} to encrypt new passwords with. Correct "
+            "ANSIBLE_VAULT_ENCRYPT_IDENTITY, or set directory_handover_vault_id."
+        ) from None
+    return encrypted.decode()
 
 
 def vault_program() -> str:

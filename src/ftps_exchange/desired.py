@@ -15,7 +15,7 @@ from .directory import exchange_directory
 from .edge import exchange_host_sets, require_sources
 from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
-from .model.view import Access, read_model
+from .model.view import Access, effective_access, read_model
 from .wire import wire_text
 
 
@@ -52,7 +52,7 @@ def exchange_access(model: object) -> AccessList:
                 "customer": customer.name,
                 "networks": networks,
                 "home": account.access,
-                "shares": {grant.name: grant.access_of(account) for grant in customer.shares},
+                "shares": {grant.name: effective_access(account, grant) for grant in customer.shares},
             }
             for account in customer.enabled
         )

@@ -20,7 +20,7 @@ from datetime import date
 from typing import Final, TypedDict
 
 from .errors import ExchangeError
-from .model.view import Access, Account, Customer, Model, read_model
+from .model.view import Access, Account, Customer, Model, effective_access, read_model
 
 ACCESSES: Final[tuple[Access, Access]] = ("read", "write")
 
@@ -265,7 +265,7 @@ def _memberships(model: Model, customer: Customer, account: Account) -> list[str
     return [
         customers_group(model),
         home_group(model, customer.name, account.access),
-        *(share_group(model, grant.name, grant.access_of(account)) for grant in customer.shares),
+        *(share_group(model, grant.name, effective_access(account, grant)) for grant in customer.shares),
     ]
 
 

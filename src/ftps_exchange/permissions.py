@@ -178,7 +178,6 @@ EXAMPLE: Final = _stand_in_model(
         fqdn="ftps.example",
         public_ip4=IPv4Address("198.51.100.10"),
         public_ip6=None,
-        language="en",
         public_address_use="shared",
         explicit_port=21,
         implicit_port=None,

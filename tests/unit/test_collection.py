@@ -74,11 +74,22 @@ def test_playbooks_are_found(folder: Folder, playbook: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_inventory_is_checked_from_there_too(folder: Folder) -> None:
+    """With nothing but the installed collection, and an inventory with no host for it."""
+    done = folder.run("ansible", "playbook", "ftps.exchange.site", "--tags", "egde")
+    assert done.returncode != 0
+    assert "--tags = 'egde': is no tag of these playbooks" in done.stderr
+    done = folder.run("ansible", "playbook", "ftps.exchange.site")
+    assert done.returncode != 0
+    assert "ftps_servers: is missing" in done.stdout + done.stderr
+
+
 def test_ansible_doc_knows_every_role_module_and_filter(folder: Folder) -> None:
     plugins = PROJECT / "plugins"
     wanted = {
         "module": {path.stem for path in (plugins / "modules").iterdir() if path.suffix in (".py", ".yml")},
         "filter": {path.stem for path in (plugins / "filter").glob("*.yml")},
+        "lookup": {path.stem for path in (plugins / "lookup").glob("*.py")},
         "role": {path.name for path in (PROJECT / "roles").iterdir()},
     }
     for kind, names in wanted.items():

@@ -130,6 +130,8 @@ def test_a_customer_that_iis_cannot_serve_is_told_before_anything_is_written(tmp
     shutil.copytree(PROJECT / "inventories" / "example_windows", inventory)
     service = inventory / "group_vars" / "all" / "exchange.yml"
     service.write_text(service.read_text().replace("  public_ip4:", '  public_ip6: "2001:db8:113::10"\n  public_ip4:'))
+    hosts = inventory / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("ip4: 10.20.30.11", 'ip4: 10.20.30.11, ip6: "fd20:30::11"'))
     customer = inventory / "customers" / "six-only.yml"
     customer.write_text(
         "---\nstate: present\ncontact: {name: Jo Doe, email: jo@six-only.example}\n"

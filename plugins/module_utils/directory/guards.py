@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.accounts import control_of
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Declared, Desired
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import Matched, is_user
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import MARK, Current, Settings
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, normalise_dn, split_dn
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, Entry
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import ACCOUNT_DISABLED
 from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
@@ -62,6 +62,14 @@ def check_names(desired: Desired, current: Current, matched: Matched, settings: 
             problems.append(f"{thing.name} is the name of {entry.dn}, {where}")
         elif entry.text("userPrincipalName").casefold() in upns:
             problems.append(f"{entry.text('userPrincipalName')} is the principal name of {entry.dn}, {where}")
+    before = _ou_before(desired, [entry for entry in current.namesakes if entry.dn not in ours | leaving], names)
+    if before is not None:
+        raise DirectoryError(
+            f"The OU changed: exchange.directory.managed_ou is {desired.managed_ou}, and the accounts and groups of "
+            f"the exchange are in {before}. Nothing was changed. Write the old OU back. If the new one is meant, move "
+            "the old OU there in the directory, so that accounts keep their passwords and groups their SIDs, and run "
+            "again."
+        )
     at = {normalise_dn(entry.dn): entry for entry in current.entries}
     for found, things in ((matched.users, desired.users), (matched.groups, desired.groups)):
         for thing in things:
@@ -76,6 +84,25 @@ def check_names(desired: Desired, current: Current, matched: Matched, settings: 
             f"Names are taken in the directory; nothing was changed: {few(sorted(problems), '; ')}. "
             "Choose another name in the customer's file, or rename the existing object."
         )
+
+
+def _ou_before(desired: Desired, namesakes: Sequence[Entry], names: Mapping[str, Declared]) -> str | None:
+    """The one OU in which every namesake has just the place that it should have in the managed one."""
+    managed = len(split_dn(desired.managed_ou))
+    found: set[str] = set()
+    for entry in namesakes:
+        thing = names.get(entry.text("sAMAccountName").casefold())
+        if thing is None:
+            return None
+        inner = split_dn(thing.dn)[:-managed]
+        there = split_dn(entry.dn)
+        if normalise_dn(",".join(there[: len(inner)])) != normalise_dn(",".join(inner)):
+            return None
+        found.add(",".join(there[len(inner) :]))
+    before = found.pop() if len(found) == 1 else None
+    # A single one may be there by chance
+    enough = len(namesakes) > 1 or len(names) == 1
+    return before if before and enough and normalise_dn(before) != normalise_dn(desired.managed_ou) else None
 
 
 def check_ownership(desired: Desired, current: Current, matched: Matched, settings: Settings) -> None:

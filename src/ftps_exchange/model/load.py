@@ -146,6 +146,12 @@ def _read(path: Path, refuse: Any) -> Document | None:
     if len(data) > MAXIMUM_BYTES:
         refuse(f"is larger than {MAXIMUM_BYTES // 1024} KiB.", "A customer file has some dozens of lines; look at it.")
         return None
+    if data.startswith(b"$ANSIBLE_VAULT;"):
+        refuse(
+            "is encrypted with ansible-vault, and the model is read as it is written.",
+            f"Decrypt it: ansible-vault decrypt {_text(path.name)}. No secret stands in a customer file.",
+        )
+        return None
     return read_yaml(data)
 
 

@@ -62,6 +62,8 @@ class Problem:
 class ModelError(Exception):
     """The model is not usable: every problem that was found."""
 
+    subject = "model"
+
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = list(problems)
         super().__init__(self.report())
@@ -71,8 +73,8 @@ class ModelError(Exception):
         count = len(self.problems)
         files = len({problem.file for problem in self.problems})
         lines = [
-            f"The model has {count} problem{'s' if count != 1 else ''} in {files} file{'s' if files != 1 else ''}; "
-            "no host has been touched."
+            f"The {self.subject} has {count} problem{'s' if count != 1 else ''} in "
+            f"{files} file{'s' if files != 1 else ''}; no host has been touched."
         ]
         for file, group in groupby(self.problems[:SHOWN_PROBLEMS], key=lambda problem: problem.file):
             lines.append(file)
@@ -133,7 +135,9 @@ def field_name(path: Iterable[str | int]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that the given one was probably meant to be."""
+    """Return the known word that the given one was probably meant to be; a number is no mistyped other number."""
+    if not re.search(r"[^\W\d]", str(word)):
+        return None
     lowered = {k.lower(): k for k in known}
     matches = difflib.get_close_matches(str(word).lower()[:80], lowered, n=1, cutoff=0.6)
     return lowered[matches[0]] if matches else None

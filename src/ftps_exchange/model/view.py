@@ -62,8 +62,6 @@ class Exchange:
     fqdn: str
     public_ip4: IPv4Address | None
     public_ip6: IPv6Address | None
-    language: str
-    """Language of the packs of customers whose file names none."""
     public_address_use: AddressUse
     """Whether a firewall may translate the whole public address, or only the ports of this service."""
     explicit_port: int
@@ -78,6 +76,8 @@ class Exchange:
     root: str
     shares: tuple[Share, ...]
     removal_limit_percent: int
+    language: Language = "en"
+    """Of what customers get to read, unless their own file says another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,10 @@ class Grant:
         """The path of the share for the customer, on every platform."""
         return f"/{names.SHARED}/{self.name}"
 
-    def access_of(self, account: Account) -> Access:
-        """The right of an account to the share: an account that only reads, only reads everywhere."""
-        return "write" if account.access == self.access == "write" else "read"
+
+def effective_access(account: Account, grant: Grant) -> Access:
+    """The right of an account to a share: an account that only reads, only reads everywhere."""
+    return "write" if account.access == grant.access == "write" else "read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class Customer:
     shared_exit: bool = False
     implicit_tls: bool = False
     firewall: str | None = None
-    language: str = "en"
+    language: Language = "en"
     """Language of the pack."""
     accounts: tuple[Account, ...] = ()
     shares: tuple[Grant, ...] = ()
@@ -313,7 +314,6 @@ def _exchange(part: _Part) -> Exchange:
         fqdn=part.checked("fqdn", names.check_host_name),
         public_ip4=IPv4Address(public[4]) if public[4] else None,
         public_ip6=IPv6Address(public[6]) if public[6] else None,
-        language=part.choice("language", _LANGUAGES, _LANGUAGES[0]),
         public_address_use=part.choice("public_address_use", _ADDRESS_USES, _ADDRESS_USES[0]),
         explicit_port=part.number("explicit_port", 1),
         implicit_port=None if part.content.get("implicit_port") is None else part.number("implicit_port", 1),
@@ -334,10 +334,11 @@ def _exchange(part: _Part) -> Exchange:
         root=part.text("root"),
         shares=tuple(sorted(shares, key=_BY_NAME)),
         removal_limit_percent=part.number("removal_limit_percent", 0, 100),
+        language=part.choice("language", _LANGUAGES, "en"),
     )
 
 
-def _customer(part: _Part, descriptions: Mapping[str, str], language: str) -> Customer:
+def _customer(part: _Part, descriptions: Mapping[str, str], language: Language) -> Customer:
     name = part.name()
     part.field, part.customer = "", name
     content = part.content

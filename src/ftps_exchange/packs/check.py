@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.model.view import Customer, Family
 
-from .readers import LANGUAGES
-from .readers.reading import Fact, Language, UnsoundError, joined, lines_of, net, ports_of
-from .readers.table import rows_of_side
+from .languages import LANGUAGES
+from .languages.reading import Fact, Language, UnsoundError, joined, lines_of, net, ports_of
+from .languages.table import rows_of_side
 from .service import PackService, families, texts
 
 

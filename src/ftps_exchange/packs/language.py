@@ -13,8 +13,14 @@ from babel.messages.pofile import read_po
 
 from ftps_exchange.errors import ExchangeError
 
-CATALOGUES: Final = Path(__file__).parent / "languages"
-NAMES: Final = {"en": "English", "de": "Deutsch", "fr": "Français", "nl": "Nederlands", "es": "Español"}
+CATALOGUES: Final = Path(__file__).parent / "locales"
+NAMES: Final = {
+    "en": "English",
+    "de": "Deutsch",
+    "fr": "Français",
+    "nl": "Nederlands",
+    "es": "Español",
+}
 """Each language by its own name."""
 
 
@@ -41,7 +47,7 @@ class Catalogue:
                 f"has no translation of {text!r}",
                 field="language",
                 value=self.language,
-                remedy=f"Translate it in packs/languages/{self.language}.po (make translations)",
+                remedy=f"Translate it in packs/locales/{self.language}.po (make translations)",
             ) from None
 
     def filled(self, text: str, **values: object) -> str:

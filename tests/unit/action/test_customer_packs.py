@@ -152,3 +152,20 @@ def test_the_authority_is_that_of_the_certificate_wherever_it_is_served(known: d
     file = Path(__file__).parents[3] / "roles/customer_packs/defaults/main.yml"
     default = yaml.safe_load(file.read_text(encoding="utf-8"))["customer_packs_ca_file"]
     assert jinja2.Environment(autoescape=False).from_string(default).render(known) == wanted  # noqa: S701 - a path
+
+
+def test_two_inventories_with_one_name_do_not_share_a_folder(run: Runner) -> None:
+    mine, copy = str(run.inventory.directory / "mine"), str(run.inventory.directory / "copy")
+    run(inventory_dir=mine, check_mode=True)
+    assert not run.packs.exists()
+    assert run(inventory_dir=mine)["created"] == ["acme", "globex"]
+    assert run(inventory_dir=mine)["changed"] is False
+    refused = run(inventory_dir=copy)
+    assert refused["failed"] is True
+    assert refused["msg"].startswith(
+        f"packs = '{run.packs}': holds the packs of another inventory with the same exchange.name, mine:"
+    )
+    assert "customer_packs_dir" in refused["msg"]
+    # Another service may have its packs beside them, as before
+    other = run(inventory_dir=copy, exchange={**EXCHANGE, "name": "other"}, packs_dir=str(run.packs))
+    assert "another inventory" not in other.get("msg", "")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible_collections.ftps.exchange.plugins.action import exchange_handover
 from ansible_collections.ftps.exchange.plugins.plugin_utils import handover
 
@@ -259,3 +260,45 @@ def test_a_vault_that_never_answers_is_no_hang_and_shows_nothing(
     answer = run(vault_id=f"handover@{vault}")
     assert "gave no answer for 60 s" in answer["msg"]
     assert not re.search(r"(\w{6}-){3}\w{6}", json.dumps(answer))
+
+
+# The vault of the run
+
+
+def with_vault(folder: Path, *passwords: tuple[str, str], check: bool = False) -> dict[str, Any]:
+    vault = VaultLib([(label, VaultSecret(password.encode())) for label, password in passwords])
+    asked = {"accounts": ACCOUNTS, "exchange": "lab", "handover_dir": str(folder)}
+    given = {name: asked.get(name) for name in exchange_handover.ARGUMENTS}
+    return exchange_handover.hand_over(given, vault, check_mode=check)
+
+
+def test_a_run_with_a_vault_encrypts_with_its_password(tmp_path: Path) -> None:
+    answer = with_vault(tmp_path / "h", ("default", "of the vault"))
+    text = Path(answer["path"]).read_bytes()
+    assert answer["encrypted"]
+    assert text.startswith(b"$ANSIBLE_VAULT;1.1;AES256\n")
+    assert not any(password.encode() in text for password in answer["passwords"].values())
+    read = VaultLib([("default", VaultSecret(b"of the vault"))]).decrypt(text)
+    assert yaml.safe_load(read)["accounts"]["acme-up"]["password"] == answer["passwords"]["acme-up"]
+
+
+def test_of_several_vaults_the_configured_one_encrypts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vaults = (("dev", "one"), ("prod", "two"))
+    assert b";dev\n" in Path(with_vault(tmp_path / "a", *vaults)["path"]).read_bytes()
+    monkeypatch.setenv("ANSIBLE_VAULT_ENCRYPT_IDENTITY", "prod")
+    assert b";prod\n" in Path(with_vault(tmp_path / "b", *vaults)["path"]).read_bytes()
+    monkeypatch.setenv("ANSIBLE_VAULT_ENCRYPT_IDENTITY", "other")
+    with pytest.raises(handover.HandoverError, match="no identity 'other'"):
+        with_vault(tmp_path / "c", *vaults)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_run_without_a_vault_writes_in_clear(tmp_path: Path) -> None:
+    answer = with_vault(tmp_path / "h")
+    assert not answer["encrypted"]
+    assert yaml.safe_load(Path(answer["path"]).read_text())["exchange"] == "lab"
+
+
+def test_a_check_with_a_vault_says_that_it_would_encrypt(tmp_path: Path) -> None:
+    assert with_vault(tmp_path / "h", ("default", "x"), check=True)["encrypted"]
+    assert not (tmp_path / "h").exists()

@@ -16,7 +16,7 @@ from ftps_exchange.packs.reference import main, parts
 from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED
 
 PACKS = Path(checker.__file__).parent
-CHECKER = [PACKS / "check.py", *sorted((PACKS / "readers").glob("*.py"))]
+CHECKER = [PACKS / "check.py", *sorted((PACKS / "languages").glob("*.py"))]
 DOCUMENT = Path(__file__).parents[3] / "docs" / "packs.md"
 
 
@@ -42,7 +42,7 @@ def test_the_checker_shares_no_code_with_the_formats() -> None:
     """Besides the model and what a service is, it may import its own parts."""
     for path in CHECKER:
         imports = re.findall(r"^\s*(?:from|import) (\S+)", path.read_text(), re.MULTILINE)
-        own = re.compile(r"\.readers(\.\w+)?" if path.stem == "check" else r"\.\w+")
+        own = re.compile(r"\.languages(\.\w+)?" if path.stem == "check" else r"\.\w+")
         shared = {name for name in imports if name.startswith((".", "ftps_exchange")) and not own.fullmatch(name)}
         assert shared <= {"ftps_exchange.errors", "ftps_exchange.model.view", ".service"}, path.name
 

@@ -37,19 +37,19 @@ ACME = customer(
 )
 
 
+def test_a_customer_s_language_comes_before_that_of_the_service() -> None:
+    dutch = {**ACME, "language": "nl"}
+    assert [one.language for one in read_model(model(ACME)).customers] == ["en"]
+    assert [one.language for one in read_model(model(ACME, language="fr")).customers] == ["fr"]
+    assert [one.language for one in read_model(model(dutch, language="fr")).customers] == ["nl"]
+
+
 def test_a_service_is_read() -> None:
     service = pack_service(read_model(model()).exchange, ["10.77.10.11"])
     assert service.ports == ((21, 21), (990, 990), (50000, 50099))
     assert service.public(4) == "198.51.100.10"
     assert service.inside(4) == "10.77.10.11"
     assert service.inside(6) is None
-
-
-def test_a_customer_s_language_comes_before_that_of_the_service() -> None:
-    dutch = {**ACME, "language": "nl"}
-    assert [one.language for one in read_model(model(ACME)).customers] == ["en"]
-    assert [one.language for one in read_model(model(ACME, language="fr")).customers] == ["fr"]
-    assert [one.language for one in read_model(model(dutch, language="fr")).customers] == ["nl"]
 
 
 def test_only_a_customer_who_asked_needs_the_port_of_implicit_tls() -> None:

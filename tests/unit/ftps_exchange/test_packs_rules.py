@@ -26,7 +26,7 @@ from ftps_exchange.packs import FORMATS, PackService, render_rules
 from ftps_exchange.packs import check as checker
 from ftps_exchange.packs.flows import Job, jobs
 from ftps_exchange.packs.formats import REGISTRY
-from ftps_exchange.packs.readers import reading
+from ftps_exchange.packs.languages import reading
 from ftps_exchange.packs.service import families
 from tests.unit.ftps_exchange.packs_inputs import ACME, HAND_CHECKED, HOSTILE, cases
 from tests.unit.ftps_exchange.packs_inputs import customer as customer_from

@@ -11,13 +11,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ftps_exchange.packs.language import NAMES, catalogue
+from ftps_exchange.model.languages import Language
+from ftps_exchange.packs.language import catalogue
 from ftps_exchange.packs.subject import Authorities
 from tests.unit.ftps_exchange import namespaces
 from tests.unit.ftps_exchange.namespaces import Namespace
@@ -73,7 +75,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         service={"public6": None, "explicit_port": PORT, "implicit_port": None, "passive": (FIRST, LAST)},
         sources6=(),
     )
-    for language, place in {**{name: f"pack-{name}" for name in NAMES}, "en": "pack"}.items():
+    for language in get_args(Language):
+        place = "pack" if language == "en" else f"pack-{language}"
         customer = dataclasses.replace(one.customer, language=language)
         for name, text in texts(dataclasses.replace(one, customer=customer)).items():
             (path / place / name).parent.mkdir(parents=True, exist_ok=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.changes import make_plan
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import read_desired
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import Settings
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError
+from ansible_collections.ftps.exchange.plugins.modules import ldap_directory
 
 from tests.unit.module_utils.directory.planning import (
     ACCOUNTS,
@@ -46,6 +50,22 @@ def test_every_name_that_is_taken_elsewhere_is_told_at_once_and_nothing_changes(
     assert f"Globex-up@corp.example is the principal name of CN=C,OU=Exchange,{DOMAIN}" in message
     assert "nothing was changed" in message
     assert directory.applied == []
+
+
+def test_another_ou_than_before_is_one_sentence_and_not_one_for_each_name(
+    directory: FakeDirectory, declared: dict[str, Any]
+) -> None:
+    other = f"OU=Elsewhere,{DOMAIN}"
+    desired = read_desired(json.loads(json.dumps(declared).replace(MANAGED_OU, other)), other)
+    current, *_rest = ldap_directory.read_current(directory, desired)
+    with pytest.raises(DirectoryError) as refused:
+        make_plan(desired, current, Settings())
+    message = str(refused.value)
+    assert message.startswith(
+        f"The OU changed: exchange.directory.managed_ou is {other}, and the accounts and groups of the exchange are in "
+        f"{MANAGED_OU}. Nothing was changed."
+    )
+    assert "acme-up" not in message
 
 
 def test_a_group_that_has_the_name_of_an_account(directory: FakeDirectory) -> None:

@@ -1,0 +1,276 @@
+"""The rules for the files of an inventory: groups, hosts, names of variables, and where they stand."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from ftps_exchange.inventory.files import Files, Variable
+from ftps_exchange.inventory.specs import Known
+from ftps_exchange.inventory.values import Loaded, check_values
+from ftps_exchange.model.exchange import Exchange
+from ftps_exchange.model.problems import Problem, nearest, printable
+
+SERVERS: Final = "ftps_servers"
+WINDOWS: Final = "iis_servers"
+EDGES: Final = "edges"
+GROUPS: Final = (SERVERS, WINDOWS, EDGES, "directory_controllers")
+_OF_ANSIBLE: Final = ("all", "ungrouped", "localhost")
+HOSTS_FILE: Final = "hosts.yml"
+EXCHANGE_FILE: Final = "group_vars/all/exchange.yml"
+
+type Groups = Mapping[str, Sequence[str]]
+
+
+def cannot_be_loaded(files: Files, known: Known, groups: Groups, extra: Iterable[str] = ()) -> list[Problem]:
+    """Return every problem of the files where Ansible could not load them, or would go on without one; else nothing."""
+    return check_files(files, known, groups, extra) if files.blocking else []
+
+
+def check_inventory(files: Files, known: Known, loaded: Loaded) -> list[Problem]:
+    """Return every problem of the inventory, by file and line."""
+    problems = check_files(files, known, loaded.groups, loaded.extra)
+    told = {_guess(problem) for problem in problems}
+    problems += [
+        problem
+        for problem in check_values(files, known, loaded)
+        # "Did you mean this one?" is said already
+        if not (problem.message.startswith("is missing") and problem.field.rpartition(".")[2] in told)
+    ]
+    return in_order(problems)
+
+
+def check_files(files: Files, known: Known, groups: Groups, extra: Iterable[str] = ()) -> list[Problem]:
+    """Return what is wrong with what is written, whatever the values are."""
+    problems = [*files.blocking, *files.problems]
+    unread = {problem.file for problem in files.blocking}
+    if not unread & set(files.hosts_files) and not (files.blocking and not files.hosts_files):
+        problems += _groups(files, groups)
+        problems += _folders(files, groups)
+    problems += _names(files, known, extra)
+    problems += _twice(files, known)
+    if not any(file.endswith("exchange.yml") for file in unread):
+        problems += _service(files, extra)
+    return in_order(problems)
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems by file, hosts first, each once."""
+    unique = dict.fromkeys(problems)
+
+    def key(problem: Problem) -> tuple[int, str, int]:
+        part = 0 if "/" not in problem.file else 1 if problem.file.startswith("group_vars/") else 2
+        return part, problem.file, problem.line or 0
+
+    return sorted(unique, key=key)
+
+
+def _guess(problem: Problem) -> str | None:
+    return problem.remedy.removeprefix("Did you mean '").partition("'")[0] if "Did you mean" in problem.remedy else None
+
+
+# -- groups and hosts --------------------------------------------------------------------------------------------------
+
+
+def _groups(files: Files, groups: Groups) -> Iterator[Problem]:
+    mistyped = set()
+    inside = _inside(files)
+    for group in files.groups:
+        guess = _nearest_group(group.name)
+        if guess is None or guess in inside[group.name]:
+            continue
+        mistyped.add(guess)
+        yield Problem(
+            group.file,
+            group.name,
+            None,
+            "is no group of the exchange, so nothing would be done to its hosts.",
+            f"Did you mean '{guess}'?",
+            group.line,
+        )
+    file = files.hosts_files[0] if files.hosts_files else HOSTS_FILE
+    lines = {group.name: (group.file, group.line) for group in files.groups}
+    if not groups.get(SERVERS) and SERVERS not in mistyped:
+        place, line = lines.get(SERVERS, (file, None))
+        yield Problem(
+            place,
+            SERVERS,
+            None,
+            "has no host." if SERVERS in lines else "is missing.",
+            "Put your FTPS servers into this group: inventories/example_linux/hosts.yml shows how.",
+            line,
+        )
+    for host in groups.get(WINDOWS, ()):
+        if host not in groups.get(SERVERS, ()):
+            place, line = files.host_lines.get(host, (file, None))
+            yield Problem(
+                place,
+                host,
+                None,
+                f"is in {WINDOWS} and not in {SERVERS}.",
+                f"Make {WINDOWS} a child of {SERVERS}: inventories/example_windows/hosts.yml shows how.",
+                line,
+            )
+    for host in groups.get(EDGES, ()):
+        if host in groups.get(SERVERS, ()):
+            place, line = files.host_lines.get(host, (file, None))
+            yield Problem(
+                place,
+                host,
+                None,
+                f"is in {EDGES} and in {SERVERS}.",
+                "Use two hosts: the edge translates addresses for servers behind it.",
+                line,
+            )
+    for host in groups.get("ungrouped", ()):
+        if host in files.host_lines and host not in _OF_ANSIBLE:
+            place, line = files.host_lines[host]
+            yield Problem(
+                place,
+                host,
+                None,
+                "is in no group, so nothing would be done to it.",
+                f"Put it into {SERVERS} or {EDGES}, or remove it.",
+                line,
+            )
+
+
+def _inside(files: Files) -> dict[str, set[str]]:
+    """For each group those that it lies in."""
+    above: dict[str, set[str]] = {group.name: set() for group in files.groups}
+    for group in files.groups:
+        if group.parent:
+            above[group.name].add(group.parent)
+    for _ in range(8):
+        for own in above.values():
+            for parent in list(own):
+                own |= above.get(parent, set())
+    return above
+
+
+def _nearest_group(name: str) -> str | None:
+    """Return the group of the exchange that was meant by another name; users may have groups of their own."""
+    if name in GROUPS or name in _OF_ANSIBLE:
+        return None
+    folded = name.lower().replace("-", "_")
+    close = difflib.get_close_matches(folded, GROUPS, n=1, cutoff=0.8)
+    return close[0] if close else None
+
+
+def _folders(files: Files, groups: Groups) -> Iterator[Problem]:
+    hosts = set(groups.get("all", ())) | {"localhost"}
+    for kind, owner, label in files.folders:
+        if kind == "group" and owner not in groups and owner not in GROUPS:
+            guess = nearest(owner, (*GROUPS, *groups))
+            known = ", ".join(sorted(group for group in groups if group != "ungrouped"))
+            remedy = f"Did you mean 'group_vars/{guess}'?" if guess else f"Name it after a group: {known}."
+        elif kind == "host" and owner not in hosts:
+            guess = nearest(owner, hosts) or next((host for host in hosts if host.startswith(f"{owner}.")), None)
+            remedy = f"Did you mean 'host_vars/{guess}'?" if guess else "Name it after a host in hosts.yml."
+        else:
+            continue
+        yield Problem(label, "(file name)", None, f"belongs to no {kind}, so nothing in it is loaded.", remedy)
+
+
+# -- names of variables ------------------------------------------------------------------------------------------------
+
+
+def _names(files: Files, known: Known, extra: Iterable[str]) -> Iterator[Problem]:
+    given = [(name, "command line", None) for name in extra]
+    for name, file, line in [*((v.name, v.file, v.line) for v in files.variables), *given]:
+        # The command line has its way, also where an inventory would be passed over
+        if name in known.options or name in known.computed or known.prefix_of(name) is None:
+            continue
+        guess = known.nearest_to(name)
+        role = (known.prefix_of(name) or "").rstrip("_")
+        yield Problem(
+            file,
+            printable(name),
+            None,
+            "is no variable of this project.",
+            f"Did you mean '{guess}'?" if guess else f"Remove it; docs/roles/{role}.md lists those of the role {role}.",
+            line,
+        )
+    for variable in files.variables:
+        if variable.name not in known.computed:
+            continue
+        instead = known.computed[variable.name]
+        yield Problem(
+            variable.file,
+            variable.name,
+            None,
+            "follows from the model, so what stands here would be passed over.",
+            f"Remove it, and set {instead} in {EXCHANGE_FILE}." if instead else "Remove it.",
+            variable.line,
+        )
+
+
+def _twice(files: Files, known: Known) -> Iterator[Problem]:
+    """Two files of one group: the one whose name comes last wins, which nobody sees."""
+    first: dict[tuple[str, str, str], Variable] = {}
+    for variable in files.variables:
+        if variable.name == "exchange" or known.prefix_of(variable.name) is None:
+            continue
+        earlier = first.setdefault((variable.kind, variable.owner, variable.name), variable)
+        if earlier.file != variable.file:
+            yield _second(variable, earlier)
+
+
+def _second(variable: Variable, earlier: Variable) -> Problem:
+    return Problem(
+        variable.file,
+        variable.name,
+        None,
+        f"stands in {earlier.file} too" + (f" (line {earlier.line})." if earlier.line else "."),
+        "Keep one of them.",
+        variable.line,
+    )
+
+
+def _service(files: Files, extra: Iterable[str]) -> Iterator[Problem]:
+    """The service is described once, for all hosts."""
+    found = files.of("exchange")
+    for variable in found[1:]:
+        if variable.file != found[0].file:
+            yield _second(variable, found[0])
+    for variable in found:
+        if variable.kind != "group" or variable.owner != "all":
+            yield Problem(
+                variable.file,
+                "exchange",
+                None,
+                f"is set for {variable.owner} alone, and the service is the same for all hosts.",
+                f"Move it to {EXCHANGE_FILE}.",
+                variable.line,
+            )
+    if not found and "exchange" not in extra:
+        names = {variable.name: variable for variable in files.variables}
+        guess = nearest("exchange", names)
+        if guess:
+            yield Problem(
+                names[guess].file,
+                guess,
+                None,
+                "is no variable of this project.",
+                "Did you mean 'exchange'?",
+                names[guess].line,
+            )
+        else:
+            yield Problem(
+                EXCHANGE_FILE,
+                "exchange",
+                None,
+                "is missing: the service is not described anywhere.",
+                f"Copy inventories/example_linux/{EXCHANGE_FILE}; the keys of the service stand below 'exchange:'.",
+            )
+    for variable in files.variables:
+        if variable.name in Exchange.model_fields and variable.file.endswith("/exchange.yml"):
+            yield Problem(
+                variable.file,
+                variable.name,
+                None,
+                "is a key of the service and stands beside it.",
+                "Indent it by two spaces, below 'exchange:'.",
+                variable.line,
+            )

@@ -1,0 +1,119 @@
+"""What a run was asked for on the command line: tags, a task to begin with, a part of the hosts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from ftps_exchange.model.problems import Problem, nearest, shorten
+
+COMMAND_LINE: Final = "command line"
+_SPECIAL: Final = {"all", "tagged", "untagged", "always", "never"}
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The part of the command line that decides which tasks run."""
+
+    tags: Sequence[str] = ()
+    skip_tags: Sequence[str] = ()
+    start_at_task: str | None = None
+
+
+def known_tags(project: Path, playbooks: Iterable[Path] = ()) -> set[str]:
+    """Return every tag of the project, and of the playbooks that were called."""
+    files = [*(project / "playbooks").glob("*.yml"), *(project / "roles").glob("*/tasks/*.yml"), *playbooks]
+    found: set[str] = set()
+    for path in files:
+        try:
+            content = yaml.load(path.read_bytes(), Loader=_LOADER)  # noqa: S506  (a safe loader)
+        except (OSError, yaml.YAMLError):
+            continue  # Ansible reports this better
+        _collect(content, found)
+    # Roles have their own name as a tag
+    return {tag for tag in found if re.fullmatch(r"[\w-]+", tag)}
+
+
+def _collect(content: Any, found: set[str]) -> None:
+    if isinstance(content, Mapping):
+        for key, value in content.items():
+            if key == "tags":
+                found.update(
+                    tag.strip()
+                    for text in (value if isinstance(value, list) else [value])
+                    for tag in str(text).split(",")
+                )
+            else:
+                _collect(value, found)
+    elif isinstance(content, list):
+        for item in content:
+            _collect(item, found)
+
+
+def check_run(asked: Asked, known: set[str]) -> list[Problem]:
+    """Return what cannot be meant."""
+    problems = []
+    offered = sorted(known - _SPECIAL)
+    for option, tags in (("--tags", asked.tags), ("--skip-tags", asked.skip_tags)):
+        for tag in tags:
+            if tag not in known | _SPECIAL:
+                guess = nearest(tag, offered)
+                problems.append(
+                    Problem(
+                        COMMAND_LINE,
+                        option,
+                        shorten(tag),
+                        "is no tag of these playbooks, so nothing would be done.",
+                        f"Did you mean '{guess}'?" if guess else f"Use one of {', '.join(offered)}.",
+                    )
+                )
+    if "always" in asked.skip_tags:
+        problems.append(
+            Problem(
+                COMMAND_LINE,
+                "--skip-tags",
+                "'always'",
+                "would leave out the check of the model, from which every other step works.",
+                "Leave it away.",
+            )
+        )
+    if asked.start_at_task is not None:
+        problems.append(
+            Problem(
+                COMMAND_LINE,
+                "--start-at-task",
+                shorten(asked.start_at_task),
+                "would leave out the steps before it, and a run computes everything from the model in its first step.",
+                "Leave it away and run again: what is done costs little. --tags ROLE runs one part.",
+            )
+        )
+    return problems
+
+
+def notes(limit: str | None, chosen: Collection[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return what a run does, or leaves, and nobody would think of."""
+    told = []
+    servers, edges = groups.get("ftps_servers", ()), groups.get("edges", ())
+    left = [host for host in (*servers, *edges) if host not in chosen]
+    if limit and left:
+        others = f"{', '.join(left[:5])}{', …' if len(left) > 5 else ''} stay as they are until a run without --limit"
+        if any(host in chosen for host in servers):
+            told.append(
+                f"--limit {limit}: {others}. The directory is one for all hosts, so this run brings it up to date too: "
+                "a customer who is suspended or gone loses access there at once, and stays in the firewalls of the "
+                "hosts that are left out."
+            )
+        else:
+            told.append(f"--limit {limit}: the directory and {others}.")
+    if not edges:
+        told.append(
+            "The group edges has no host, so no edge is managed. Customers reach the service only through a firewall "
+            "that you set up yourself: `make packs ALL_FORMATS=1` writes its rules."
+        )
+    return told

@@ -1,0 +1,539 @@
+"""The rules for the values of an inventory, as each host has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
+
+from ftps_exchange.inventory.files import Files
+from ftps_exchange.inventory.specs import Known, flaws
+from ftps_exchange.model.problems import Problem, looks_secret, nearest, shorten
+from ftps_exchange.model.rules import HIGHEST_PORT
+from ftps_exchange.preflight import LARGEST_PACKET, SHORTEST_ROLLBACK_SECONDS, SMALLEST_PACKET
+
+DEPLOYMENT_FILE: Final = "group_vars/all/deployment.yml"
+VAULT_FILE: Final = "group_vars/all/vault.yml"
+
+# The roles of each kind of host, whose required variables an inventory has to give
+_ROLES: Final = {
+    "servers": ("directory", "domain_member", "folder_tree", "certificate", "host_firewall", "ftps_server"),
+    "windows": ("directory", "windows_host", "windows_certificate", "windows_folder_tree", "iis_ftp_site"),
+    "edges": ("edge",),
+}
+# Files on the control node that have to be there before a run
+_FILES: Final = (
+    "directory_ca_file",
+    "certificate_ca_file",
+    "windows_certificate_ca_file",
+    "windows_certificate_pfx_file",
+    "customer_packs_ca_file",
+    "ansible_winrm_ca_trust_path",
+    "ansible_winrm_cert_pem",
+    "ansible_winrm_cert_key_pem",
+    "ansible_ssh_private_key_file",
+)
+_FILES_BY_PROVIDER: Final = {
+    "own_ca": {"own_ca_certificate": True, "own_ca_key": True},
+    "signed_file": {"request_copy": False, "signed_file": False},
+    "pfx": {"pfx_file": True},
+}
+# Lowest and highest; 0 switches each of them off
+_RANGES: Final = {
+    "edge_rollback_seconds": (SHORTEST_ROLLBACK_SECONDS, 86400),
+    "host_firewall_rollback_seconds": (SHORTEST_ROLLBACK_SECONDS, 86400),
+    "edge_max_packet_size": (SMALLEST_PACKET, LARGEST_PACKET),
+}
+_PORTS: Final = ("edge_management_ports", "host_firewall_management_ports")
+_CONNECTION_PASSWORDS: Final = ("ansible_password", "ansible_become_password")
+# Besides the variables of roles and playbooks
+ALSO_LOOKED_AT: Final = (*_CONNECTION_PASSWORDS, *(name for name in _FILES if name.startswith("ansible_")))
+
+
+@dataclass(frozen=True, slots=True)
+class NotTemplated:
+    """A value that Ansible cannot compute, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The inventory as Ansible has it."""
+
+    groups: Mapping[str, Sequence[str]]
+    hosts: Mapping[str, Mapping[str, object]]
+    """The known variables of each host that something is done to."""
+    extra: Sequence[str] = ()
+    """Names that the command line gave."""
+    deploys: bool = True
+    """Whether hosts are changed: then passwords and files have to be there."""
+    is_file: Callable[[str], bool] = field(default=lambda path: True)
+    short_lived: str | None = None
+    """The folder of a job that ends with it (AWX): what is written there is lost."""
+
+
+def check_values(files: Files, known: Known, loaded: Loaded) -> Iterator[Problem]:
+    """Yield what is wrong with the values; the same for several hosts is one problem."""
+    return iter(dict.fromkeys(_Check(files, known, loaded).problems()))
+
+
+class _Check:
+    def __init__(self, files: Files, known: Known, loaded: Loaded) -> None:
+        self.files = files
+        self.known = known
+        self.loaded = loaded
+        self.groups = loaded.groups
+        self.of_host: dict[str, list[str]] = {}
+        for group, hosts in loaded.groups.items():
+            for host in hosts:
+                self.of_host.setdefault(host, []).append(group)
+        self.edges = list(self.groups.get("edges", ()))
+        self.windows = list(self.groups.get("iis_servers", ()))
+        self.servers = list(self.groups.get("ftps_servers", ()))
+        self.linux = [host for host in self.servers if host not in self.windows]
+
+    def problems(self) -> Iterator[Problem]:
+        for host, values in self.loaded.hosts.items():
+            yield from self._types(host, values)
+            if self.loaded.deploys:
+                yield from self._passwords(host, values)
+                yield from self._files(host, values)
+                yield from self._certificates(host, values)
+            yield from self._networks(host, values)
+            yield from self._ranges(host, values)
+        yield from self._servers()
+        if self.loaded.deploys:
+            yield from self._required()
+            yield from self._directory()
+            yield from self._members()
+            yield from self._handover()
+
+    # -- telling -------------------------------------------------------------------------------------------------------
+
+    def _problem(self, host: str, name: str, value: object, message: str, remedy: str, *, part: str = "") -> Problem:
+        file, line = self.files.place(name, host, self.of_host.get(host, ()))
+        spec = self.known.options.get(name, {})
+        encrypted = any(variable.encrypted for variable in self.files.of(name))
+        secret = spec.get("no_log") or encrypted or looks_secret((name, part)) or name in _CONNECTION_PASSWORDS
+        hidden = value is None or (secret and value != "")
+        # Of a path the middle says what is wrong, as often as not
+        text = repr(value) if isinstance(value, str) and "/" in value and value.isprintable() else shorten(value)
+        return Problem(file, part or name, None if hidden else text[:300], message, remedy, line)
+
+    def _value(self, host: str, name: str, default: object = None) -> Any:
+        value = self.loaded.hosts.get(host, {}).get(name, default)
+        return default if isinstance(value, NotTemplated) else value
+
+    def _any(self, name: str, hosts: Sequence[str]) -> bool:
+        return any(name in self.loaded.hosts.get(host, {}) for host in hosts)
+
+    # -- each value ----------------------------------------------------------------------------------------------------
+
+    def _types(self, host: str, values: Mapping[str, object]) -> Iterator[Problem]:
+        for name, value in values.items():
+            if isinstance(value, NotTemplated):
+                if self.loaded.deploys or not self._is_password(name):
+                    yield self._not_templated(host, name, value)
+                continue
+            # The model's own check looks into exchange
+            spec = self.known.options.get(name)
+            if spec is None or name == "exchange" or name in self.known.computed:
+                continue
+            for part, found, message, remedy in flaws(spec, value, name):
+                yield self._problem(host, name, found, message, remedy, part=part)
+
+    def _is_password(self, name: str) -> bool:
+        spec = self.known.options.get(name)
+        text = spec is not None and spec.get("type") == "str" and (spec.get("no_log") or looks_secret((name,)))
+        return bool(text) or name in _CONNECTION_PASSWORDS
+
+    def _not_templated(self, host: str, name: str, value: NotTemplated) -> Problem:
+        undefined = re.search(r"'([A-Za-z_][A-Za-z0-9_]*)' is undefined", value.reason)
+        if not undefined:
+            return self._problem(
+                host, name, None, f"cannot be computed: {shorten(value.reason)}.", "Correct the template."
+            )
+        lacks = undefined[1]
+        vaulted = lacks.startswith("vault_")
+        names = {variable.name for variable in self.files.variables} - {name}
+        guess = nearest(lacks, {other for other in names if other.startswith("vault_")} if vaulted else names)
+        where = VAULT_FILE if vaulted else "the inventory"
+        return self._problem(
+            host,
+            name,
+            None,
+            f"takes its value from {lacks}, which is not set anywhere.",
+            f"Did you mean '{guess}'?" if guess else f"Set {lacks} in {where}.",
+        )
+
+    def _passwords(self, host: str, values: Mapping[str, object]) -> Iterator[Problem]:
+        for name, value in values.items():
+            if self._is_password(name) and isinstance(value, str) and not value.strip():
+                # The passphrase of a key that has none, and what is not used, may be empty
+                if name.endswith("_passphrase"):
+                    continue
+                yield self._empty_password(host, name)
+
+    def _empty_password(self, host: str, name: str) -> Problem:
+        """Names the variable in the vault that is empty, and who takes it."""
+        for variable in self.files.of(name):
+            for text in variable.texts():
+                for reference in re.findall(r"{{\s*([A-Za-z_]\w*)\s*}}", text):
+                    for source in self.files.of(reference):
+                        return Problem(
+                            source.file,
+                            reference,
+                            '""',
+                            f"is empty, and {name} ({variable.file}) takes its value from it.",
+                            "Write the password there, then: ansible-vault encrypt " + source.file.rpartition("/")[2],
+                            source.line,
+                        )
+        remedy = f"Give the password, from {VAULT_FILE}."
+        if name == "domain_member_join_password":
+            remedy += " Remove the variable once all servers are members."
+        return self._problem(host, name, "", "is empty.", remedy)
+
+    def _files(self, host: str, values: Mapping[str, object]) -> Iterator[Problem]:
+        for name in _FILES:
+            path = values.get(name)
+            if not isinstance(path, str):
+                continue
+            if not path and name == "directory_ca_file":
+                yield self._problem(
+                    host, name, "", "is empty.", "Name the PEM file with the CA of the domain controllers."
+                )
+            elif path and not self.loaded.is_file(path):
+                yield self._problem(host, name, path, "is no file on the control node.", self._file_remedy(name))
+
+    @staticmethod
+    def _file_remedy(name: str) -> str:
+        if name == "directory_ca_file":
+            return "Put the CA certificate of the domain controllers there, as PEM."
+        if name.endswith(("_ca_file", "_ca_trust_path")):
+            return "Put the CA certificate there, as PEM, or correct the path."
+        return "Put the file there, or correct the path."
+
+    def _certificates(self, host: str, values: Mapping[str, object]) -> Iterator[Problem]:
+        for role, hosts, default in (
+            ("certificate", self.linux, "own_ca"),
+            ("windows_certificate", self.windows, "signed_file"),
+        ):
+            if host not in hosts:
+                continue
+            provider = str(self._value(host, f"{role}_provider", default))
+            for option, must_exist in _FILES_BY_PROVIDER.get(provider, {}).items():
+                name = f"{role}_{option}"
+                path = values.get(name, "")
+                if isinstance(path, NotTemplated):
+                    continue
+                if not path:
+                    given = name in values
+                    problem = self._problem(
+                        host,
+                        name,
+                        "" if given else None,
+                        ("is empty" if given else "is missing") + f", and {role}_provider {provider} needs it.",
+                        f"Give the path of the file on the control node, or another {role}_provider "
+                        "(docs/certificates.md).",
+                    )
+                    yield problem if given else self._at(problem, DEPLOYMENT_FILE)
+                elif must_exist and name not in _FILES and not self.loaded.is_file(str(path)):
+                    yield self._problem(
+                        host, name, path, "is no file on the control node.", "Put the file there, or correct the path."
+                    )
+            valid = _number(values.get(f"{role}_valid_days", 365))
+            renew = _number(values.get(f"{role}_renew_days", 30))
+            if provider == "own_ca" and valid is not None and renew is not None and valid <= renew:
+                name = f"{role}_valid_days" if f"{role}_valid_days" in values else f"{role}_renew_days"
+                yield self._problem(
+                    host,
+                    name,
+                    values[name],
+                    f"leaves no day: {role}_valid_days is {valid} and {role}_renew_days {renew}.",
+                    f"Give more days to {role}_valid_days than to {role}_renew_days.",
+                )
+
+    @staticmethod
+    def _at(problem: Problem, file: str) -> Problem:
+        return Problem(file, problem.field, problem.value, problem.message, problem.remedy)
+
+    def _networks(self, host: str, values: Mapping[str, object]) -> Iterator[Problem]:
+        for role, hosts in (("edge", self.edges), ("host_firewall", self.linux)):
+            if host not in hosts:
+                continue
+            name = f"{role}_management_networks"
+            networks = values.get(name, [])
+            by_network = str(self._value(host, f"{role}_management_by_network", True)).lower() in (
+                "true",
+                "yes",
+                "1",
+                "on",
+            )
+            if networks == [] and by_network and self.loaded.deploys:
+                given = name in values
+                problem = self._problem(
+                    host,
+                    name,
+                    networks if given else None,
+                    ("is empty" if given else "is missing") + ": the new rules would lock you out of the host.",
+                    "Write the networks from which it is managed, [10.20.40.0/24]. Where it is not managed over the "
+                    f"network: {role}_management_by_network: false.",
+                )
+                yield problem if given else self._at(problem, DEPLOYMENT_FILE)
+            if not isinstance(networks, list):
+                continue
+            for index, network in enumerate(networks):
+                yield from self._network(host, name, index, network)
+
+    def _network(self, host: str, name: str, index: int, network: object) -> Iterator[Problem]:
+        part = f"{name}[{index}]"
+        try:
+            # "/" keeps a plain number from being taken as an address
+            found = ip_network(str(network), strict=False)
+        except ValueError:
+            yield self._problem(host, name, network, "is no network.", "Write it as 10.20.40.0/24.", part=part)
+            return
+        if str(found.network_address) != str(network).partition("/")[0].lower() and "/" in str(network):
+            yield self._problem(
+                host, name, network, "has bits behind its prefix.", f"Write {found}, or the address alone.", part=part
+            )
+
+    def _ranges(self, host: str, values: Mapping[str, object]) -> Iterator[Problem]:
+        for name, (low, high) in _RANGES.items():
+            number = _number(values.get(name))
+            if number is not None and number != 0 and not low <= number <= high:
+                yield self._problem(
+                    host, name, values[name], f"is not 0 and not {low} to {high}.", "Give such a number."
+                )
+        for name in _PORTS:
+            ports = values.get(name)
+            for index, port in enumerate(ports if isinstance(ports, list) else []):
+                number = _number(port)
+                if number is not None and not 1 <= number <= HIGHEST_PORT:
+                    yield self._problem(
+                        host, name, port, "is no port.", "Give a number from 1 to 65535.", part=f"{name}[{index}]"
+                    )
+
+    # -- between hosts -------------------------------------------------------------------------------------------------
+
+    def _required(self) -> Iterator[Problem]:
+        """What a role has no default for, and the playbooks do not compute."""
+        roles = {
+            role
+            for kind, hosts in (("servers", self.linux), ("windows", self.windows), ("edges", self.edges))
+            if hosts
+            for role in _ROLES[kind]
+        }
+        for name, spec in self.known.options.items():
+            role = (self.known.prefix_of(name) or "").rstrip("_")
+            if role not in roles or name not in self.known.required or name in self.known.computed:
+                continue
+            hosts = (
+                self.edges if role == "edge" else self.windows if role.startswith(("windows", "iis")) else self.linux
+            )
+            hosts = self.servers if role == "directory" else hosts
+            if not self._any(name, hosts) and name not in self.loaded.extra:
+                text = spec.get("description", "")
+                description = text if isinstance(text, str) else str(text[0])
+                yield Problem(DEPLOYMENT_FILE, name, None, "is missing.", f"Add it: {_plain(description)}")
+
+    def _servers(self) -> Iterator[Problem]:
+        service = self._service()
+        families = [family for family in (4, 6) if service.get(f"public_ip{family}")]
+        names: dict[str, str] = {}
+        addresses: dict[str, str] = {}
+        for host in self.servers:
+            values = self.loaded.hosts.get(host, {})
+            file, line = self.files.host_lines.get(host, ("hosts.yml", None))
+            server = values.get("edge_server")
+            if isinstance(server, NotTemplated):
+                continue
+            if server is None:
+                if self.edges and "edge_server" not in values:
+                    yield Problem(
+                        file,
+                        f"{host}.edge_server",
+                        None,
+                        "is missing, so the edge does not know where this server is.",
+                        "Write below the host: 'edge_server: {name: ftps1, ip4: 10.20.30.11}'.",
+                        line,
+                    )
+                continue
+            if not isinstance(server, Mapping):
+                continue
+            # A key that is mistyped is told already, and may be the address that is missing
+            sound = set(server) <= {"name", "ip4", "ip6"}
+            for family in (4, 6):
+                needed = sound and family in families
+                yield from self._server_address(host, server, family, service, addresses, needed=needed)
+            name = str(server.get("name", host))
+            if names.setdefault(name, host) != host:
+                yield self._problem(
+                    host,
+                    "edge_server",
+                    name,
+                    f"is the name of {names[name]} too.",
+                    "Give every server a name of its own.",
+                    part="edge_server.name",
+                )
+
+    def _server_address(
+        self,
+        host: str,
+        server: Mapping[str, Any],
+        family: int,
+        service: Mapping[str, Any],
+        addresses: dict[str, str],
+        *,
+        needed: bool,
+    ) -> Iterator[Problem]:
+        key, text = f"ip{family}", server.get(f"ip{family}")
+        part = f"edge_server.{key}"
+
+        def refuse(message: str, remedy: str) -> Problem:
+            return self._problem(host, "edge_server", text, message, remedy, part=part)
+
+        if text is None:
+            if needed and self.edges:
+                yield refuse(
+                    f"is missing for {host}, and the service has public_{key}.",
+                    f"Give the IPv{family} address at which the edge reaches it, or remove exchange.public_{key}.",
+                )
+            return
+        try:
+            address = ip_address(str(text))
+        except ValueError:
+            what = "a network" if "/" in str(text) else f"no IPv{family} address"
+            yield refuse(f"is {what}.", f"Give the server's own IPv{family} address, such as 10.20.30.11.")
+            return
+        if address.version != family:
+            yield refuse(f"is an IPv{address.version} address.", f"Write it as ip{address.version}.")
+        elif address.is_loopback or address.is_unspecified or address.is_multicast or address.is_link_local:
+            yield refuse("is an address that no other host can reach.", "Give the server's address in the DMZ.")
+        elif str(address) in (str(service.get("public_ip4")), str(service.get("public_ip6"))):
+            yield refuse("is the public address of the service.", "Give the server's own address behind the edge.")
+        elif addresses.setdefault(str(address), host) != host:
+            yield refuse(f"is the address of {addresses[str(address)]} too.", "Give every server its own address.")
+
+    def _service(self) -> Mapping[str, Any]:
+        for host in self.servers:
+            service = self._value(host, "exchange")
+            if isinstance(service, Mapping):
+                return service
+        return {}
+
+    def _directory(self) -> Iterator[Problem]:
+        host = self.servers[0] if self.servers else ""
+        uri = self._value(host, "directory_server_uri")
+        for word in uri.split() if isinstance(uri, str) else ():
+            if not re.fullmatch(r"ldaps://[^/:\s]+(:[0-9]+)?/?", word):
+                yield self._problem(
+                    host,
+                    "directory_server_uri",
+                    word,
+                    "is not encrypted." if word.startswith("ldap://") else "is no address of a directory.",
+                    "Write ldaps:// and the controller's name as its certificate has it.",
+                )
+        if isinstance(uri, str) and not uri.strip():
+            yield self._problem(
+                host, "directory_server_uri", uri, "is empty.", "Write ldaps:// and the name of a domain controller."
+            )
+        user = self._value(host, "directory_bind_dn")
+        if isinstance(user, str) and not user.strip():
+            yield self._problem(
+                host, "directory_bind_dn", user, "is empty.", "Name the account that may write below the managed OU."
+            )
+        runner = self._value(host, "directory_runner")
+        known = {"localhost", *self.groups.get("all", ())}
+        if isinstance(runner, str) and runner not in known:
+            guess = nearest(runner, known) or next((name for name in known if name.startswith(f"{runner}.")), None)
+            yield self._problem(
+                host,
+                "directory_runner",
+                runner,
+                "is no host of the inventory.",
+                f"Did you mean '{guess}'?" if guess else "Name localhost or a host in hosts.yml.",
+            )
+        elif runner in self.windows:
+            yield self._problem(
+                host,
+                "directory_runner",
+                runner,
+                "is a Windows host, and the runner needs Python with python-ldap.",
+                "Name localhost, or a host with Linux that reaches the directory by LDAPS.",
+            )
+
+    def _members(self) -> Iterator[Problem]:
+        names: dict[str, str] = {}
+        for host in self.linux:
+            given = self._value(host, "domain_member_netbios_name")
+            name = str(given) if given else host.partition(".")[0].upper()
+            file, line = self.files.host_lines.get(host, ("hosts.yml", None))
+            if given:
+                file, line = self.files.place("domain_member_netbios_name", host, self.of_host.get(host, ()))
+            if len(name) > 15:
+                yield Problem(
+                    file,
+                    f"{host}.domain_member_netbios_name",
+                    shorten(name),
+                    "has more than 15 characters, the most that a computer account takes.",
+                    "Give the host a short one: 'domain_member_netbios_name: FTPS1'.",
+                    line,
+                )
+            elif names.setdefault(name.upper(), host) != host:
+                yield Problem(
+                    file,
+                    f"{host}.domain_member_netbios_name",
+                    shorten(name),
+                    f"is the computer account of {names[name.upper()]} too: each would lock the other out.",
+                    "Give one of them another: 'domain_member_netbios_name: FTPS2'.",
+                    line,
+                )
+
+    def _handover(self) -> Iterator[Problem]:
+        host = self.servers[0] if self.servers else ""
+        identity = self._value(host, "directory_handover_vault_id")
+        if isinstance(identity, str) and identity:
+            label, at, source = identity.rpartition("@")
+            if not at or not label or not source:
+                yield self._problem(
+                    host,
+                    "directory_handover_vault_id",
+                    identity,
+                    "is no vault identity.",
+                    "Write label@file, such as handover@~/.vault-ftps-exchange.",
+                )
+            elif source.startswith("prompt"):
+                yield self._problem(
+                    host,
+                    "directory_handover_vault_id",
+                    identity,
+                    "asks a person, in the middle of a run.",
+                    "Name a file or a script with the password of the vault.",
+                )
+        if self.loaded.short_lived:
+            folder = self._value(host, "directory_handover_dir")
+            inside = isinstance(folder, str) and f"{folder}/".startswith(f"{self.loaded.short_lived.rstrip('/')}/")
+            if folder is None or inside:
+                problem = self._problem(
+                    host,
+                    "directory_handover_dir",
+                    folder,
+                    ("lies on" if inside else "is missing, and its default lies on")
+                    + " the disk of this AWX job, which ends with it: new passwords would be lost.",
+                    "Name a folder on a volume that stays, mounted into the execution environment.",
+                )
+                yield problem if inside else self._at(problem, DEPLOYMENT_FILE)
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,18}", str(value)):
+        return None
+    return int(str(value))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[A-Z]\(([^)]*)\)", r"\1", " ".join(text.split()))
