@@ -1,4 +1,4 @@
-# The commands of the project. Each runs as it is on a fresh Debian 12 or 13 or Ubuntu 24.04: what is missing is
+# The commands of the project. Each runs on a fresh Debian 12 or 13 or Ubuntu 24.04: missing packages are
 # installed first (scripts/bootstrap), into .venv/ or, as root, by apt. `make` alone lists them.
 
 SHELL := /bin/bash
@@ -45,10 +45,10 @@ packs: ## the customers' packs, in packs/: INVENTORY=inventories/x CUSTOMER=x AL
 	@scripts/packs
 
 windows-preview: INVENTORY := $(if $(filter file,$(origin INVENTORY)),inventories/example_windows,$(INVENTORY))
-windows-preview: ## what a Windows host would be told, in reports/windows/; no host is contacted: INVENTORY=inventories/x
+windows-preview: ## preview the arguments for a Windows host, in reports/windows/; contacts no host: INVENTORY=inventories/x
 	@scripts/run playbooks/windows_preview.yml --inventory $(INVENTORY)
 
-mutants: ## break the PowerShell modules on purpose, one place at a time: do the tests notice? MODULES=win_iis_settings EVERY=10
+mutants: ## break the PowerShell modules on purpose, one place at a time, and check that the tests notice: MODULES=win_iis_settings EVERY=10
 	@scripts/bootstrap
 	@.venv/bin/python -m tests.windows.mutants --every $(or $(EVERY),1) $(MODULES)
 
@@ -62,16 +62,16 @@ venv: ## the pinned tools in .venv/
 collection: ## the collection ftps.exchange, in dist/: for an inventory in a repository of its own
 	@scripts/collection
 
-docs: venv ## write the generated references in docs/ again
-	@.venv/bin/python scripts/role_docs.py
+docs: venv ## write the generated references in docs/ again: roles, modules, filters, schemas, IIS, packs
+	@.venv/bin/python -m scripts.reference_docs
 	@.venv/bin/python -m ftps_exchange.schema docs/schema
 	@.venv/bin/python -m ftps_exchange.iis.reference docs/iis.md
 	@.venv/bin/python -m ftps_exchange.packs.reference docs/packs.md
 
-translations: venv ## bring the catalogues of packs up to date, and name what is not translated
+translations: venv ## update the catalogues of packs, and list what is not translated
 	@.venv/bin/python -m ftps_exchange.packs.catalogues
 
-requirements: venv ## pin requirements*.txt anew from requirements*.in (with the oldest Python supported: 3.12)
+requirements: venv ## pin requirements*.txt from requirements*.in (with the oldest supported Python: 3.12)
 	@scripts/pin_requirements
 
 clean: ## remove .venv/, reports/ and caches; the lab stays

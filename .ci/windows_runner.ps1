@@ -1,5 +1,5 @@
 # Makes a hosted Windows runner a host that molecule/windows can reach: a WinRM listener with HTTPS, whose certificate is
-# signed by an authority that exists for this purpose only, and a local administrator with a password that nobody is told.
+# signed by a CA that exists for this purpose only, and a local administrator with a secret password.
 # What the scenario needs to know goes into the environment of the steps that follow.
 param (
     [Parameter(Mandatory = $true)] [string] $User,

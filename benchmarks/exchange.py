@@ -56,7 +56,7 @@ def play(inventory: str, playbook: str, *options: str) -> Measured:
     return Measured(time.monotonic() - start, peak / 1024)
 
 
-# The children's peak is that of the largest one: each run in a process of its own, or the largest of all would be told.
+# The children's peak is that of the largest one: so each run has its own process.
 CHILD = (
     "import resource, subprocess, sys\n"
     "code = subprocess.call(sys.argv[1:])\n"

@@ -24,7 +24,7 @@ die() {
 
 # Ansible ignores the ansible.cfg of such a folder when it finds it by itself, and whoever may write here decides what runs
 if [ -n "$(find . -maxdepth 0 -perm -o+w)" ]; then
-    die "Everybody may write to $project, so anybody could change what this command runs." \
+    die "$project is world-writable, so anybody could change what this command runs." \
         "Take that right away: chmod o-w '$project'"$'\n'"Where chmod has no effect (a Windows drive in WSL), clone the" \
         "project onto a file system of Linux."
 fi
@@ -37,7 +37,7 @@ one_at_a_time() {
     [ "$(id -u)" -eq 0 ] || [ -n "${LOCKS:-}" ] || return 0
     exec 9> "$lock" || die "$lock cannot be written: run this as root."
     flock --nonblock 9 && return
-    printf 'Another make lab or make lab-down is at work on this machine; waiting for it.\n'
+    printf 'Another make lab or make lab-down is running on this machine; waiting for it.\n'
     flock 9
 }
 

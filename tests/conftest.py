@@ -4,7 +4,7 @@ How a test imports what it tests (see pythonpath in pyproject.toml):
 
     from ftps_exchange import model                                                 # the package in src/
     from ansible_collections.ftps.exchange.plugins.modules import ldap_directory    # a module; other plugins likewise
-    from scripts import role_docs                                                   # a script
+    from scripts import reference_docs                                                   # a script
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Make the packs."""
         super().run(tmp, task_vars)
-        # A copy: the validation writes what is left out into the defaults
+        # A copy: the validation writes missing values into the defaults
         _, asked = self.validate_argument_spec(copy.deepcopy(ARGUMENTS))
         # What is read is needed until the end, seconds later: searching it for garbage would be a tenth of the work.
         gc.disable()
@@ -135,23 +135,22 @@ def warnings_of(told: dict[str, Any], deadline: str | None, contact: dict[str, A
     """What a person should look at."""
     found = []
     if told["edited"]:
-        found.append(f"Changed by hand, and written anew: {few(told['edited'])}. Change the inventory instead.")
+        found.append(f"Changed by hand, and restored: {few(told['edited'])}. Change the inventory instead.")
     if told["edited_and_removed"]:
         found.append(
-            "Changed by hand, and taken away with the pack of a customer who is gone: "
-            f"{few(told['edited_and_removed'])}."
+            f"Changed by hand, and removed with the pack of a former customer: {few(told['edited_and_removed'])}."
         )
     if told["unreadable"]:
         found.append(
-            f"Of no customer, with a pack.json that cannot be read: {few(told['unreadable'])}. Left where it is: "
-            "look into it, and take it away by hand."
+            f"Folders of no customer, with an unreadable pack.json: {few(told['unreadable'])}. Not touched: "
+            "check them, and remove them by hand."
         )
     if told["foreign"]:
-        found.append(f"Not ours, and left where it is: {few(told['foreign'])}.")
+        found.append(f"Files of others, not touched: {few(told['foreign'])}.")
     if told["new_changes"] and not deadline:
         found.append(
-            f"CHANGES.md names no day for {few(told['new_changes'])}: run again with "
-            "customer_packs_change_deadline=YYYY-MM-DD before you hand the packs out."
+            f"CHANGES.md has no date for {few(told['new_changes'])}: run again with "
+            "customer_packs_change_deadline=YYYY-MM-DD before you send the packs."
         )
     if not any((contact or {}).values()):
         found.append(

@@ -1,4 +1,4 @@
-"""Makes passwords and writes the file in which they are handed over, in Ansible's own process on the control node."""
+"""Generates passwords and writes the hand-over file, in Ansible's own process on the control node."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 class ActionModule(ActionBase):
-    """The action ``exchange_handover``; what it takes and returns is in plugins/modules/exchange_handover.py."""
+    """The action ``exchange_handover``; its documentation is in plugins/modules/exchange_handover.py."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Select the accounts, and outside check mode make their passwords and write them down."""
+        """Select the accounts, and outside check mode generate and write their passwords."""
         super().run(tmp, task_vars)
         _, asked = self.validate_argument_spec(ARGUMENTS)
         try:
@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
 
 
 def hand_over(asked: dict[str, Any], vault: VaultLib | None, *, check_mode: bool) -> dict[str, Any]:
-    """What the task returns; ``vault`` has the passwords that this run was given to read encrypted files."""
+    """The result of the task; ``vault`` has the passwords with which this run reads encrypted files."""
     folder: str = asked["handover_dir"]
     accounts = select(asked["accounts"], asked["only_account"], asked["only_customer"])
     if not os.path.isabs(folder):

@@ -1,4 +1,4 @@
-"""Writes down what a lab consists of, in Ansible's own process on the control node, whatever host the task is for."""
+"""Writes the description of a lab, in Ansible's own process on the control node, whatever host the task is for."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 class ActionModule(ActionBase):
-    """The action ``lab_description``; what it takes and returns is in plugins/modules/lab_description.py."""
+    """The action ``lab_description``; its documentation is in plugins/modules/lab_description.py."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Write the file, if it is not what it should be."""
+        """Write the file, if it differs."""
         super().run(tmp, task_vars)
         _, asked = self.validate_argument_spec(ARGUMENTS)
         return write_description(plain(asked), check_mode=self._task.check_mode)
 
 
 def write_description(asked: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
-    """Do what was asked, and say what happened."""
+    """Run the action and return its result."""
     path = Path(asked["path"])
     try:
         files = Path(asked["handover_dir"]).glob("*.yml")

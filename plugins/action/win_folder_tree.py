@@ -6,6 +6,6 @@ from ansible_collections.ftps.exchange.plugins.plugin_utils.packing import Packi
 
 
 class ActionModule(PackingAction):
-    """The action ``win_folder_tree``; what it takes and returns is in plugins/modules/win_folder_tree.yml."""
+    """The action ``win_folder_tree``; its documentation is in plugins/modules/win_folder_tree.yml."""
 
     LISTS = ("folders", "sids")

@@ -6,6 +6,6 @@ from ansible_collections.ftps.exchange.plugins.plugin_utils.packing import Packi
 
 
 class ActionModule(PackingAction):
-    """The action ``win_iis_settings``; what it takes and returns is in plugins/modules/win_iis_settings.yml."""
+    """The action ``win_iis_settings``; its documentation is in plugins/modules/win_iis_settings.yml."""
 
     LISTS = ("settings",)

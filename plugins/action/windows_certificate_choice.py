@@ -43,13 +43,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 
 class ActionModule(ActionBase):
-    """The action; what it takes and returns is in plugins/modules/windows_certificate_choice.py."""
+    """The action; its documentation is in plugins/modules/windows_certificate_choice.py."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Decide, and write what is to be installed where that is asked for."""
+        """Decide, and write the files to install if requested."""
         super().run(tmp, task_vars)
         _, asked = self.validate_argument_spec(ARGUMENTS, required_together=[["package_folder", "package_password"]])
         if not shutil.which("openssl"):
@@ -64,7 +64,7 @@ class ActionModule(ActionBase):
 
 
 def decide(asked: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """What the task returns."""
+    """The result of the task."""
     wanted = Wanted.of(asked, now)
     result, offer, missing = choose(asked, wanted)
     if asked["package_folder"]:

@@ -1,4 +1,4 @@
-"""Arguments that are long lists: each is one JSON text, which AnsibleModule hands on as it is."""
+"""Arguments that are long lists: each is one JSON text, which AnsibleModule passes on unchanged."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Kind = TypeVar("Kind", dict[str, Any], list[Any])
 
 
 def from_json(module: Any, name: str, kind: type[Kind]) -> Kind:
-    """An argument of the type ``json`` as the dictionary or list that it is; ends the module where it is none."""
+    """Return the dictionary or list of an argument of the type ``json``; fail the module if it has another type."""
     try:
         value = json.loads(module.params[name])
     except ValueError as error:

@@ -102,7 +102,7 @@ def read_certificates(text: str) -> list[Any]:
         except ValueError as error:
             raise RefusedError(f"certificate number {number} in it cannot be read: {error}") from None
     if not certificates:
-        raise RefusedError("it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")
+        raise RefusedError("it contains no certificate in PEM (-----BEGIN CERTIFICATE-----)")
     return list(certificates)
 
 
@@ -221,7 +221,7 @@ def chain_problem(chain: tuple[Any, ...], ca: str | None) -> str | None:
     if not errors:
         return done.stderr.strip() or "openssl gave no reason"
     depth, reason = errors[0]
-    return f"{reason} ({subject(chain[int(depth)]) if int(depth) < len(chain) else 'the authority'})"
+    return f"{reason} ({subject(chain[int(depth)]) if int(depth) < len(chain) else 'the CA'})"
 
 
 def authority_of(chain: tuple[Any, ...], ca: str | None) -> Any | None:
@@ -241,7 +241,7 @@ def problems(bundle: Bundle, wanted: Wanted) -> list[str]:
     missing = missing_names(bundle.leaf, wanted)
     if missing:
         there = [*alternative_names(bundle.leaf)[0], *alternative_names(bundle.leaf)[1]]
-        found.append(f"it is not made out for {', '.join(missing)} (but for {', '.join(there) or 'no name at all'})")
+        found.append(f"it is not valid for {', '.join(missing)} (but for {', '.join(there) or 'no name at all'})")
     for cert in bundle.chain:
         if begins(cert) > wanted.now:
             found.append(f"{subject(cert)} is not valid before {begins(cert):%Y-%m-%d %H:%M} UTC")
@@ -249,10 +249,10 @@ def problems(bundle: Bundle, wanted: Wanted) -> list[str]:
             found.append(f"{subject(cert)} ended on {ends(cert):%Y-%m-%d %H:%M} UTC")
     authority = authority_of(bundle.chain, wanted.ca)
     if authority is not None and authority not in bundle.chain and ends(authority) < wanted.now:
-        found.append(f"the authority {subject(authority)} ended on {ends(authority):%Y-%m-%d %H:%M} UTC")
+        found.append(f"the CA {subject(authority)} ended on {ends(authority):%Y-%m-%d %H:%M} UTC")
     reason = chain_problem(bundle.chain, wanted.ca)
     if reason:
-        found.append(f"its chain does not lead to the authority: {reason}")
+        found.append(f"its chain does not lead to the CA: {reason}")
     return found
 
 

@@ -132,7 +132,7 @@ def parse_sddl(sddl: str) -> Descriptor:
         raise AclError(f"{sddl!r} is not a DACL like 'D:P(A;OICI;0x1200a9;;;S-1-5-21-...)' (no owner, group or SACL)")
     aces = tuple(_parse_sddl_ace(text) for text in re.findall(r"\(([^()]*)\)", match.group(2)))
     if not aces:
-        raise AclError(f"{sddl!r} has no entry, so that nobody could use the folder")
+        raise AclError(f"{sddl!r} has no entry, so nobody could use the folder")
     flags = match.group(1)
     return Descriptor(protected="P" in flags, aces=aces)
 

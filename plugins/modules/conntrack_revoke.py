@@ -8,10 +8,10 @@ module: conntrack_revoke
 short_description: Ends tracked connections of sources that a service no longer admits
 description:
   - Runs on the edge, a host with Linux.
-  - Deletes from the kernel's connection tracking what comes from a source outside O(sets) and goes to one of
-    O(destinations) at one of O(ports). Nothing else is touched, and whoever is still admitted notices nothing.
+  - Deletes the tracked connections from a source outside O(sets) to one of O(destinations) at one of O(ports). It
+    touches nothing else and does not affect admitted sources.
   - Addresses and ports are those of the original direction, as the client sees them, so before any translation.
-  - Without its entry a connection has lost its translation, and its next packet is judged like a first one.
+  - Without its entry a connection loses its translation, and its next packet is treated like a first one.
 options:
   destinations:
     description: Addresses of the service, IPv4 and IPv6.
@@ -25,7 +25,8 @@ options:
     required: true
   sets:
     description:
-      - Who is admitted, as M(nftables_table) takes it. C(element) is a network, an address or a range C(first-last).
+      - Who is admitted, as in M(ftps.exchange.nftables_table). C(element) is a network, an address or a range
+        C(first-last).
     type: json
     required: true
 requirements:
@@ -131,7 +132,7 @@ def _range(source: str) -> tuple[int, int, int]:
             return first.version, int(first), int(last)
         network = ipaddress.ip_network(source)
     except ValueError as error:
-        raise RevokeError(f"sets: '{source}' is no address, network or range: {error}") from None
+        raise RevokeError(f"sets: '{source}' is not an address, network or range: {error}") from None
     return network.version, int(network[0]), int(network[-1])
 
 

@@ -8,16 +8,16 @@ module: customer_packs
 short_description: Firewall rules, guide, client profiles and self-test for every customer
 description:
   - Runs on the control node, in Ansible's own process, whatever host the task is for.
-  - Checks the model as M(exchange_model) does, and writes a folder for each customer who may log in. All customers in
-    one call.
+  - Validates the model as M(ftps.exchange.exchange_model) does, and writes a folder for each customer who may log in,
+    all in one call.
   - A folder has the rules for the customer's firewall and a neutral table, a guide (C(guide.html), C(guide.md)), the
-    certificate of the authority, profiles for clients without passwords, self-tests for a POSIX shell and for
-    PowerShell, and C(pack.json) for programs. When the service changed since the pack before, C(CHANGES.md) says what
-    the customer has to do, and by when.
-  - The same input gives the same bytes. A pack whose input did not change is not made again; a file is only written
-    when it differs, in one step.
-  - The pack of a customer who may not log in at present (suspended, or every account expired) stays as it is. The pack
-    of a customer who is absent or has no file any more is taken away. Files that are not ours stay and are reported.
+    CA certificate, profiles for clients without passwords, self-tests for a POSIX shell and for
+    PowerShell, and C(pack.json) for programs. When the service changed since the previous pack, C(CHANGES.md) says
+    what the customer must do, and by when.
+  - The same input gives the same bytes. A pack with unchanged input is not generated again. A file is only written
+    when it differs, atomically.
+  - The pack of a customer who may not log in at present (suspended, or every account expired) stays as it is. The
+    pack of a customer who is absent or has no file any more is removed. Files of others stay and are reported.
 options:
   exchange:
     description: The settings of the service, as in C(group_vars/all/exchange.yml) of the inventory.
@@ -28,7 +28,7 @@ options:
     type: path
     required: true
   exchange_file:
-    description: File in which O(exchange) is written, for the lines in messages. It need not exist.
+    description: File with the settings in O(exchange), so that messages can name the line. It need not exist.
     type: path
   inventory_dir:
     description:
@@ -36,7 +36,7 @@ options:
         same name of the exchange does not take them for packs of customers who are gone.
     type: path
   packs_dir:
-    description: Folder for the packs. What lies in it and has no C(pack.json) of this exchange is left alone.
+    description: Folder for the packs. Folders in it without a C(pack.json) of this exchange are not touched.
     type: path
     required: true
   customer:
@@ -44,25 +44,28 @@ options:
     type: str
   formats:
     description:
-      - Formats of rules for the customer's side, besides the table and the firewall that the customer file names.
+      - Formats of rules for the customer's side, in addition to the table and the firewall that the customer file
+        names.
       - C(all) for all of them.
     type: list
     elements: str
     default: []
   provider_formats:
     description:
-      - Formats of rules for the provider's side, in C(provider/), for an edge that is not ours. C(all) for all.
+      - Formats of rules for the provider's side, in C(provider/), for an edge that this project does not manage.
+        C(all) for all.
     type: list
     elements: str
     default: []
   ca_file:
     description:
-      - Certificate of the authority that customers have to trust, in PEM form. Only certificates are taken from it.
-      - Empty for an authority that every operating system trusts. The packs then name no issuer and no fingerprint.
+      - Certificate of the CA that customers must trust, in PEM format. Only certificates are read from it.
+      - Empty for a CA that every operating system trusts. The packs then name no issuer and no fingerprint.
     type: path
   servers:
     description:
-      - The server's own addresses behind the edge, for the translation in O(provider_formats); at most one of a family.
+      - The server's own addresses behind the edge, for the translation in O(provider_formats), at most one per
+        address family.
     type: list
     elements: str
     default: []
@@ -76,24 +79,24 @@ options:
       phone: {description: Telephone number., type: str}
   change_deadline:
     description:
-      - Day (C(YYYY-MM-DD)) by which customers must have done what C(CHANGES.md) says. It goes into the newest change of
-        each pack, also when that was told before.
-      - Empty leaves the days as they are; a new change has none then.
+      - Date (C(YYYY-MM-DD)) by which customers must have followed C(CHANGES.md). It goes into the newest change of
+        each pack, even if a previous run reported that change.
+      - Empty leaves the dates as they are; a new change then has none.
     type: str
   when_removed:
-    description: Whether the packs of customers who are gone are removed, or moved to C(.archive) in the folder.
+    description: Whether to remove the packs of former customers, or to move them to C(.archive) in the folder.
     type: str
     choices: [remove, archive]
     default: remove
   removal_confirmed:
-    description: Says that taking away more than the share C(removal_limit_percent) of the packs is meant.
+    description: Confirms that more than C(removal_limit_percent) of the packs may be removed.
     type: bool
     default: false
   today:
-    description: Day for which dates are judged, C(YYYY-MM-DD). Now, in UTC, by default.
+    description: Date for evaluating expiry, C(YYYY-MM-DD). Today, in UTC, by default.
     type: str
   processes:
-    description: How many processes make packs. 0 for as many as there are processors.
+    description: Number of processes that generate packs. 0 means one per processor.
     type: int
     default: 0
 attributes:
@@ -105,7 +108,7 @@ attributes:
     description: Every file that differs, up to 200 files, each up to 100,000 characters.
 notes:
 seealso:
-  - module: exchange_model
+  - module: ftps.exchange.exchange_model
 author: the ftps-exchange contributors
 """
 
@@ -130,7 +133,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 created:
-  description: Customers whose pack was made for the first time (in check mode, would be).
+  description: Customers with a new pack (in check mode, those who would get one).
   returned: always
   type: list
   elements: str
@@ -142,7 +145,7 @@ updated:
   elements: str
   sample: [acme]
 removed:
-  description: Customers whose pack was taken away, removed or archived.
+  description: Customers whose pack was removed or archived.
   returned: always
   type: list
   elements: str
@@ -159,37 +162,37 @@ unchanged:
   type: int
   sample: 2
 new_changes:
-  description: Customers who have something to change on their side since the pack before.
+  description: Customers who must change something on their side since the previous pack.
   returned: always
   type: list
   elements: str
   sample: [acme]
 edited:
-  description: Files of packs that somebody had changed or removed by hand; they are as they should be again.
+  description: Files of packs that somebody had changed or removed by hand. They are restored.
   returned: always
   type: list
   elements: str
   sample: [acme/guide.md]
 edited_and_removed:
-  description: Files changed by hand in packs that were taken away. In the archive they lie as they were.
+  description: Files changed by hand in removed packs. The archive has them unchanged.
   returned: always
   type: list
   elements: str
   sample: []
 unreadable:
-  description: Folders of no customer of the inventory with a C(pack.json) that cannot be read. They stay.
+  description: Folders with an unreadable C(pack.json) that belong to no customer of the inventory. They stay.
   returned: always
   type: list
   elements: str
   sample: []
 foreign:
-  description: Files in packs that are not ours. They stay.
+  description: Files in packs that this project did not write. They stay.
   returned: always
   type: list
   elements: str
   sample: [acme/notes.txt]
 problems:
-  description: Every pack that could not be made, with the reason. All others were made.
+  description: Every pack that could not be generated, with the reason. All others were generated.
   returned: failure
   type: list
   elements: str

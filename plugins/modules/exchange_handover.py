@@ -5,17 +5,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: exchange_handover
-short_description: Makes passwords and writes the file in which they are handed over
+short_description: Generate passwords and write them to a hand-over file
 version_added: "0.1.0"
 description:
   - Runs on the control node, in Ansible's own process, whatever host the task is for.
-  - Makes a password for each account and writes them all into one new file, readable for its owner alone. The file is
-    on the disk before the task ends, so that a password which is set afterwards is never lost.
-  - With O(vault_id) the file is encrypted by C(ansible-vault), which gets the text by a pipe, so that nothing on the
-    disk ever holds it in clear.
+  - Generates a password for each account and writes all of them to one new file that only its owner can read. The
+    file is on the disk before the task ends, so a password that is set afterwards is never lost.
+  - With O(vault_id), C(ansible-vault) encrypts the file. It gets the text through a pipe, so the clear text is never
+    on the disk.
   - A password has 24 random characters out of 57 in four groups (C(k7TmPz-…), 139 bits). No two characters of the
-    alphabet are easily mistaken for each other; upper case, lower case, digits and a hyphen are always in it, and the
-    account's name is not, so it meets the complexity rules of Active Directory.
+    alphabet are easily confused. A password always contains upper case, lower case, digits and a hyphen, and never
+    the account's name, so it meets the complexity rules of Active Directory.
 options:
   accounts:
     description: The accounts. Each has V(name) and V(customer); other keys are ignored.
@@ -27,36 +27,37 @@ options:
     type: str
     required: true
   handover_dir:
-    description: Folder for the file, as an absolute path. It is made with mode 0700. A symbolic link is refused.
+    description: Folder of the file, as an absolute path. It is created with mode 0700. A symbolic link is refused.
     type: path
     required: true
   vault_id:
     description:
       - Encrypt the file with this vault identity, V(label@source). The source is a file, or a script that prints the
-        password; V(prompt) is refused, since nobody can answer there.
-      - Without it, a run that was given the password of a vault for its inventory encrypts the file with that one. A
+        password; V(prompt) is refused, because nobody can answer it there.
+      - Without it, a run with a vault password for its inventory encrypts the file with that password. A
         run without any vault writes the file in clear.
     type: str
   vault_base:
-    description: What a relative source in O(vault_id) is relative to.
+    description: Base folder of a relative source in O(vault_id).
     type: path
   only_account:
-    description: Of O(accounts), the one of this name. Fails when there is none, and suggests the nearest name.
+    description: Only the account of this name. Fails if there is none in O(accounts), and suggests the nearest name.
     type: str
   only_customer:
-    description: Of O(accounts), those of this customer. Fails when there is none, and suggests the nearest name.
+    description: Only the accounts of this customer. Fails if there are none in O(accounts), and suggests the nearest
+      name.
     type: str
 notes:
-  - Returns the passwords, so that they can be set. Use C(no_log) on the task. No message of this module holds one.
+  - Returns the passwords, so that they can be set. Use C(no_log) on the task. No message of this module contains one.
 attributes:
   check_mode:
     support: full
     description: Selects the accounts and writes nothing. No passwords are returned.
   diff_mode:
     support: none
-    description: There is nothing to show that is not secret.
+    description: Everything would be secret.
 seealso:
-  - module: ldap_passwords
+  - module: ftps.exchange.ldap_passwords
 author: the ftps-exchange authors
 """
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: exchange_model
-short_description: Check the exchange and all its customers before any host is touched
+short_description: Validate the exchange and all its customers before any host is touched
 description:
   - Runs on the control node, in Ansible's own process, whatever host the task is for.
-  - Reads one file for each customer, checks them together with the settings of the service, and returns the checked
-    model with all defaults filled in. Nothing is ever changed.
+  - Reads one file for each customer, validates them together with the settings of the service, and returns the
+    checked model including all defaults. It never changes anything.
   - Reports every problem of every file in one run, each with file, line, field, value and remedy.
 options:
   exchange:
@@ -22,26 +22,25 @@ options:
     description:
       - Folder with one file C(<name>.yml) for each customer; the file name is the name of the customer.
       - All keys are described in C(docs/schema/customer.schema.json).
-      - Hidden files, a README (plain, C(.md), C(.rst), C(.txt), C(.adoc)) and what editors leave behind are ignored;
-        anything else that is not a C(.yml) file is a problem, since it would be overlooked.
+      - Hidden files, a README (plain, C(.md), C(.rst), C(.txt), C(.adoc)) and temporary files of editors are ignored.
+        Any other file that is not a C(.yml) file is a problem, because it would be overlooked.
     type: path
     required: true
   exchange_file:
     description:
-      - File in which O(exchange) is written. Used to give its lines in messages, and to find what YAML hides there,
-        such as a key that is given twice. It need not exist.
+      - File with the settings in O(exchange). Messages name its lines, and the module finds in it what YAML hides,
+        such as a duplicate key. It need not exist.
     type: path
   today:
     description:
-      - Day for which the expiry dates of accounts are judged, C(YYYY-MM-DD). Now, in UTC, by default.
+      - Date for evaluating the expiry of accounts, C(YYYY-MM-DD). Today, in UTC, by default.
     type: str
 attributes:
   check_mode:
     support: full
     description: Changes nothing anyway.
 notes:
-  - The rules and their sources (RFC numbers, Microsoft's naming rules) are written beside each rule in
-    C(src/ftps_exchange/model/).
+  - C(src/ftps_exchange/model/) has the rules with their sources (RFC numbers, Microsoft's naming rules).
 author:
   - The ftps-exchange project
 """
@@ -58,22 +57,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 exchange:
-  description: All settings of the service, defaults filled in; C(null) for what is off.
+  description: All settings of the service, including defaults. C(null) means off.
   returned: success
   type: dict
   sample: {name: lab, fqdn: ftps.exchange.example}
 notes:
-  description: What is no error but should be known, such as accounts that have expired.
+  description: Facts that are not errors but worth knowing, such as expired accounts.
   returned: success
   type: list
   elements: str
   sample: []
 model:
   description:
-    - The checked model as JSON text, which all filters take. With thousands of customers a dictionary would cost
+    - The checked model as JSON text, which all filters accept. With thousands of customers a dictionary would cost
       seconds at every use, because Ansible looks for templates in each of its values.
-    - It has C(exchange) and C(notes) as above, and C(customers), all that have a file, sorted by name, absent ones
-      included. Networks are canonical; C(sources4) and C(sources6) are merged within a customer. An account that is not
+    - It has C(exchange) and C(notes) as above, and C(customers), all customers with a file, sorted by name, including
+      absent ones. Networks are canonical; C(sources4) and C(sources6) are merged within a customer. An account that
+      is not
       C(enabled) says in C(disabled_because) whether it is C(suspended), C(absent) or C(expired).
   returned: success
   type: str
@@ -92,5 +92,5 @@ problems:
       field: accounts[0].name
       value: "'Acme-Up'"
       message: has upper-case letters.
-      remedy: "Write 'acme-up': Windows does not tell upper from lower case, Linux does."
+      remedy: "Write 'acme-up': Windows does not distinguish upper and lower case, Linux does."
 """

@@ -8,20 +8,19 @@ module: folder_tree
 short_description: Folders with NT security descriptors on a Linux domain member
 description:
   - Runs on an FTPS server with Linux.
-  - Makes a whole tree of folders and gives each one the access list that its security descriptor says, in one call.
-  - Samba stores the descriptor as NT ACL (extended attribute C(security.NTACL)) and translates it into the POSIX access
-    and default ACL, which the kernel enforces for every program, an FTP server for example.
-  - On every run compares the entries of the stored NT ACL (type, flags, mask, SID, and the protection from the parent)
-    and the POSIX ACLs, owner and mode that are really in force, and repairs what differs. Entries that nobody declared
-    are removed.
+  - Creates a whole tree of folders and gives each one the access list from its security descriptor, in one call.
+  - Samba stores the descriptor as an NT ACL (extended attribute C(security.NTACL)) and translates it into the POSIX
+    access and default ACL, which the kernel enforces for every program, for example an FTP server.
+  - Every run compares the entries of the stored NT ACL (type, flags, mask, SID, and the protection from the parent)
+    and the POSIX ACLs, owner and mode in effect, and repairs what differs. Undeclared entries are removed.
   - The owner is always C(root:root), so that nobody else can change the permissions of a declared folder.
-  - When what a folder passes on has changed, for example because the directory was rebuilt and the groups have new
-    SIDs, everything beneath it gets the new entries, as inheritance on NTFS does it. What lies beneath another declared
-    folder is that folder's. Content is then owned by C(root:root) too, because the numbers of the old owners may belong
-    to somebody else by now.
-  - Folders and files that are not declared are never removed. Those that lie directly in a folder that passes nothing
-    on, where only declared folders belong, are returned as RV(undeclared) and told in a warning.
-  - Symbolic links are never followed. Folders are opened relative to their parent, so that nobody who may write in a
+  - If the entries that a folder passes on have changed, for example because the directory was rebuilt and the groups
+    have new SIDs, everything beneath it gets the new entries, like inheritance on NTFS. Content beneath another
+    declared folder belongs to that folder. C(root:root) then owns the content too, because the numbers of the old
+    owners may belong to somebody else.
+  - Undeclared folders and files are never removed. Those directly in a folder that passes nothing on, where only
+    declared folders belong, are returned as RV(undeclared), and a warning lists them.
+  - Symbolic links are never followed. Folders are opened relative to their parent, so nobody with write access to a
     parent can make the module change something else.
 options:
   root:
@@ -36,25 +35,26 @@ options:
         faster. The parent of each one must be declared as well.
       - C(path) is relative to O(root), with C(/) between the parts. An empty text is O(root) itself.
       - C(sddl) is its DACL in SDDL, such as C(D:P(A;OICI;0x1200a9;;;S-1-5-21-1-2-3-1104)). Only entries that allow,
-        hexadecimal masks, full SIDs, and the flags OICI and IO, since only those mean the same on NTFS and in a POSIX
+        hexadecimal masks, full SIDs, and the flags OICI and IO, because only those mean the same on NTFS and in a POSIX
         ACL. The owner C(root) needs no entry. The control flags C(AI) and C(AR) are accepted and not compared.
       - Other keys, such as C(purpose), are not used.
     type: json
     required: true
   sids:
-    description: Names and SIDs of groups, as M(ldap_directory) returns them. Only used to show names in the diff.
+    description: Names and SIDs of groups, as M(ftps.exchange.ldap_directory) returns them. Only used to show
+      names in the diff.
     type: dict
     default: {}
   reapply_to_content:
     description:
-      - Also compare everything beneath the folders with what it inherits, and repair it, when the folders themselves
-        are as declared. Takes as long as walking through all files; meant for after a restore from a backup.
+      - Also compare everything beneath the folders with its inherited entries, and repair it, even if the folders
+        themselves are as declared. It walks through all files; use it after a restore from a backup.
     type: bool
     default: false
   wait_seconds:
     description:
-      - How long to wait for C(winbindd) to translate every SID, in seconds. Groups that were made a moment ago may not
-        have reached the domain controller that it asks.
+      - How long to wait for C(winbindd) to translate every SID, in seconds. New groups may not have reached the
+        domain controller that it uses.
     type: int
     default: 20
 requirements:
@@ -67,8 +67,8 @@ notes:
     to be written. Check mode therefore works before the host has joined the domain.
   - What POSIX ACLs cannot express is refused, namely entries that deny, entries for files only or for folders only,
     and C(NP).
-  - The kernel judges the owner of a file by the owner's entry alone. Whoever made a file can therefore write in it as
-    long as they reach it, whatever the groups say.
+  - For the owner of a file, the kernel only uses the owner's entry. So the creator of a file can write to it as long
+    as they can reach it, whatever the groups say.
 attributes:
   check_mode: {support: full, description: Nothing is changed, the prediction is complete.}
   diff_mode: {support: full, description: 'One line for each entry, before and after, of the folders that change.'}
@@ -109,7 +109,7 @@ repaired:
   elements: str
   sample: [shares/maps]
 content:
-  description: How much beneath the folders got new permissions. In check mode, how much would.
+  description: How much content got new permissions (in check mode, would get).
   returned: always
   type: dict
   contains:
@@ -121,7 +121,7 @@ content:
       elements: str
       returned: always
 undeclared:
-  description: What lies where only declared folders belong; left alone.
+  description: Undeclared content where only declared folders belong. It stays.
   returned: always
   type: list
   elements: str
@@ -196,7 +196,7 @@ def report(module: AnsibleModule, tree: Tree, ids: dict[str, UnixId]) -> dict[st
     if module._diff and tree.wanting:
         result["diff"] = diff_of(tree, module.params["sids"], ids)
     if tree.undeclared:
-        module.warn(f"Left alone below {tree.shown('')}, declared by nobody: {few(tree.undeclared)}")
+        module.warn(f"Undeclared content below {tree.shown('')}, not touched: {few(tree.undeclared)}")
     if content.skipped:
         module.warn(f"Kept their permissions (several hard links, or too deep): {few(content.skipped)}")
     return result

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""End the FTPS sessions of accounts that may no longer be where they are, or that have more than they should."""
+"""End FTPS sessions that are no longer permitted, or that have too many rights."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ module: ftps_sessions
 short_description: End FTPS sessions that are no longer permitted
 description:
   - Runs on an FTPS server with Linux.
-  - Looks at every process of the daemon and ends those whose account is not permitted (any more), whose client has an
-    address from which that account may not come, or that were given more at their login than the account has now. That
-    is a home of another customer, a share that was withdrawn, or a right to write that is a right to read now.
-  - Whose session a process is was noted at its login by C(ftps-exchange-session). ProFTPD's own list (C(ftpwho)) is not
-    asked, because customers write into it; it crashes at a file name that is not UTF-8.
-  - All other sessions go on undisturbed, their transfers too. A connection that has not logged in yet is left alone,
-    because the login itself will be judged by the new rules.
+  - Checks every process of the daemon, and ends those whose account is not permitted (any more), whose client has an
+    address that is not permitted for the account, or that got more at their login than the account has now (the home
+    of another customer, a withdrawn share, or a right to write that is now a right to read).
+  - At each login C(ftps-exchange-session) records to whom the process belongs. The module does not use ProFTPD's own
+    list (C(ftpwho)), because customers write into it, and it crashes at a file name that is not UTF-8.
+  - All other sessions and their transfers continue undisturbed. A connection that has not logged in yet is not
+    touched, because the new rules apply to its login.
   - Without a running daemon there is nothing to do.
 options:
   accounts:
     description:
-      - Every account that may be logged in. The whole list; an account that is not in it may not be logged in at all.
-      - Each is a dictionary with C(name), C(networks) (CIDR, IPv4 and IPv6, from which it may come), and what it may
-        use, C(customer), C(home) (C(read) or C(write)) and C(shares) (a dictionary of the same words). Without C(home)
-        its rights are not looked at. The filter C(exchange_access) returns such a list.
+      - Every permitted account. The list is complete. An account that is not in it must not be logged in at all.
+      - Each is a dictionary with C(name), C(networks) (CIDR, IPv4 and IPv6, from which it may connect), and its rights,
+        C(customer), C(home) (C(read) or C(write)) and C(shares) (a dictionary of the same words). Without C(home)
+        the module does not check its rights. The filter P(ftps.exchange.exchange_access#filter) returns such a list.
     type: list
     elements: dict
     required: true
@@ -31,7 +31,7 @@ options:
     type: path
     default: /run/ftps-exchange/proftpd.pid
   sessions:
-    description: Where logins are noted, one file for each session, named after its process.
+    description: Folder with the records of logins, one file for each session, named after its process.
     type: path
     default: /run/ftps-exchange/sessions
   grace_seconds:
@@ -44,11 +44,11 @@ attributes:
     description: Reports which sessions it would end.
   diff_mode:
     support: full
-    description: The sessions that are ended, as lines that are gone afterwards.
+    description: The ended sessions, as removed lines.
 notes:
-  - A session is only ended after checking that its process still is a child of the daemon; the process is held by a
-    file descriptor (pidfd) meanwhile, so that a number used anew is never mistaken for it.
-  - A process that runs as somebody's account, and of which nothing was noted, is ended as well.
+  - A session is only ended after checking that its process is still a child of the daemon. A file descriptor (pidfd)
+    holds the process meanwhile, so a reused process number is never mistaken for it.
+  - A process that runs as an account and has no record is ended as well.
 author: the ftps-exchange contributors
 """
 
@@ -79,7 +79,7 @@ ended:
     address: {description: The client's address., type: str}
     pid: {description: The session's process., type: int}
     since: {description: "When the account logged in (RFC 3339, UTC).", type: str}
-    reason: {description: Why it may not go on., type: str}
+    reason: {description: Why it must end., type: str}
   sample:
     - account: initech-up
       address: 198.51.100.40
@@ -87,7 +87,7 @@ ended:
       since: "2026-11-23T16:30:40Z"
       reason: account not permitted
 remaining:
-  description: How many sessions go on.
+  description: Number of sessions that continue.
   returned: always
   type: int
 """
@@ -114,7 +114,7 @@ DAEMON = "proftpd"
 
 @dataclass(frozen=True)
 class Rights:
-    """Whose home, and where an account may write: in the home, and in which of its shares."""
+    """The customer of the home, and where an account may write: in the home, and in which shares."""
 
     customer: str
     home_writable: bool
@@ -123,7 +123,7 @@ class Rights:
 
 @dataclass(frozen=True)
 class Permission:
-    """From where an account may come, and what it may use; None where that is not looked at."""
+    """The networks of an account, and its rights; None if they are not checked."""
 
     networks: list[Network]
     rights: Rights | None
@@ -175,11 +175,11 @@ class Session:
     address: str
     since: str
     given: Rights | None = None
-    """What it got at its login; None if that was not noted."""
+    """Its rights from the login; None if they were not recorded."""
 
 
 def judge(session: Session, permitted: dict[str, Permission]) -> str | None:
-    """Return why a session may not go on, or None if it may."""
+    """Return why a session may not continue, or None if it may."""
     if session.account not in permitted:
         return "account not permitted"
     permission = permitted[session.account]
@@ -193,7 +193,7 @@ def judge(session: Session, permitted: dict[str, Permission]) -> str | None:
 
 
 def excess(given: Rights | None, rights: Rights) -> str | None:
-    """Return what a session has and should not have, or None. Less than it should have is no reason to end it."""
+    """Return which right a session has too much, or None. Too few rights are no reason to end it."""
     if given is None:
         return "what it was given at its login is not known"
     if given.customer != rights.customer:
@@ -257,7 +257,7 @@ def session_of(pid: int, notes: Path, proc: Path) -> Session | None:
 
 
 def _given(note: dict[str, Any]) -> Rights | None:
-    """Read what a login was given. ftps-exchange-session of an earlier version did not note it."""
+    """Read the rights from a login. An earlier version of ftps-exchange-session did not record them."""
     try:
         shares = {str(share): bool(writable) for share, writable in note["shares"].items()}
         return Rights(str(note["customer"]), bool(note["home_writable"]), shares)

@@ -8,12 +8,12 @@ module: kernel_parameters
 short_description: Sets kernel parameters now and for the next boot
 description:
   - Runs on a host with Linux.
-  - Owns one file of C(/etc/sysctl.d) and makes the running kernel agree with it. What is right already is not
-    written, so it also works where C(/proc/sys) cannot be written but somebody has set the values from outside, as
-    the C(--sysctl) option of a container engine does.
+  - Owns one file of C(/etc/sysctl.d) and makes the running kernel agree with it. It does not write values that are
+    already right, so it also works where C(/proc/sys) is read-only but the values were set from outside, for example
+    with the C(--sysctl) option of a container engine.
   - A parameter that is a list of numbers, such as C(net.ipv4.ip_local_reserved_ports), may have several owners.
-    With O(number_lists) only the declared numbers are ours. Others' stay, and ours of the last run go when they are
-    no longer declared.
+    With O(number_lists) only the declared numbers are owned. Numbers of others stay; numbers from the last run are
+    removed when they are no longer declared.
 options:
   path:
     description: The file to own.
@@ -21,16 +21,16 @@ options:
     required: true
   values:
     description:
-      - Value by name of the parameter. With V(*) in the place of an interface the value holds for each that there is,
-        and for those to come, as in C(net.ipv4.conf.*.send_redirects).
+      - Value by name of the parameter. With V(*) instead of an interface the value applies to each existing interface
+        and to future ones, as in C(net.ipv4.conf.*.send_redirects).
     type: dict
     default: {}
   number_lists:
-    description: Numbers to have in the list, as C(first-last) or single ones with commas between, by name.
+    description: Numbers to have in the list, by name, as C(first-last) or single numbers, separated by commas.
     type: dict
     default: {}
   optional:
-    description: Names of parameters that not every kernel has, and that are skipped where they are missing.
+    description: Names of parameters that not every kernel has. They are skipped where they are missing.
     type: list
     elements: str
     default: []

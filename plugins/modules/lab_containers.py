@@ -9,15 +9,15 @@ DOCUMENTATION = r"""
 module: lab_containers
 short_description: Bring all system containers of a lab to the declared state
 description:
-  - Runs on the machine that carries the lab.
-  - Takes a whole lab in one call and changes only the difference, all containers at the same time.
-    One podman process after the other would take several times as long.
-  - Everything it makes carries the label C(ftps-exchange.lab=<prefix>). Nothing without this label is ever changed or
-    removed; a container, network or volume of the same name without it is reported.
-  - A container or network whose definition changed is made anew, one that nobody declares any more is removed, one that
-    was stopped is started. Volumes are kept until the lab is removed.
-  - Networks are internal, so no packet of the lab leaves the machine. A host has no route beyond its own networks but
-    those declared.
+  - Runs on the machine that runs the lab.
+  - Takes a whole lab in one call and changes only the difference, all containers in parallel. Sequential podman
+    processes would take several times as long.
+  - Everything it creates has the label C(ftps-exchange.lab=<prefix>). It never changes or removes anything without
+    this label, and reports a container, network or volume of the same name without it.
+  - A container or network with a changed definition is created again, an undeclared one is removed, a stopped one is
+    started. Volumes are kept until the lab is removed.
+  - Networks are internal, so no packet of the lab leaves the machine. Beyond its own networks, a host has only the
+    declared routes.
   - Names, resolver and routes are plain files of the host, as on a real one, and not mounts that Podman rewrites.
 options:
   prefix:
@@ -39,13 +39,13 @@ options:
   hosts:
     description:
       - Hosts by name. Keys of a host
-      - C(networks) - addresses by network, at most one for each family. The network's name is the interface's.
+      - C(networks) - addresses by network, at most one per address family. The interface has the network's name.
       - C(gateways) - addresses that its default routes lead to (none means no way out).
       - C(domain) - DNS domain of the host itself.
       - C(nameserver), C(search) - its resolver; without them no name is looked up outside C(/etc/hosts).
       - C(names) - further names by address for C(/etc/hosts).
       - C(volumes) - path by name; the volume C(<prefix>-<host>-<name>) outlives the container.
-      - C(sysctls) - kernel parameters of its network namespace by name. A host forwards nothing unless told so here.
+      - C(sysctls) - kernel parameters of its network namespace by name. A host forwards nothing unless it is set here.
       - C(capabilities) - capabilities beyond Podman's default.
     type: dict
     default: {}
@@ -60,7 +60,8 @@ attributes:
     support: full
 notes:
   - Needs podman and root.
-  - On machines with a hybrid cgroup hierarchy the runtime is runc, since crun refuses these. Where the invoking process
+  - On machines with a hybrid cgroup hierarchy the runtime is runc, because crun refuses these. Where the invoking
+    process
     may not raise its resource limits, containers get its own limits. Elsewhere Podman's defaults apply.
   - AppArmor's default profile for containers forbids every mount, and the FTPS server gives each session its own
     mounts, so the containers run unconfined by AppArmor.
@@ -95,17 +96,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 created:
-  description: Containers that were made.
+  description: New containers.
   returned: always
   type: list
   elements: str
 started:
-  description: Containers that had been stopped and were started.
+  description: Stopped containers that were started.
   returned: always
   type: list
   elements: str
 removed:
-  description: Containers, networks and volumes that were removed (those that were made anew included).
+  description: Containers, networks and volumes that were removed (including those created again).
   returned: always
   type: list
   elements: str

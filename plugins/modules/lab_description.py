@@ -9,17 +9,17 @@ module: lab_description
 short_description: Write the machine-readable description of a lab
 description:
   - Runs on the control node, in Ansible's own process, whatever host the task is for.
-  - Writes a JSON file (mode 0600, since passwords stand in it) with the service, the containers, and for each customer
-    who is present its accounts with passwords and its shares. An account that may write comes first.
-  - The passwords are read from the hand-over files that the role C(directory) wrote. Of several for an account the
-    newest counts.
+  - Writes a JSON file (mode 0600, because it contains passwords) with the service, the containers, and for each
+    present customer its accounts with passwords and its shares. An account that may write comes first.
+  - The passwords are read from the hand-over files that the role C(directory) wrote. If there are several for an
+    account, the newest counts.
 options:
   path:
     description: File to write.
     type: path
     required: true
   model:
-    description: The checked model, as the module M(ftps.exchange.exchange_model) returned it.
+    description: The checked model, as returned by the module M(ftps.exchange.exchange_model).
     type: raw
     required: true
   handover_dir:
@@ -27,7 +27,7 @@ options:
     type: path
     required: true
   customer_containers:
-    description: Container by customer. A customer without one is left out, since nobody could act as this customer.
+    description: Container by customer. A customer without one is left out, because nobody could act as this customer.
     type: dict
     required: true
   more:
@@ -36,8 +36,8 @@ options:
     default: {}
   lost_allowed:
     description:
-      - When no hand-over file holds the password of an account, write nothing and return RV(lost), so that these
-        accounts can be given new passwords. Otherwise that is an error.
+      - If no hand-over file contains the password of an account, write nothing and return RV(lost), so that these
+        accounts can get new passwords. Otherwise this is an error.
     type: bool
     default: false
 attributes:
@@ -45,7 +45,7 @@ attributes:
     support: full
   diff_mode:
     support: none
-    description: Passwords would stand in it.
+    description: It would contain passwords.
 author:
   - The ftps-exchange authors
 """
@@ -66,12 +66,12 @@ path:
   returned: always
   type: str
 customers:
-  description: Customers that are in it.
+  description: Customers in the file.
   returned: always
   type: list
   elements: str
 lost:
-  description: Accounts whose password is in no hand-over file. Only with O(lost_allowed=true) there can be any.
+  description: Accounts whose password is in no hand-over file. Only possible with O(lost_allowed=true).
   returned: always
   type: list
   elements: dict

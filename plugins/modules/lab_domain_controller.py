@@ -9,13 +9,13 @@ module: lab_domain_controller
 short_description: Provision a Samba Active Directory domain controller
 description:
   - Runs on the lab's directory controller, a host with Linux.
-  - Provisions the domain on a host that has none yet. A provisioning that broke off is begun again. The directory lives
-    in C(/var/lib/samba) alone; on a new host that is given this folder of an old one, it goes on.
-  - Gives the controller an LDAPS certificate of the domain's own certificate authority with the host's name in it, as a
-    company's controllers have. (The one that Samba makes for itself has no subject alternative name.)
-  - Keeps the password of the domain's Administrator as given, and keeps it from expiring, which would end a lab that
-    lives longer than the domain's maximum password age.
-  - The service is left to the caller; it has to be restarted when this module reports a change.
+  - Provisions the domain on a host that has none yet, and restarts an interrupted provisioning. The whole directory
+    is in C(/var/lib/samba); a new host that gets this folder from an old one continues with it.
+  - Gives the controller an LDAPS certificate from the domain's own CA with the host's name in it, as a company's
+    controllers have. (The one that Samba generates has no subject alternative name.)
+  - Keeps the password of the domain's Administrator as given, and keeps it from expiring, which would break a lab
+    that lives longer than the domain's maximum password age.
+  - The caller must restart the service when this module reports a change.
 options:
   domain:
     description: DNS domain; the Kerberos realm is the same in upper case.
@@ -60,7 +60,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ca_certificate:
-  description: Certificate of the authority that signed the controller's, as PEM. Empty in a check before the first run.
+  description: Certificate of the CA that signed the controller's, as PEM. Empty in check mode before the first run.
   returned: always
   type: str
 changes:

@@ -6,17 +6,17 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: lab_ftps_transfer
-short_description: Make a customer's FTPS transfer with curl and report what was seen
+short_description: Make a customer's FTPS transfer with curl and report the observations
 description:
   - Runs on a customer's computer in the lab, a host with Linux.
   - Makes a file of random bytes, uploads it over explicit FTPS, downloads it again and compares the SHA-256 of both.
     The server's certificate is verified, and TLS is required on both channels.
-  - Everything that is returned was told by curl while it happened; nothing is assumed.
-  - The password reaches curl in a file that only root can read, and stands in no command line.
-  - Nothing on the host is changed; the file stays on the server, under the same name each time.
+  - Everything that it returns was reported by curl during the transfer; nothing is assumed.
+  - curl gets the password in a file that only root can read, never on a command line.
+  - Runs on the customer's host. Nothing on it is changed; the file stays on the server, under the same name each time.
 options:
   fqdn:
-    description: Name of the service, which its certificate has to carry.
+    description: Name of the service, which its certificate must contain.
     type: str
     required: true
   port:
@@ -24,7 +24,7 @@ options:
     type: int
     default: 21
   account:
-    description: Account, which has to be allowed to write.
+    description: Account, which must be allowed to write.
     type: str
     required: true
   password:
@@ -32,7 +32,7 @@ options:
     type: str
     required: true
   ca_file:
-    description: Certificate of the authority that the customer trusts, on the customer's host.
+    description: Certificate of the CA that the customer trusts, on the customer's host.
     type: path
     required: true
   file_name:
@@ -142,7 +142,7 @@ def first(pattern: str, text: str, what: str) -> tuple[str, ...]:
     """Groups of the first match; curl says each of these things in every transfer."""
     match = re.search(pattern, text, re.MULTILINE)
     if not match:
-        raise TransferError(f"curl did not tell {what}")
+        raise TransferError(f"curl did not report {what}")
     return match.groups()
 
 
@@ -163,7 +163,7 @@ def read_trace(trace: str, report: str, direction: str) -> dict[str, Any]:
     first(r"^> PROT P\n(?:[^<].*\n)*?(< 200) ", trace, "that the server protects data channels")
     handshakes = re.findall(r"^\* SSL connection using (\S+) / (\S+)", trace, re.MULTILINE)
     if len(handshakes) < 2:
-        raise TransferError(f"curl told of {len(handshakes)} TLS handshakes; control and data channel need one each")
+        raise TransferError(f"curl reported {len(handshakes)} TLS handshakes; control and data channel need one each")
     data_port, command = passive_port(trace)
     version, cipher = handshakes[-1]
     return {

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: lab_image
 short_description: Build the system image of the lab with mmdebstrap
 description:
-  - Runs on the machine that carries the lab.
+  - Runs on the machine that runs the lab.
   - Makes a bootable Debian system image for Podman out of Debian packages alone; no image registry is involved.
   - The image's tag is a digest of everything that went into it (suite, packages, options, the customisation folder),
     so it is built again only when one of these changes, and every lab on the machine shares it.

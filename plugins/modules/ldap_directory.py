@@ -5,55 +5,55 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ldap_directory
-short_description: Brings one OU of Active Directory to the declared state, in one call
+short_description: Bring one OU of Active Directory to the declared state, in one call
 version_added: "0.1.0"
 description:
-  - Runs on the directory runner, the host that reaches the directory by LDAPS.
-  - Takes the whole list of organisational units, groups with their members, and accounts, reads what the managed OU
-    holds in a few paged searches, and changes only the difference. Works with Microsoft's and with Samba's directory.
-  - Everything in the managed OU is owned. A member nobody declared is removed from its group (also when it is a
-    group, or comes from elsewhere in the domain), an account nobody declared is disabled and loses its memberships,
-    or is deleted (O(when_absent)). Computers, contacts and further OUs in it are left alone and told. What lies
-    outside is never touched; when it has a name that is needed, the module fails before it changes anything, and
-    names every such case.
-  - An account is made disabled and without a password; M(ldap_passwords) sets one and enables it. An account that has
+  - Runs on the directory runner, the host that connects to the directory by LDAPS.
+  - Takes the whole list of organisational units, groups with their members, and accounts, reads the managed OU in a
+    few paged searches, and changes only the difference. Works with Microsoft's and with Samba's directory.
+  - Everything in the managed OU is owned. An undeclared member is removed from its group (even if it is a group, or
+    is from elsewhere in the domain). An undeclared account is disabled and loses its memberships, or is deleted
+    (O(when_absent)). Computers, contacts and further OUs in it are not touched, and are reported. Objects outside are
+    never touched. If one of them has a required name, the module fails before it changes anything, and names every
+    such case.
+  - A new account is disabled and has no password; M(ftps.exchange.ldap_passwords) sets one and enables it. An account
+    that has
     a password (C(pwdLastSet) is not 0) is enabled and disabled as declared.
   - Passwords do not expire (C(DONT_EXPIRE_PASSWORD)), because a customer cannot change one by FTP and would be locked
-    out unnoticed. Instead RV(accounts_due_for_rotation) names those older than O(password_max_age_days), at every
-    run.
+    out unnoticed. Instead RV(accounts_due_for_rotation) lists those older than O(password_max_age_days), in every run.
   - Accounts and groups that somebody moved or renamed by hand inside the managed OU are found by C(sAMAccountName),
-    else by their place, else by C(userPrincipalName), and put back. They keep their SID and password.
-  - An attempt that fails in the middle has made a part of the changes; running it again makes the rest.
+    otherwise by their place or by C(userPrincipalName), and moved back. They keep their SID and password.
+  - A run that fails in the middle has made a part of the changes; the next run makes the rest.
 extends_documentation_fragment: [ftps.exchange.ldap_connection]
 options:
   directory:
     description:
-      - What the OU shall hold, as the filter P(exchange_directory#filter) gives it. Has the keys V(ous) (V(dn),
+      - The desired content of the OU, as the filter P(ftps.exchange.exchange_directory#filter) returns it. Has the
+        keys V(ous) (V(dn),
         V(name)), V(groups) (V(name), V(dn), V(description), V(members) as account names), V(users) (V(name), V(dn),
         V(customer), V(display_name), V(upn), V(enabled), V(account_expires) as FILETIME, 0 for never), and
-        V(known_customers) (the names of all customers that have a file, the absent ones too).
+        V(known_customers) (the names of all customers that have a file, including absent ones).
       - A dictionary, or its JSON text, which for thousands of customers is much faster.
     type: json
     required: true
   when_absent:
     description:
-      - What becomes of accounts and groups that nobody declares.
-      - V(disable) disables the account, drops its memberships, and empties the group. Both keep their SIDs, so that a
-        customer who returns finds the permissions of their folders as they were.
+      - What happens to undeclared accounts and groups.
+      - V(disable) disables the account, removes its memberships, and empties the group. Both keep their SIDs, so a
+        returning customer finds the permissions of their folders unchanged.
       - V(delete) deletes both.
     type: str
     choices: [disable, delete]
     default: disable
   removal_limit_percent:
     description:
-      - When more than this share of the customers with an enabled account have no file any more, fail before anything
-        is changed.
+      - If more than this share of the customers with an enabled account have no file any more, fail before changing
+        anything.
     type: int
     default: 50
   removal_confirmed:
     description:
-      - Says that such a removal is meant. Also that an OU may be taken over that holds only foreign accounts and
-        groups.
+      - Confirms such a removal. Also confirms taking over an OU that contains only foreign accounts and groups.
     type: bool
     default: false
   password_max_age_days:
@@ -62,8 +62,8 @@ options:
     default: 0
   bans_after:
     description:
-      - After how many wrong passwords the service bans who guesses. Where the domain locks an account before that, a
-        warning says so. 0 compares nothing.
+      - Number of wrong passwords after which the service bans an attacker. A warning says if the domain locks an
+        account before that. 0 compares nothing.
     type: int
     default: 0
 notes:
@@ -72,13 +72,13 @@ notes:
 attributes:
   check_mode:
     support: full
-    description: Predicts everything, also before the OU exists. The directory is read, so it must be reachable.
+    description: Predicts everything, even before the OU exists. It reads the directory, which must be reachable.
   diff_mode:
     support: full
-    description: Shows the differences and nothing else, removals included. No passwords.
+    description: Shows only the differences, including removals. No passwords.
 seealso:
-  - module: ldap_passwords
-  - module: exchange_handover
+  - module: ftps.exchange.ldap_passwords
+  - module: ftps.exchange.exchange_handover
 author: the ftps-exchange authors
 """
 
@@ -98,7 +98,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 sids:
-  description: Name and SID of each declared group. In check mode only of those that exist already.
+  description: Name and SID of each declared group. In check mode only of existing groups.
   type: dict
   returned: success
   sample: {ftpsx-customers: S-1-5-21-1004336348-1177238915-682003330-1104}
@@ -114,15 +114,14 @@ domain_sid:
 lockout:
   description:
     - The domain's lockout policy. C(threshold) wrong passwords within C(window_seconds) lock an account for
-      C(duration_seconds) (0 is until somebody unlocks it). A threshold of 0 locks nobody.
-    - That of the domain as a whole; a fine-grained policy of some accounts is not read.
+      C(duration_seconds) (0 means until somebody unlocks it). A threshold of 0 locks nobody.
+    - The policy of the whole domain; fine-grained policies for some accounts are not read.
   type: dict
   returned: success
   sample: {threshold: 10, window_seconds: 1800, duration_seconds: 1800}
 accounts_without_password:
   description:
-    - Accounts that shall be enabled and never had a password, or whose password was declared void (C(pwdLastSet) is
-      0).
+    - Accounts that must be enabled and never had a password, or whose password was invalidated (C(pwdLastSet) is 0).
   type: list
   elements: dict
   returned: success
@@ -188,11 +187,11 @@ from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 def read_current(session: Session, desired: Desired) -> tuple[Current, str, Lockout]:
-    """What the server has, the SID of its domain, and when that locks accounts. Reads only."""
+    """The current state of the server, the SID of its domain, and its lockout policy. Reads only."""
     domain, now = read_root(session)
     if not is_below(desired.managed_ou, domain):
         raise DirectoryError(
-            f"{desired.managed_ou} does not lie in the domain of this server, {domain}. Correct "
+            f"{desired.managed_ou} is not in the domain of this server, {domain}. Correct "
             "exchange.directory.managed_ou."
         )
     (top,) = search(session, domain, "base", "(objectClass=*)", ["objectSid", *LOCKOUT_ATTRIBUTES])
@@ -282,7 +281,7 @@ def main() -> None:
         module.warn(warning)
     if plan.left_alone:
         module.warn(
-            f"Left alone in {desired.managed_ou}, where only this project's accounts and groups belong: "
+            f"Not touched in {desired.managed_ou}, where only this project's accounts and groups belong: "
             f"{few(plan.left_alone, '; ')}"
         )
     if plan.handed_on:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ldap_passwords
-short_description: Sets passwords of accounts in the managed OU, enables and unlocks them
+short_description: Set passwords of accounts in the managed OU, enable and unlock them
 version_added: "0.1.0"
 description:
-  - Runs on the directory runner, the host that reaches the directory by LDAPS.
-  - Sets the given password of each account. Those named in O(enable) are enabled with the same request, so that no
-    account is ever enabled without its new password. A lock-out after failed attempts is lifted.
-  - Only accounts in the managed OU. When one of them is not there, the module fails before it changes anything.
+  - Runs on the directory runner, the host that connects to the directory by LDAPS.
+  - Sets the given password of each account. The same request enables the accounts in O(enable), so no account is ever
+    enabled without its new password. Lifts a lock-out after failed attempts.
+  - Works only with accounts in the managed OU. If one of them does not exist, the module fails before it changes
+    anything.
   - A password cannot be read back, so each call sets them all and reports a change.
 extends_documentation_fragment: [ftps.exchange.ldap_connection]
 options:
@@ -22,23 +23,23 @@ options:
     type: dict
     required: true
   enable:
-    description: The accounts among O(passwords) that shall be enabled. The others stay as they are, disabled or not.
+    description: The accounts in O(passwords) to enable. The others stay enabled or disabled as they are.
     type: list
     elements: str
     default: []
 notes:
   - O(bind_dn) needs the right to reset passwords in the managed OU.
-  - No message of this module holds a password. Use C(no_log) on the task all the same, since its arguments do.
+  - No message of this module contains a password. Use C(no_log) on the task, because its arguments do.
 attributes:
   check_mode:
     support: full
-    description: Finds out whether all accounts exist.
+    description: Checks whether all accounts exist.
   diff_mode:
     support: none
-    description: There is nothing to show that is not secret.
+    description: Everything would be secret.
 seealso:
-  - module: ldap_directory
-  - module: exchange_handover
+  - module: ftps.exchange.ldap_directory
+  - module: ftps.exchange.exchange_handover
 author: the ftps-exchange authors
 """
 
@@ -62,7 +63,7 @@ accounts:
   elements: str
   returned: always, once the directory was reached
 refused:
-  description: What the server said about the others, such as a rule for passwords that was not met.
+  description: The server's messages about the others, such as a password rule that was not met.
   type: dict
   returned: always, once the directory was reached
 """

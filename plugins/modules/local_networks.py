@@ -1,19 +1,19 @@
 #!/usr/bin/python
-"""Have a host take whole networks for its own."""
+"""Assign whole networks to a host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: local_networks
-short_description: Has a host accept packets to every address of some networks
+short_description: Makes a host accept packets to every address of some networks
 description:
   - Runs on a host with Linux.
-  - Adds a local route for each network to the running kernel, by the loopback interface. A program that listens on all
-    addresses then answers at each address of the network, and none of them is set up one by one.
-  - It changes the running kernel only. Whoever uses it also has the routes set at boot.
+  - Adds a local route for each network to the running kernel, on the loopback interface. A program that listens on all
+    addresses then answers at each address of the network, without a configuration of each address.
+  - It changes only the running kernel. The caller must also set the routes at boot.
 options:
   networks:
-    description: The networks, IPv4 and IPv6, in CIDR notation. IPv6 is left out on a host that has none.
+    description: The networks, IPv4 and IPv6, in CIDR notation. IPv6 networks are skipped on a host without IPv6.
     type: list
     elements: str
     required: true
@@ -110,7 +110,7 @@ def main() -> None:
             if network.version == 4 or Path("/proc/sys/net/ipv6").is_dir()
         ]
         if module.get_bin_path("ip", opt_dirs=["/usr/sbin", "/sbin"]) is None:
-            # Check mode before the package is there
+            # Check mode before the package is installed
             if not module.check_mode:
                 raise RouteError("ip is not installed: install the package iproute2")
             lacking = networks

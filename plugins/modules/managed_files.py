@@ -8,15 +8,15 @@ module: managed_files
 short_description: Folders and text files of the system, many in one call
 description:
   - Runs on a host with Linux.
-  - Makes folders and writes text files with given content, owner and mode. What M(ansible.builtin.file) and
-    M(ansible.builtin.template) do in two or three calls for each one, this does in one call for all.
-  - Writes only what differs, each file in one step (a reader sees the old content or the new, never half of it), and
-    only after O(files[].validate) has found it good. The first file that is not good ends the run; those before it in
-    the list are written then.
-  - Content comes from the control node, for example by the lookup P(ansible.builtin.template#lookup).
+  - Creates folders and writes text files with given content, owner and mode. It does for all of them in one call what
+    M(ansible.builtin.file) and M(ansible.builtin.template) do in two or three calls for each.
+  - Writes only what differs, each file atomically (a reader sees the old or the new content, never half of it), and
+    only after O(files[].validate) has accepted it. The first rejected file ends the run; those before it in the list
+    are already written.
+  - Content comes from the control node, for example from the lookup P(ansible.builtin.template#lookup).
 options:
   folders:
-    description: Folders that must be there, made in this order before any file. Missing parents get mode C(0755).
+    description: Folders that must exist, created in this order before any file. Missing parents get mode C(0755).
     type: list
     elements: dict
     default: []
@@ -26,7 +26,7 @@ options:
       owner: {description: Name of the owner., type: str, default: root}
       group: {description: Name of the group., type: str, default: root}
   files:
-    description: Files that must be there, written in this order. Missing parents get mode C(0755).
+    description: Files that must exist, written in this order. Missing parents get mode C(0755).
     type: list
     elements: dict
     default: []
@@ -38,22 +38,22 @@ options:
       group: {description: Name of the group., type: str, default: root}
       validate:
         description:
-          - Command that must succeed before new content is put in place, with C(%s) for the name of a temporary file
-            that holds it.
-          - In check mode it is run as well, so that a mistake is found there, unless the file does not exist yet, when
-            what it needs may not be there either.
+          - Command that must succeed before new content is installed, with C(%s) for the name of a temporary file
+            with the content.
+          - It also runs in check mode, so that it finds a mistake there. The exception is a file that does not exist
+            yet, because what the command needs may not exist either.
         type: str
   pending_file:
     description:
-      - Absolute path of a file in which the paths of changed files are kept until somebody removes it, best in C(/run),
-        which a restart of the host empties.
-      - Handlers are forgotten when a run fails before they ran, and the next run finds nothing changed that would
-        notify them again. With this, they are notified until the last one has removed the file.
+      - Absolute path of a file that records the paths of changed files until somebody removes it, best in C(/run),
+        which is empty after a restart of the host.
+      - If a run fails before its handlers, they are lost, and the next run finds no change that would notify them
+        again. With this file, they are notified until the last one has removed it.
     type: path
 attributes:
   check_mode:
     support: full
-    description: Tells what it would change.
+    description: Reports what it would change.
   diff_mode:
     support: full
     description: Content, owner and mode, of every file that differs.
@@ -100,7 +100,8 @@ changed_paths:
   elements: str
   sample: [/etc/example/example.conf]
 pending_paths:
-  description: Those, and the ones of earlier runs that are still in O(pending_file). With any, the task is changed.
+  description: The changed paths, and those of earlier runs that are still in O(pending_file). If there are any, the
+    task is changed.
   returned: always
   type: list
   elements: str

@@ -5,21 +5,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: nftables_table
-short_description: Owns one nftables table, its rules and the elements of its named sets
+short_description: Own one nftables table, its rules and the elements of its named sets
 description:
   - Runs on a host with Linux.
-  - Makes one table of the running kernel, and the file that loads it at boot, equal to what is declared. Everything
-    in the table is owned, so a rule, a set or an element that nobody declared is removed; other tables are not touched.
-  - What is running is compared with what the declaration becomes once a kernel has parsed it. For that the
-    declaration is loaded into a network namespace of its own, which vanishes with the command. No state is kept
-    between runs, so a table changed or deleted by hand is found and repaired.
-  - Where only elements differ, one transaction deletes and adds just those, and the counters of all others go on
-    counting. Where more than 100 elements of a set go, it fills the set again with the counters of a moment before.
-  - Where rules differ, one transaction replaces the chains and keeps the sets. There is no moment without rules.
+  - Brings one table of the running kernel, and the file that loads it at boot, to the declared state. Everything in
+    the table is owned, so an undeclared rule, set or element is removed; other tables are not touched.
+  - The module compares the active table with the declaration after a kernel has parsed it. For that it loads the
+    declaration into a temporary network namespace. It keeps no state between runs, so it finds and repairs a table
+    that was changed or deleted by hand.
+  - If only elements differ, one transaction deletes and adds just those, and all others keep their counters. If more
+    than 100 elements of a set are removed, it fills the set again with the counters read just before.
+  - If rules differ, one transaction replaces the chains and keeps the sets. There is no moment without rules.
   - An element whose comment changed is replaced in the same transaction and keeps its counter.
-  - A change of the rules may lock out whoever makes it. With O(rollback_seconds) a transient systemd timer is armed
-    first, which puts back the table as it was last confirmed, unless a second call with O(state=confirmed) proves
-    in time that the host can still be reached. Elements never need a confirmation.
+  - A change of the rules may lock out whoever makes it. With O(rollback_seconds) the module first starts a transient
+    systemd timer that restores the last confirmed table, unless a second call with O(state=confirmed) proves in time
+    that the host is still reachable. Elements never need a confirmation.
 options:
   family:
     description: Address family of the table.
@@ -32,18 +32,18 @@ options:
     required: true
   definition:
     description:
-      - The inside of the table as for C(nft -f). Sets named in O(sets) are declared here without elements.
+      - The content of the table as for C(nft -f). Sets named in O(sets) are declared here without elements.
       - Interfaces must be matched by name (C(iifname)); C(iif) needs an index, which only the host itself knows.
       - Required with O(state=loaded).
     type: str
   sets:
     description:
       - The elements of named sets of addresses, by name of the set, each a list of dictionaries. C(element) is an
-        address, a network in CIDR notation, or a range C(first-last); C(comment) says who it is, in at most 128
-        bytes, which is the limit of nft.
+        address, a network in CIDR notation, or a range C(first-last); C(comment) says whose it is, in at most 128
+        bytes, the limit of nft.
       - A name may also be that of a map from addresses to marks. Each of its elements has a C(value), the mark as a
         number.
-      - Sets that are declared in O(definition) and not named here keep the elements that the definition gives them.
+      - Sets that are declared in O(definition) but not named here keep the elements from the definition.
       - A dictionary, or its JSON text, which for thousands of elements is much faster.
     type: json
     default: "{}"
@@ -58,7 +58,7 @@ options:
     default: 0
   state:
     description:
-      - V(loaded) makes the table as declared.
+      - V(loaded) brings the table to the declared state.
       - V(confirmed) keeps the rules that the call with that O(confirmation) has loaded, and writes O(path).
     type: str
     choices: [loaded, confirmed]
@@ -68,7 +68,7 @@ options:
     type: str
 requirements:
   - nft 1.0.6 or later
-  - CAP_NET_ADMIN and CAP_SYS_ADMIN (the latter for the throw-away network namespace)
+  - CAP_NET_ADMIN and CAP_SYS_ADMIN (the latter for the temporary network namespace)
   - systemd, where O(rollback_seconds) is not V(0)
 attributes:
   check_mode:
@@ -111,7 +111,7 @@ elements:
   returned: O(state=loaded)
   sample: {added: 1, removed: 0, updated: 0}
 confirmation:
-  description: What O(state=confirmed) has to name; empty where nothing waits for a confirmation.
+  description: The value to pass with O(state=confirmed). Empty if nothing waits for a confirmation.
   type: str
   returned: O(state=loaded)
 """
@@ -182,7 +182,7 @@ def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bo
         nft.load(text)
         if make_plan(nft.live(), desired, declared).changed:
             raise TableError(
-                f"{nft.title} still differs after the change. Somebody else changes it at the same time, or it has "
+                f"{nft.title} still differs after the change. Another program changes it at the same time, or it has "
                 f"what cannot be changed in place: 'nft delete table {nft.family} {nft.name}', then run again"
             )
     if not result["confirmation"]:

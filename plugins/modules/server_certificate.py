@@ -9,40 +9,40 @@ module: server_certificate
 short_description: Check and replace the PEM file with a server's key, certificate and chain
 description:
   - Runs on an FTPS server with Linux.
-  - Reads the PEM file that a server serves TLS with and says whether it is good for the names it has to carry, who
-    signed it, for how many days it lasts, and whether a new one is due.
-  - When O(certificate) is given and differs from what is installed, it is checked as a whole first (it belongs to the
-    key, it is made out for every name, its dates hold, its chain leads to O(ca)), put in order (leaf, then each issuer;
-    a self-signed root is left out, a client has it or does not trust it), and takes the place of the old file in one
-    rename. If any check fails, the module reports every reason at once and the old file stays as it is.
-  - The private key is read where it lies and written beside itself. It is no parameter and no return value.
+  - Reads the PEM file of a TLS server and reports whether it is valid for the required names, who signed it, how many
+    days are left, and whether a new one is due.
+  - When O(certificate) is given and differs from what is installed, the module first checks it completely (it belongs
+    to the key, it is valid for every name, its dates are valid, its chain leads to O(ca)). Then it puts the chain in
+    order (leaf, then each issuer; without a self-signed root, which a client either has or does not trust) and
+    replaces the old file with one rename. If any check fails, the module reports every reason at once and the old
+    file stays as it is.
+  - The private key stays on the host. It is neither a parameter nor a return value.
 requirements:
   - python3-cryptography (38 or newer, as in Debian 12) and the program C(openssl) on the host
 extends_documentation_fragment: [ftps.exchange.server_certificate]
 options:
   path:
-    description: The PEM file, kept at mode V(0600). Its folder is made with mode V(0700) when it does not exist.
+    description: The PEM file, with mode V(0600). Its folder is created with mode V(0700) if it does not exist.
     type: path
     required: true
   key_file:
     description:
-      - The private key that the next certificate is for, kept at mode V(0600). Its folder is made for it when a
-        certificate is due.
-      - The key inside O(path) is used as well, so a certificate that was issued again for the same key is accepted.
+      - The private key of the next certificate, with mode V(0600). Its folder is created when a certificate is due.
+      - The key inside O(path) counts as well, so a certificate that was issued again for the same key is accepted.
     type: path
     required: true
   request_file:
     description:
-      - A certificate signing request that waits for the answer of a certificate authority, if there is one.
+      - A pending certificate signing request, if there is one.
       - Removed when a certificate for it has been installed.
     type: path
     required: true
   certificate:
-    description: The certificate to install, with its chain, in PEM and in any order. Nothing when left out or empty.
+    description: The certificate to install, with its chain, in PEM and in any order. Empty means none.
     type: str
 attributes:
   check_mode:
-    description: Predicts. Where a new certificate is due and no request for one waits yet, says changed.
+    description: Predicts. Reports a change if a new certificate is due and no request is pending yet.
     support: full
   diff_mode:
     description: Shows who issued the old and the new certificate, their names and dates; never a key.
@@ -62,7 +62,7 @@ EXAMPLES = r"""
     renew_days: 30
   register: server
 
-- name: Install the answer of the certificate authority
+- name: Install the certificate from the CA
   ftps.exchange.server_certificate:
     path: /etc/ftps-exchange/tls/server.pem
     key_file: /etc/ftps-exchange/tls/server.key
@@ -85,11 +85,11 @@ reasons:
   elements: str
   sample: ["19 days are left, fewer than 30"]
 usable:
-  description: Whether what is installed can serve clients right now.
+  description: Whether the installed certificate can serve clients right now.
   returned: always
   type: bool
 request:
-  description: The signing request that waits for an answer, in PEM.
+  description: The pending signing request, in PEM.
   returned: when there is one that fits the key and the names
   type: str
 certificate:
@@ -97,12 +97,12 @@ certificate:
   returned: when there is one that can be read
   type: dict
   contains:
-    subject: {description: Whom it is made out for., type: str, returned: always, sample: "CN=ftps.exchange.example"}
+    subject: {description: Its subject., type: str, returned: always, sample: "CN=ftps.exchange.example"}
     issuer: {description: Who signed it., type: str, returned: always, sample: "CN=Example issuing CA"}
     names: {description: DNS names and addresses., type: list, elements: str, returned: always}
     not_before: {description: "First moment (UTC, ISO 8601).", type: str, returned: always}
     not_after: {description: "Last moment (UTC, ISO 8601).", type: str, returned: always}
-    days_left: {description: "Whole days left, to it or to a certificate of its chain.", type: int, returned: always}
+    days_left: {description: "Whole days left for it or for a certificate of its chain.", type: int, returned: always}
     fingerprint: {description: SHA-256 of the certificate in hex., type: str, returned: always}
     chain: {description: Subjects of the certificates sent after it., type: list, elements: str, returned: always}
 """
@@ -152,7 +152,7 @@ def read_bundle(path: str) -> Bundle | None:
         return None
     key = read_key(path)
     if key is None:
-        raise RefusedError("it holds no private key that can be read")
+        raise RefusedError("it contains no readable private key")
     # As it stands and not put in order: this is what clients are sent
     return Bundle(key, tuple(certificates))
 
@@ -250,8 +250,7 @@ def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
     authority = authority_of(state.bundle.chain, wanted.ca) if state.bundle else None
     if authority is not None and 0 <= (left := days_left((authority,), now)) < wanted.renew_days:
         module.warn(
-            f"The authority {subject(authority)}, which customers trust, ends in {left} days: "
-            "give them its successor in time"
+            f"The CA {subject(authority)}, which customers trust, ends in {left} days: give them its successor in time"
         )
 
     for file in (path, key_file):
@@ -308,7 +307,9 @@ def main() -> None:
     except RefusedError as refused:
         names = ", ".join(module.params["dns_names"])
         kept = (
-            "What is installed stays as it is." if os.path.exists(module.params["path"]) else "Nothing was installed."
+            "The installed certificate stays as it is."
+            if os.path.exists(module.params["path"])
+            else "Nothing was installed."
         )
         module.fail_json(msg=f"The certificate for {names} is refused: {'; '.join(refused.args)}. {kept}")
 

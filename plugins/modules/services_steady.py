@@ -6,13 +6,12 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: services_steady
-short_description: Fails where a service does not stay up
+short_description: Fails if a service does not stay up
 description:
   - Runs on a host with Linux.
-  - A service that systemd starts again and again looks as if it ran whenever somebody looks. This module waits until
-    each service has run for some seconds, as one process, and fails with the last lines of its journal where that does
-    not happen.
-  - A service that has run for that long already is not waited for, so a run that changes nothing takes no time here.
+  - A service that systemd restarts repeatedly looks as if it runs at every check. This module waits until
+    each service has run for some seconds, as one process. Otherwise it fails with the last lines of the journal.
+  - It does not wait for a service that has already run for that long, so a run without changes takes no time here.
 options:
   names:
     description: The units, such as C(winbind.service).
@@ -20,7 +19,7 @@ options:
     elements: str
     required: true
   seconds:
-    description: How long each has to have run.
+    description: How long each must have run.
     type: float
     default: 3.0
   timeout:
@@ -30,7 +29,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Looks in the same way, and changes nothing.
+    description: Checks in the same way, and changes nothing.
   diff_mode:
     support: none
 author: the ftps-exchange contributors
@@ -44,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 waited:
-  description: Seconds that were waited.
+  description: Seconds that the module waited.
   returned: success
   type: float
 """

@@ -281,7 +281,7 @@ function Test-FolderAsDeclared {
     (Get-Meaning -Entry $entries) -ceq (Get-Meaning -Entry $Node.entries)
 }
 
-# ---- What is told ----
+# ---- Messages ----
 
 function Get-DescriptorLine {
     # Protection and entries for a person
@@ -437,7 +437,7 @@ function Invoke-FolderTree {
         $text = "$($_.Exception.GetBaseException().Message)"
         if (-not $text.Contains($current)) { $text = "${current}: $text" }
         $open = $wanting.Count - $Result.created.Count - $Result.repaired.Count
-        throw "$text. Before that $($Result.created.Count) folders were made and $($Result.repaired.Count) repaired; $open are not as declared yet. Run again once this is mended: what is done stays done"
+        throw "$text. Before that $($Result.created.Count) folders were created and $($Result.repaired.Count) repaired; $open are not as declared yet. Fix this and run again: finished changes stay"
     }
     , $wanting
 }
@@ -465,7 +465,7 @@ try {
         $some = @($module.Result.undeclared | Select-Object -First 10) -join ', '
         $rest = $module.Result.undeclared.Count - 10
         if ($rest -gt 0) { $some += " and $rest more" }
-        $module.Warn("Left alone below $($module.Params.root), declared by nobody: $some")
+        $module.Warn("Undeclared content below $($module.Params.root), not touched: $some")
     }
 }
 catch {

@@ -275,7 +275,7 @@ function Format-Present($element, $path, $names) {
     $parts -join ' '
 }
 
-# Where there is no element yet, only what is wanted can be told
+# If there is no element yet, only the wanted value can be shown
 function Format-Wanted($element, $path, $attributes) {
     $parts = foreach ($name in $attributes.Keys) {
         $text = [string]$attributes[$name]
@@ -777,7 +777,7 @@ function Clear-Strays($configuration, $paths, $sites) {
     }
 }
 
-# What a section that goes says, and what it lets through or not. Inherited items are told with its own: which are which,
+# What a section that goes says, and what it lets through or not. Inherited items are listed with its own: which are which,
 # IIS does not say. Of many, the first.
 function Add-StrayLine($section, $name) {
     $text = Format-Present $section $name @(Get-Shown $section @() $null)

@@ -6,24 +6,24 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: windows_certificate_choice
-short_description: Decide which certificate a Windows host serves with
+short_description: Decide which certificate a Windows host serves
 description:
   - Runs on the control node, in Ansible's own process, whatever host the task is for.
-  - Reads what M(win_server_certificate) found in the stores of a host and what its
-    operator brings (a PFX file, the answer of an authority, a thumbprint), and says which certificate is to be
-    served, whether it is good, whether a new one is due, and what there is to install.
-  - What is brought is checked as a whole first, as M(server_certificate) does it - it belongs to the key, it is made
-    out for every name, its dates hold, its chain leads to O(ca). If any check fails, every reason is reported
-    and nothing is installed.
-  - Changes nothing. Where O(package_folder) is given, writes there what is to be installed.
+  - Takes what M(ftps.exchange.win_server_certificate) found in the stores of a host and what the operator provides
+    (a PFX file, a signed certificate, a thumbprint). Decides which certificate to serve, whether it is valid,
+    whether a new one is due, and what to install.
+  - It first checks the provided certificate completely, like M(ftps.exchange.server_certificate) - it belongs to the
+    key, it is valid for every name, its dates are valid, its chain leads to O(ca). If any check fails, it reports
+    every reason and nothing is installed.
+  - Changes nothing on the host. If O(package_folder) is set, writes the files to install there.
 extends_documentation_fragment: [ftps.exchange.server_certificate]
 options:
   friendly_name:
-    description: By this name in the host's store the certificates are known that were installed for these names.
+    description: Name in the host's store of the certificates that were installed for these names.
     type: str
     required: true
   certificates:
-    description: Certificates in the host's personal store, as M(win_server_certificate) returns them.
+    description: Certificates in the host's personal store, as M(ftps.exchange.win_server_certificate) returns them.
     type: list
     elements: dict
     default: []
@@ -32,20 +32,20 @@ options:
       has_private_key: {description: Whether the host holds the key for it., type: bool, required: true}
       friendly_name: {description: Its name in the store., type: str, required: true}
   intermediates:
-    description: Certificates of authorities in the host's store for these, each its DER in base64.
+    description: Certificates in the host's store for intermediate CAs, each as DER in base64.
     type: list
     elements: str
     default: []
   request:
-    description: The signing request that waits on the host, in PEM.
+    description: The pending signing request of the host, in PEM.
     type: str
   request_keys:
-    description: Certificates that stand for the keys of waiting requests in the host's store, each its DER in base64.
+    description: Certificates that represent the keys of pending requests in the host's store, each as DER in base64.
     type: list
     elements: str
     default: []
   answer:
-    description: The certificate that an authority made from the request, with its chain, in PEM and in any order.
+    description: The certificate that a CA issued for the request, with its chain, in PEM and in any order.
     type: str
   pfx_file:
     description: File with key, certificate and chain (PKCS 12).
@@ -54,14 +54,14 @@ options:
     description: Password of O(pfx_file).
     type: str
   thumbprint:
-    description: Serve the certificate with this thumbprint, which somebody else keeps in the host's store.
+    description: Serve the certificate with this thumbprint, which another system maintains in the host's store.
     type: str
   package_folder:
     description:
       - Folder on the control node for C(leaf.pfx), key and certificate of O(pfx_file) under O(package_password), and
-        C(chain.p7b), the certificates of authorities that the host does not have yet. Only what is to be installed is
-        written, mode V(0600).
-      - C(leaf.pfx) is encrypted in a way that Windows Server 2016 reads too, whatever O(pfx_file) is like.
+        C(chain.p7b), the CA certificates that the host does not have yet. Only files to install are written, with
+        mode V(0600).
+      - The encryption of C(leaf.pfx) is one that Windows Server 2016 can read, whatever the format of O(pfx_file).
     type: path
   package_password:
     description: Password for C(leaf.pfx).
@@ -94,12 +94,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 thumbprint:
-  description: SHA-1 of the certificate to serve, 40 hexadecimal digits. Empty where there is none yet.
+  description: SHA-1 of the certificate to serve, 40 hexadecimal digits. Empty if there is none yet.
   returned: always
   type: str
   sample: A1B2C3D4E5F60718293A4B5C6D7E8F90A1B2C3D4
 install:
-  description: What brings that certificate into the host's store, V(pfx), V(answer), or nothing when it is there.
+  description: How to bring that certificate into the host's store, V(pfx) or V(answer). Empty if it is already there.
   returned: always
   type: str
 install_chain:
@@ -120,19 +120,19 @@ reasons:
   type: list
   elements: str
 usable:
-  description: Whether there is, or will be when it is installed, a certificate that can serve clients right now.
+  description: Whether there is, or will be after installation, a certificate that can serve clients right now.
   returned: always
   type: bool
 request:
-  description: The signing request that waits on the host and fits key, names and type, in PEM.
+  description: The pending signing request of the host that matches key, names and type, in PEM.
   returned: when there is one
   type: str
 request_inf:
-  description: What certreq makes a new key and request from.
+  description: Input of certreq for a new key and request.
   returned: always
   type: str
 superseded:
-  description: Thumbprints of certificates that were installed for these names before and are not to be served.
+  description: Thumbprints of certificates that were installed earlier for these names and must not be served.
   returned: always
   type: list
   elements: str

@@ -1,4 +1,4 @@
-"""New passwords, and the file in which they are handed over."""
+"""New passwords, and the hand-over file."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class HandoverError(Exception):
 
 
 def make_password(account: str) -> str:
-    """Random characters until the rules are met, which is nearly always the first time."""
+    """Generate random characters until they meet the rules, nearly always at the first attempt."""
     while True:
         groups = ["".join(secrets.choice(LOWER + UPPER + DIGITS) for _ in range(GROUP_LENGTH)) for _ in range(GROUPS)]
         password = "-".join(groups)
@@ -43,7 +43,7 @@ def make_password(account: str) -> str:
 
 
 def is_complex(password: str, account: str) -> bool:
-    """Active Directory wants three of the classes, and refuses the account's name (of three characters or more)."""
+    """Active Directory requires three of the classes, and refuses the account's name (of three characters or more)."""
     classes = all(any(char in alphabet for char in password) for alphabet in (LOWER, UPPER, DIGITS))
     return classes and not (len(account) >= 3 and account.casefold() in password.casefold())
 
@@ -51,7 +51,7 @@ def is_complex(password: str, account: str) -> bool:
 def select(
     accounts: Sequence[Mapping[str, Any]], only_account: str | None, only_customer: str | None
 ) -> list[dict[str, str]]:
-    """The accounts that are meant; a name that nobody has is most likely a slip of the pen."""
+    """Select accounts; an unknown name is most likely a typing error."""
     selected = [{"name": str(account["name"]), "customer": str(account["customer"])} for account in accounts]
     for key, label, wanted in (
         ("name", "account", only_account),
@@ -69,11 +69,11 @@ def select(
 
 
 def content(exchange: str, now: datetime, accounts: Sequence[Mapping[str, str]], passwords: Mapping[str, str]) -> str:
-    """YAML, of the kind that is JSON inside: no value can be read as something else."""
+    """Return YAML with JSON values, so no value can be read as another type."""
     lines = [
         "---",
-        "# New passwords. Hand each to its customer by a way on which nobody else reads along, then delete this file:",
-        "# the service does not need it. A password that got lost is replaced by playbooks/rotate_password.yml.",
+        "# New passwords. Send each to its customer over a channel that nobody else can read, then delete this file:",
+        "# the service does not need it. To replace a lost password, run playbooks/rotate_password.yml.",
         f"exchange: {json.dumps(exchange)}",
         f"created: {json.dumps(now.strftime('%Y-%m-%dT%H:%M:%SZ'))}",
         "accounts:",
@@ -85,7 +85,7 @@ def content(exchange: str, now: datetime, accounts: Sequence[Mapping[str, str]],
 
 
 def encrypt(text: str, vault_id: str, base: str) -> str:
-    """The text as ansible-vault encrypts it. It goes there by a pipe."""
+    """Encrypt the text with ansible-vault, which gets it through a pipe."""
     label, at, source = vault_id.partition("@")
     if not at or not label or not source:
         raise HandoverError(
@@ -109,12 +109,12 @@ def encrypt(text: str, vault_id: str, base: str) -> str:
             capture_output=True,
             check=False,
             cwd="/",
-            # Another vault identity of the caller, one that prompts perhaps, has no say in this.
+            # Ignore other vault identities of the caller, which may prompt.
             env={name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
             timeout=SECONDS_TO_ENCRYPT,
         )
     except subprocess.TimeoutExpired:
-        # Not chained: the exception carries what ansible-vault was given to encrypt.
+        # Not chained: the exception contains the clear text.
         raise HandoverError(
             f"vault id {vault_id!r}: ansible-vault gave no answer for {SECONDS_TO_ENCRYPT} s."
         ) from None
@@ -141,7 +141,7 @@ def encrypt_like_the_inventory(text: str, vault: VaultLib) -> str:
 
 
 def vault_program() -> str:
-    """The ansible-vault that stands beside the Python that runs this, else the one of the path."""
+    """Find the ansible-vault beside this Python, or else in the PATH."""
     beside = Path(sys.executable).parent / "ansible-vault"
     program = str(beside) if beside.is_file() else shutil.which("ansible-vault")
     if program is None:
@@ -150,9 +150,9 @@ def vault_program() -> str:
 
 
 def write_new_file(folder: str, now: datetime, text: str) -> str:
-    """A new file, whole and on the disk when this returns. Follows no symbolic link that stands in its place.
+    """Write a new, complete file, which is on the disk on return. Follows no symbolic link.
 
-    Not ``replace_file``: no earlier file may be replaced, and the folder stays open from its check to the end.
+    Not ``replace_file``: it must not replace an earlier file, and the folder stays open from its check to the end.
     """
     os.makedirs(folder, mode=0o700, exist_ok=True)
     try:
@@ -173,7 +173,7 @@ def write_new_file(folder: str, now: datetime, text: str) -> str:
             os.fchmod(handle, 0o700)
         stamp = now.strftime("%Y-%m-%dT%H%M%SZ")
         for number in range(1, FILES_A_SECOND + 1):
-            # Sorted by name, files stand in the order in which they were made
+            # Sorted by name, files are in the order of their creation
             name = f"{stamp}.yml" if number == 1 else f"{stamp}_{number:02d}.yml"
             try:
                 file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=handle)

@@ -1,4 +1,4 @@
-"""The way of long lists to a Windows host: each as one JSON text, packed when it is long."""
+"""Transfer of long lists to a Windows host: each as one JSON text, packed if it is long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ftps_exchange.wire import wire_text
 
 
 class PackingAction(NormalAction):
-    """Runs the module of the same name on the host, with the arguments in ``LISTS`` as such texts."""
+    """Runs the module of the same name on the host, with the arguments in ``LISTS`` as packed texts."""
 
     LISTS: ClassVar[tuple[str, ...]]
 

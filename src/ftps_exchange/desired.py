@@ -20,7 +20,7 @@ from .wire import wire_text
 
 
 class AccountAccess(TypedDict):
-    """An account that may log in, the networks, IPv4 first, that it may do so from, and its rights."""
+    """An account that may log in, its networks, IPv4 first, and its rights."""
 
     name: str
     customer: str
@@ -36,12 +36,11 @@ class AccessList(TypedDict):
 
 
 def exchange_access(model: object) -> AccessList:
-    """Checked model -> the enabled accounts of present customers with their networks; never one with none.
+    """Checked model -> the enabled accounts of present customers, each with at least one network, and their rights.
 
     This is the server's own check behind the edge's. The edge knows addresses, not accounts: to it, every customer's
-    addresses are alike. Only the server can tell that an account is used from a place of its own customer. What an
-    account may use follows from the directory's groups at each login; it stands here too, so that open sessions with
-    more can be ended.
+    addresses are alike. Only the server knows whether an account is used from an address of its own customer. The
+    rights follow from the directory's groups at each login; they are here so that open sessions with more can be ended.
     """
     accounts: list[AccountAccess] = []
     for customer in read_model(model).admitted:

@@ -83,7 +83,7 @@ def exchange_directory(model: object) -> Directory:
     ou_attribute, ou_name, _parent = split_first_rdn(managed_ou)
     if ou_attribute.upper() != "OU":
         raise ExchangeError(
-            "is no organisational unit",
+            "is not an organisational unit",
             field="exchange.directory.managed_ou",
             value=managed_ou,
             remedy=f"Give the distinguished name of an OU that the exchange has for itself, such as {_SUCH_AS}",
@@ -150,11 +150,11 @@ def account_expires(last_day: str | None, customer: str | None = None) -> int:
         day = date.fromisoformat(last_day)
     except ValueError as error:
         raise ExchangeError(
-            "is no date", customer=customer, field="accounts.expires", value=last_day, remedy=remedy
+            "is not a date", customer=customer, field="accounts.expires", value=last_day, remedy=remedy
         ) from error
     if day < FILETIME_EPOCH or last_day != day.isoformat():
         raise ExchangeError(
-            "is no date that the directory can hold",
+            "is not a date that the directory can store",
             customer=customer,
             field="accounts.expires",
             value=last_day,
@@ -231,7 +231,7 @@ def split_first_rdn(dn: str) -> tuple[str, str, str]:
 
 def _no_dn(dn: str) -> ExchangeError:
     return ExchangeError(
-        "is no distinguished name that this project understands",
+        "is not a distinguished name that this project understands",
         field="exchange.directory.managed_ou",
         value=dn,
         remedy=f"Give each level one attribute and special characters a backslash (RFC 4514), such as {_SUCH_AS}",

@@ -56,7 +56,7 @@ def exchange_folders(model: object, sids: object, platform: str = "posix") -> li
     """
     checked = read_model(model)
     if platform not in get_args(Platform.__value__):
-        raise ExchangeError("is no platform", field="platform", value=platform, remedy="Write posix or windows")
+        raise ExchangeError("is not a platform", field="platform", value=platform, remedy="Write posix or windows")
     groups = _Groups(checked, sids)
     own: tuple[Ace, ...] = ()
     if platform == "windows":
@@ -75,7 +75,7 @@ def exchange_predicted_sids(group_names: object) -> dict[str, str]:
     """
     if isinstance(group_names, str) or not isinstance(group_names, Iterable):
         raise ExchangeError(
-            "is no list of group names",
+            "is not a list of group names",
             field="groups",
             value=group_names,
             remedy="Write exchange_model | exchange_group_names | exchange_predicted_sids",
@@ -97,7 +97,7 @@ class _Groups:
     def __init__(self, model: Model, sids: object) -> None:
         if not isinstance(sids, Mapping):
             raise ExchangeError(
-                "is no dictionary of group name to SID", field="sids", value=sids, remedy=_WHERE_SIDS_COME_FROM
+                "is not a dictionary of group name to SID", field="sids", value=sids, remedy=_WHERE_SIDS_COME_FROM
             )
         self._model = model
         self._sids = sids
@@ -119,7 +119,7 @@ class _Groups:
         sid = self._sids[group]
         if not isinstance(sid, str) or not is_sid(sid):
             raise ExchangeError(
-                f"is no SID of group {group}",
+                f"is not a SID of group {group}",
                 customer=customer,
                 field=f"sids.{group}",
                 value=sid,

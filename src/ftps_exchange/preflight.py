@@ -98,7 +98,7 @@ def _ftps_server(settings: Settings) -> Iterator[str]:
     }
     for key, port in services.items():
         if not 1 <= port <= rules.HIGHEST_PORT:
-            yield f"ftps_server_{key} {port} is none of 1 to {rules.HIGHEST_PORT}"
+            yield f"ftps_server_{key} {port} is not from 1 to {rules.HIGHEST_PORT}"
     yield from _ports(settings, "ftps_server", services, int(settings["ftps_server_max_sessions"]))
     versions = (str(settings[f"ftps_server_tls_{end}_version"]) for end in ("minimum", "maximum"))
     yield from _flaws("ftps_server", rules.tls_flaws(*versions))

@@ -141,12 +141,12 @@ def parse(sddl: str) -> Dacl:
     """
     whole = _DACL.fullmatch(sddl)
     if whole is None:
-        raise SddlError(f"{sddl!r} is no access section 'D:…' of SDDL alone; set and read the access section only")
+        raise SddlError(f"{sddl!r} is not an access section 'D:…' of SDDL alone; set and read the access section only")
     aces = []
     for text in re.findall(r"\([^()]*\)", whole["aces"]):
         parts = _ACE.fullmatch(text)
         if parts is None:
-            raise SddlError(f"{text!r} is no entry '(type;flags;mask;;;SID)'")
+            raise SddlError(f"{text!r} is not an entry '(type;flags;mask;;;SID)'")
         aces.append(_ace(parts["type"], parts["flags"], parts["mask"], parts["sid"]))
     # "PAI" and "AIP" are both legal; none of the control words holds a P of its own.
     return Dacl(tuple(aces), protected="P" in whole["control"])
@@ -170,7 +170,7 @@ def _ace(ace_type: str, flags: str, mask: str, sid: str) -> Ace:
             f"mask {mask!r} is not hexadecimal; two-letter rights mean different things to Windows and to Samba"
         )
     if not is_sid(sid):
-        raise SddlError(f"{sid!r} is no full SID; aliases such as BA are refused")
+        raise SddlError(f"{sid!r} is not a full SID; aliases such as BA are refused")
     return Ace(
         "A" if ace_type == "A" else "D",
         normal_flags(flags[at : at + 2] for at in range(0, len(flags), 2)),
@@ -184,5 +184,5 @@ def normal_flags(flags: Iterable[str]) -> str:
     given = set(flags)
     unknown = given.difference(_FLAG_ORDER)
     if unknown:
-        raise SddlError(f"inheritance flag {sorted(unknown)[0]!r} is none of {', '.join(_FLAG_ORDER)}")
+        raise SddlError(f"inheritance flag {sorted(unknown)[0]!r} is not one of {', '.join(_FLAG_ORDER)}")
     return "".join(flag for flag in _FLAG_ORDER if flag in given)

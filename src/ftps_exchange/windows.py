@@ -72,7 +72,7 @@ def exchange_thumbprint(thumbprint: object) -> str:
     ).upper()
     if not _HEX.fullmatch(kept):
         raise ExchangeError(
-            f"is no thumbprint of 40 hexadecimal digits (without blanks and marks it has {len(kept)} characters)",
+            f"is not a thumbprint of 40 hexadecimal digits (without blanks and marks it has {len(kept)} characters)",
             field="thumbprint",
             value=text,
             remedy="Copy it from `Get-ChildItem Cert:\\LocalMachine\\My`; a SHA-256 fingerprint is something else",

@@ -1,4 +1,4 @@
-"""What may become of files that a client sends or fetches, and the one rule about it."""
+"""What can happen to files that a client sends or fetches, and the one rule about it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 class Outcome(enum.StrEnum):
     """How one call of a client ended."""
 
-    WHOLE = "whole"
-    """Every file is there byte for byte, and the client said that all went well."""
-    REFUSED = "says no"
-    """Not every file is there, or the client thinks so, and its own exit status says no."""
+    WHOLE = "intact"
+    """Every file is there byte for byte, and the client reported success."""
+    REFUSED = "error"
+    """Not every file is there, or the client thinks so, and its own exit status reports an error."""
     HANGS = "hangs"
-    """It had not ended when its time was over: no loss that nobody notices, but no answer either."""
+    """The client had not ended when its time was over: no silent loss, but no answer either."""
     LOST = "loses"
-    """A file is missing or damaged, and the client's exit status says that all went well."""
+    """A file is missing or damaged, and the client's exit status reports success."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One call of one client: what came of it."""
+    """The result of one call of one client."""
 
     outcome: Outcome
     whole: int
@@ -43,11 +43,11 @@ class Cell:
 
 
 TIMED_OUT = (124, 137)
-"""What timeout(1) ends with: the client was told to end, or had to be killed."""
+"""Exit statuses of timeout(1): it ended the client, or had to kill it."""
 
 
 def judge(*, whole: int, files: int, status: int, seconds: float = 0, said: str = "") -> Cell:
-    """The rule for every cell: whole, or the client's own exit status says no."""
+    """The rule for every cell: intact, or the client's own exit status reports an error."""
     if status in TIMED_OUT:
         outcome = Outcome.HANGS
     elif status != 0:

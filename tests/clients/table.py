@@ -21,7 +21,7 @@ END = "<!-- until here -->"
 
 HEADINGS = {
     "1.2": "1.2 at most",
-    TICKETS: "1.2 at most, with tickets (`tls_session_tickets: true`), for what is written in Go",
+    TICKETS: "1.2 at most, with tickets (`tls_session_tickets: true`), for programs written in Go",
     "1.3": "1.3 at most",
 }
 
@@ -39,7 +39,7 @@ def text_of(cell: Cell | None) -> str:
     if cell is None:
         return "-"
     if cell.outcome is Outcome.WHOLE:
-        return "whole"
+        return "intact"
     text = f"{cell.outcome} {cell.whole}/{cell.files}"
     return f"**{text}**" if cell.outcome is Outcome.LOST else text
 
@@ -55,7 +55,7 @@ def verdict(all_cells: list[Cell]) -> str:
         return "**loses**"
     if Outcome.WHOLE in outcomes:
         return "works in part"
-    return "does not work: it hangs" if Outcome.HANGS in outcomes else "does not work, and says so"
+    return "does not work: it hangs" if Outcome.HANGS in outcomes else "does not work, and reports it"
 
 
 def row(results: Mapping[str, Any], client: Client, version: str) -> str:
@@ -75,7 +75,7 @@ def row(results: Mapping[str, Any], client: Client, version: str) -> str:
 
 def table(results: Mapping[str, Any]) -> str:
     """Everything between the two marks."""
-    lines = ["", "| client | versions | what its users should know |", "| --- | --- | --- |"]
+    lines = ["", "| client | versions | advice to users |", "| --- | --- | --- |"]
     for client in CLIENTS:
         versions = results["clients"].get(client.id, {}).get("versions", "not run")
         told = f"**{client.loses_anyway}**; {client.advice}" if client.loses_anyway else client.advice or "-"

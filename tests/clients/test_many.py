@@ -68,10 +68,10 @@ def test_ten_thousand_small_files(desk: Desk, steps: Steps, results: dict[str, A
         assert len(sent) == SMALL_FILES
         missing = [file for file, digest in sent.items() if there.get(file) != digest]
         assert not missing, (
-            f"{name} ended with {status}; {len(missing)} files are not whole: {missing[:5]}; {rest[:300]}"
+            f"{name} ended with {status}; {len(missing)} files are not intact: {missing[:5]}; {rest[:300]}"
         )
         assert status == "0", rest[:300]
-        note(results, f"small files by {name}", f"{len(sent)} of {len(sent)} whole")
+        note(results, f"small files by {name}", f"{len(sent)} of {len(sent)} intact")
 
 
 @pytest.mark.usefixtures("shipped", "cleared")
@@ -103,12 +103,12 @@ def test_fifty_sessions_at_once(desk: Desk, steps: Steps, results: dict[str, Any
             mine = [file for file in sent if file.startswith(f"many-{name}-{number}-")]
             lost = [file for file in mine if there.get(file) != sent[file]]
             assert len(mine) == 4
-            assert status != "0" or not lost, f"{name} ended with 0 and {len(lost)} of its 4 files are not whole"
+            assert status != "0" or not lost, f"{name} ended with 0 and {len(lost)} of its 4 files are not intact"
             if status == "0":
                 waiting[name].remove(int(number))
         refused += sum(len(numbers) for numbers in waiting.values()) if attempt == 0 else 0
     assert waiting == {name: [] for name in AT_ONCE}, f"after {ROUNDS} attempts some never got through: {waiting}"
-    note(results, "fifty sessions at once", f"{refused} refused at first, each with its own exit status; all whole")
+    note(results, "fifty sessions at once", f"{refused} refused at first, each with its own exit status; all intact")
 
 
 @pytest.mark.usefixtures("shipped", "cleared")
@@ -136,4 +136,4 @@ def test_a_file_of_more_than_four_gibibytes(desk: Desk, steps: Steps, results: d
     assert status == "0", said
     assert there == sent, f"{shlex.join(said)}: another file lies on the server"
     assert back == sent, "another file came back"
-    note(results, f"more than 4 GiB by {name}", "whole, there and back")
+    note(results, f"more than 4 GiB by {name}", "intact, up and down")

@@ -1,4 +1,4 @@
-"""Each client puts, gets, lists and resumes: whole, or its own exit status says no, as is declared in clients.py."""
+"""Each client puts, gets, lists and resumes: intact, or its own exit status reports an error, as in clients.py."""
 
 from __future__ import annotations
 

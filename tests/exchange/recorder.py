@@ -186,7 +186,7 @@ class Recorder:
         unseen = [result for result in run.results if result.outcome == "not tested"]
         if unseen:
             out.section("not tested")
-            # One cause often hides many checks: it is told once
+            # One cause often hides many checks: report it once
             for reason in dict.fromkeys(result.reason for result in unseen):
                 names = [result.name for result in unseen if result.reason == reason]
                 more = f" and {len(names) - 3} more" if len(names) > 3 else ""

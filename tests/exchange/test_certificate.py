@@ -118,7 +118,7 @@ def test_the_certificate_lasts(
 ) -> None:
     """Every certificate that is sent is valid now, and still for longer than it takes to renew it.
 
-    Source: RFC 5280 section 4.1.2.5; CA/Browser Forum Baseline Requirements for what public authorities issue.
+    Source: RFC 5280 section 4.1.2.5; CA/Browser Forum Baseline Requirements for what public CAs issue.
     """
     chain = shown(False)
     now = datetime.now(UTC)

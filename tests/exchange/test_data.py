@@ -358,7 +358,7 @@ def test_the_server_connects_to_nobody(customer: Customer, session: Session, mea
     """Without PASV or EPSV before it, a transfer is refused, or at least no connection from the server arrives.
 
     RFC 959's default is active mode to the client's own port; behind NAT that is somebody else's. A server that tries
-    to connect, and is stopped by a firewall, keeps the client waiting: that is told among the replies.
+    to connect, and is stopped by a firewall, keeps the client waiting: the report lists that among the replies.
 
     Source: RFC 959 section 3.2; RFC 1579; RFC 2577 section 3.
     """

@@ -1,4 +1,4 @@
-"""A full disk: the customer is told, the log says so, and the file that was there stays."""
+"""A full disk: the customer gets an error, the log says so, and the existing file stays."""
 
 from __future__ import annotations
 

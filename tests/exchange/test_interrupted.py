@@ -156,7 +156,7 @@ def test_the_rest_follows_under_the_final_name_too(
 def test_whoever_uploads_under_the_final_name_learns_of_a_failure(
     customer: Customer, session: Session, scratch: Scratch, measure: Measure, how: str
 ) -> None:
-    """Without the rename the client is told as well; what is left of the old file then is the server's business.
+    """Without the rename the client gets an error too; what is left of the old file is up to the server.
 
     Source: RFC 959 section 5.4 (425); docs/ftps-server.md says what is left.
     """

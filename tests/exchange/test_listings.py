@@ -1,4 +1,4 @@
-"""Listings with every option and with paths of every kind: no session may end by it, and no inner path be told."""
+"""Listings with every option and every kind of path: no session may end, no reply may reveal an internal path."""
 
 from __future__ import annotations
 

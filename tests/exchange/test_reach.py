@@ -178,7 +178,7 @@ def test_the_whole_range_passes(target: Target, everybody: list[Customer], evide
         silent = sorted(set(range(first, last + 1)) - set(answered))
         evidence(f"{customer.host.name} -> {address}, ports {first}-{last}: {told(answered)}")
         if len(silent) == last - first + 1 and not target.complete:
-            not_tested("the server or a firewall drops packets to ports where nobody listens, so nothing can be told")
+            not_tested("the server or a firewall drops packets to ports where nobody listens, so nothing is visible")
         assert not silent, f"{customer.host.name} meets silence on {len(silent)} ports, such as {silent[0]}"
 
 

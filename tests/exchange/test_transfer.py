@@ -230,7 +230,7 @@ def test_lftp_brings_a_file_and_gets_it_back(desk: Desk, fresh: str) -> None:
     target, writer = desk.target, desk.customer.writer
     if desk.customer.host.run("getent", "ahosts", target.fqdn).returncode != 0:
         not_tested(
-            f"{target.fqdn} does not resolve on {desk.customer.host.name}, and lftp cannot be told an address for it"
+            f"{target.fqdn} does not resolve on {desk.customer.host.name}, and lftp has no option for its address"
         )
     sent = desk.random_file(5_000_000)
     script = f"""
@@ -259,7 +259,7 @@ def test_curl_refuses_a_server_it_cannot_verify(desk: Desk) -> None:
     """
     needs(desk, "curl")
     if desk.target.ca_file is None:
-        does_not_apply("the certificate is from a public authority, which every client trusts")
+        does_not_apply("the certificate is from a public CA, which every client trusts")
     with pytest.raises(AssertionError, match=r"ended with 60"):
         desk.curl(f"ftp://{desk.target.fqdn}:{desk.target.explicit_port}/", verify=False)
 

@@ -48,7 +48,7 @@ class Host:
         return f"{self.name} (this machine)"
 
     def anew(self) -> Self:
-        """The same host after it was made anew, without what was remembered of the old one."""
+        """The same host after it was created again, without anything remembered of the old one."""
         return type(self)(self.name)
 
     # -- commands -------------------------------------------------------------------------------------------------

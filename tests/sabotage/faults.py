@@ -208,7 +208,7 @@ def homes_among_the_shares(lab: Lab) -> None:
 def certificate(
     *, name: str = "", days: tuple[int, int] = (-1, 90), chain: bool = True, own_key: bool = True
 ) -> Callable[[Lab], None]:
-    """Another certificate of the lab's own authority, put where the server's is."""
+    """Another certificate of the lab's own CA, in place of the server's."""
 
     def put(lab: Lab) -> None:
         ca = Path(lab.data["ca_file"]).parent

@@ -17,7 +17,7 @@ import ansible_collections
 import pytest
 import yaml
 
-from scripts import role_docs
+from scripts import reference_docs
 from scripts.fragments import with_fragments
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -85,8 +85,8 @@ def test_role_options_have_a_type_and_a_description(role: Path) -> None:
         check_described(spec.get("options") or {}, "")
 
 
-def test_role_references_are_current() -> None:
-    stale = [str(path.relative_to(PROJECT)) for path in role_docs.stale_files(PROJECT)]
+def test_references_are_current() -> None:
+    stale = [str(path.relative_to(PROJECT)) for path in reference_docs.stale_files(PROJECT)]
     assert stale == [], "run: make docs"
 
 

@@ -87,8 +87,8 @@ def test_what_is_made_up_is_named_in_the_output(shown: tuple[Path, str]) -> None
     assert arguments(reports, "win_iis_settings")["thumbprint"] == THUMBPRINT
     assert f'serverCertHash="{THUMBPRINT}"' in (reports / "applicationHost.config").read_text()
     assert (
-        f"Made up, since they exist only later: the SIDs of the groups (all of the domain {PREDICTED_DOMAIN_SID})"
-        in said
+        "Placeholders, because they exist only later: the SIDs of the groups "
+        f"(all of the domain {PREDICTED_DOMAIN_SID})" in said
     )
     assert f"the thumbprint of the certificate ({THUMBPRINT})" in said
     assert PREDICTED_DOMAIN_SID in arguments(reports, "win_folder_tree")["folders"]

@@ -6,7 +6,7 @@
 
 The mutants come from the syntax tree (mutants.ps1): statements left out, conditions turned round, operators and
 constants changed. All of them run in one PowerShell process, with the unit tests of the module, until one of those
-fails. What survives is told; where somebody looked at it and found it harmless, mutants.yml says why. At least nine of
+fails. It reports what survives; mutants.yml says why a reviewed one is harmless. At least nine of
 ten have to be noticed. Of a few, picked at equal distances, one would outweigh all others: there those that are known
 to be harmless do not count, and the tenth that may survive is rounded up. Of all mutants they do, and it is not.
 """

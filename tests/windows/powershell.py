@@ -171,7 +171,7 @@ class PowerShell:
         utils: Mapping[str, Path] | None = None,
         timeout: float = 120,
     ) -> dict[str, Any]:
-        """Run a module and give its result. A crash is told by ``crashed``: a module should fail with FailJson.
+        """Run a module and give its result. ``crashed`` reports a crash: a module should fail with FailJson.
 
         ``text`` stands in for what the file holds (a mutant of it), ``utils`` for the files of the utils it requires.
         """

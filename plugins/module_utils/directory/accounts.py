@@ -119,7 +119,7 @@ def undeclared_account(entry: Entry, managed_rids: set[str], settings: Settings,
     whose = f"{what} of customer {company}" if company else what
     if settings.when_absent == "delete":
         plan.deleted.append(name)
-        yield Change(DELETE, "delete", entry.dn, what, before=(f"{whose} (nobody declares it)",))
+        yield Change(DELETE, "delete", entry.dn, what, before=(f"{whose} (not declared)",))
         return
     attributes = Modification(what)
     control = control_of(entry)
@@ -128,8 +128,8 @@ def undeclared_account(entry: Entry, managed_rids: set[str], settings: Settings,
         attributes.replace(
             "userAccountControl",
             str(control | ACCOUNT_DISABLED),
-            "enabled (nobody declares it)",
-            "disabled (nobody declares it)",
+            "enabled (not declared)",
+            "disabled (not declared)",
             whose,
         )
     if str(entry.number("primaryGroupID")) in managed_rids:

@@ -84,7 +84,7 @@ def read_desired(raw: Mapping[str, Any], managed_ou: str) -> Desired:
             f"directory: not what the filter exchange_directory gives ({type(error).__name__}: {error})."
         ) from error
     problems = [
-        f"{thing.name}: {thing.dn} does not lie in the managed OU {managed_ou}"
+        f"{thing.name}: {thing.dn} is not in the managed OU {managed_ou}"
         for thing in desired.named
         if not is_below(thing.dn, managed_ou)
     ]
@@ -100,7 +100,7 @@ def read_desired(raw: Mapping[str, Any], managed_ou: str) -> Desired:
         seen.add(thing.name.casefold())
     accounts = {user.name for user in desired.users}
     problems += [
-        f"{group.name}: the member {name} is no declared account"
+        f"{group.name}: the member {name} is not a declared account"
         for group in desired.groups
         for name in group.members
         if name not in accounts

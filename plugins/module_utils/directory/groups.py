@@ -131,7 +131,7 @@ def undeclared_group(entry: Entry, accounts: Accounts, settings: Settings, plan:
             "delete",
             entry.dn,
             what,
-            before=(f"{what} (nobody declares it)", *(f"{what}: member {dn}" for dn in members)),
+            before=(f"{what} (not declared)", *(f"{what}: member {dn}" for dn in members)),
         )
         return
     # Kept, since folders name its SID: a customer who returns finds the permissions as they were.

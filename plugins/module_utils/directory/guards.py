@@ -34,8 +34,7 @@ def check_readable(entries: Sequence[Entry]) -> None:
     if unreadable:
         what = ", ".join(f"{name} (of {dn})" for name, dn in sorted(unreadable.items()))
         raise DirectoryError(
-            f"The account that binds may not read {what}. Nothing was changed. Let it read all properties in "
-            "the managed OU."
+            f"The bind account may not read {what}. Nothing was changed. Let it read all properties in the managed OU."
         )
 
 
@@ -78,12 +77,12 @@ def check_names(desired: Desired, current: Current, matched: Matched, settings: 
             if occupant is not None and occupant.dn not in leaving and occupant is not found.get(thing.name):
                 problems.append(
                     f"{thing.name} belongs at {thing.dn}, where another object stands: "
-                    + (occupant.text("sAMAccountName") or "one without a name of its own")
+                    + (occupant.text("sAMAccountName") or "one without its own name")
                 )
     if problems:
         raise DirectoryError(
             f"Names are taken in the directory; nothing was changed: {few(sorted(problems), '; ')}. "
-            "Choose another name in the customer's file, or rename what stands in the way."
+            "Choose another name in the customer's file, or rename the existing object."
         )
 
 
@@ -115,7 +114,7 @@ def check_ownership(desired: Desired, current: Current, matched: Matched, settin
         raise DirectoryError(
             f"{desired.managed_ou} holds {len(strangers)} accounts and groups, and none of them is the "
             f"exchange's: {names}. Nothing was changed. "
-            "The exchange disables or deletes what it finds in its OU and nobody declares: give it an OU of its own "
+            "The exchange disables or deletes undeclared objects in its OU: give it a separate OU "
             "(exchange.directory.managed_ou), or say that these may go: -e directory_removal_confirmed=true."
         )
 

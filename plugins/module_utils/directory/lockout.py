@@ -8,7 +8,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import 
 
 ATTRIBUTES = ["lockoutThreshold", "lockOutObservationWindow", "lockoutDuration"]
 TICKS = 10_000_000
-"""Of a second. The directory writes durations as negative numbers of them; the smallest one means for ever."""
+"""Per second. The directory writes durations as negative numbers of them; the smallest one means forever."""
 FOR_EVER = -(1 << 63)
 
 
@@ -22,14 +22,14 @@ class Lockout:
     """0 means until an administrator unlocks it."""
 
     def warning(self, bans_after: int) -> str | None:
-        """Return what to say where the domain locks an account before the service bans who guesses."""
+        """Return a warning if the domain locks an account before the service bans an attacker."""
         if not 0 < self.threshold <= bans_after:
             return None
         lasts = f"for {self.duration_seconds // 60} minutes" if self.duration_seconds else "until somebody unlocks it"
         return (
             f"The domain locks an account after {self.threshold} wrong passwords within "
-            f"{self.window_seconds // 60} minutes, {lasts}. The service bans who guesses after {bans_after}, so "
-            "whoever guesses in a customer's own network locks the account for everybody. Set "
+            f"{self.window_seconds // 60} minutes, {lasts}. The service bans an attacker only after "
+            f"{bans_after}, so an attacker in a customer's own network locks the account for everybody. Set "
             f"ftps_server_ban_account.refused below {self.threshold}, or raise lockoutThreshold for these accounts."
         )
 

@@ -120,7 +120,7 @@ def network_arguments(host: str, definition: Mapping[str, Any], networks: Mappin
                 raise LabError(f"host {host}, network {name}: {error}") from error
             if not any(address in ipaddress.ip_network(subnet) for subnet in networks[name].subnets):
                 raise LabError(
-                    f"host {host}: {address} lies in no subnet of network {name} ({', '.join(networks[name].subnets)})"
+                    f"host {host}: {address} is in no subnet of network {name} ({', '.join(networks[name].subnets)})"
                 )
             options.append(f"ip={address}")
         arguments += ["--network", f"{networks[name].name}:{','.join([*options, f'interface_name={name}'])}"]

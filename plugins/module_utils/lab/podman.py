@@ -129,7 +129,7 @@ class Podman:
         raise LabError(
             f"container {name} did not finish booting (systemd says {state or 'nothing'!r}). "
             f"Remedy: look at `podman exec {name} systemctl list-jobs` and `podman logs {name}`, "
-            "or begin anew with `make lab-down` and `make lab`"
+            "or start again with `make lab-down` and `make lab`"
         )
 
 

@@ -88,7 +88,7 @@ class LdapsSession:
         except ldap.INVALID_CREDENTIALS as error:
             reason = re.search(r"data ([0-9a-f]+)", _server_words(error))
             meaning = BIND_REFUSALS.get(reason[1] if reason else "", "the name or the password is wrong")
-            raise DirectoryError(f"{server_uri} does not let {bind_dn} in: {meaning}.") from error
+            raise DirectoryError(f"{server_uri} refuses the login of {bind_dn}: {meaning}.") from error
         except ldap.LDAPError as error:
             raise self._failure("connect", error) from error
 
@@ -185,7 +185,7 @@ class LdapsSession:
 
     def _failure(self, doing: str, error: Exception) -> DirectoryError:
         words = _server_words(error)
-        remedy = "Check the address, the port and what filters the way to it."
+        remedy = "Check the address, the port and the firewalls in between."
         if "certificate" in words.lower() or "hostname" in words.lower():
             remedy = "Give the CA of the controller's certificate, and the controller's name as the certificate has it."
         elif isinstance(error, ldap.TIMEOUT):
@@ -196,11 +196,11 @@ class LdapsSession:
 
     def _refusal(self, change: Change, error: Exception) -> DirectoryError:
         remedies = {
-            ldap.ALREADY_EXISTS: "Something of that name was made there in the meantime.",
-            ldap.NO_SUCH_OBJECT: "It, or what it lies in, was removed in the meantime.",
-            ldap.INSUFFICIENT_ACCESS: "The account that binds lacks the right to do this.",
+            ldap.ALREADY_EXISTS: "An object with that name was created there in the meantime.",
+            ldap.NO_SUCH_OBJECT: "The object, or its parent, was removed in the meantime.",
+            ldap.INSUFFICIENT_ACCESS: "The bind account lacks the right to do this.",
             ldap.UNWILLING_TO_PERFORM: "The server's policy does not allow it.",
-            ldap.NOT_ALLOWED_ON_NONLEAF: "It holds other objects.",
+            ldap.NOT_ALLOWED_ON_NONLEAF: "It contains other objects.",
         }
         if isinstance(error, (ldap.SERVER_DOWN, ldap.TIMEOUT)):
             return self._failure(f"{change.action} {change.what}", error)
@@ -215,7 +215,7 @@ def check_connection_settings(server_uri: str, bind_dn: str, bind_password: str,
     addresses = server_uri.split()
     if not addresses or not all(re.fullmatch(r"ldaps://[^/?\s]+/?", address, re.IGNORECASE) for address in addresses):
         raise DirectoryError(
-            f"{server_uri!r} is no address of a directory: give ldaps://<name of the controller>, several "
+            f"{server_uri!r} is not the address of a directory: give ldaps://<name of the controller>, several "
             "separated by blanks."
         )
     if not bind_dn or not bind_password:
@@ -223,7 +223,7 @@ def check_connection_settings(server_uri: str, bind_dn: str, bind_password: str,
         raise DirectoryError(f"{server_uri}: a bind needs a name and a password; one of them is empty.")
     if "-----BEGIN CERTIFICATE-----" not in ca_cert:
         raise DirectoryError(
-            f"{server_uri}: the CA certificate is no PEM text. The controller's certificate is always verified; "
+            f"{server_uri}: the CA certificate is not PEM text. The controller's certificate is always verified; "
             "give the CA that signed it."
         )
 

@@ -94,5 +94,7 @@ def read_root(session: Session) -> tuple[str, datetime]:
     """The name of the domain, and the controller's own idea of the time."""
     (root,) = search(session, "", "base", "(objectClass=*)", ["defaultNamingContext", "currentTime"])
     if not root.text("defaultNamingContext"):
-        raise DirectoryError("The server is no Active Directory controller: it names no domain (defaultNamingContext).")
+        raise DirectoryError(
+            "The server is not an Active Directory controller: it names no domain (defaultNamingContext)."
+        )
     return root.text("defaultNamingContext"), parse_generalised_time(root.text("currentTime"))

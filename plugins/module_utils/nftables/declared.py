@@ -55,14 +55,14 @@ def declared_elements(sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[s
 def _value(value: Any) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST_MARK):
         return value
-    raise TableError(f"the value {value!r} is no number from 0 to {HIGHEST_MARK}")
+    raise TableError(f"the value {value!r} is not a number from 0 to {HIGHEST_MARK}")
 
 
 def _check_comment(comment: str) -> None:
     if len(comment.encode()) > COMMENT_BYTES:
         raise TableError(f"the comment '{comment}' is longer than the {COMMENT_BYTES} bytes that nft keeps")
     if not comment.isprintable() or '"' in comment or "\\" in comment:
-        raise TableError(f"the comment {comment!r} holds a quote, a backslash or a control character")
+        raise TableError(f"the comment {comment!r} contains a quote, a backslash or a control character")
 
 
 def check_sets(table: Table, declared: Mapping[str, Elements]) -> None:
@@ -79,4 +79,4 @@ def check_sets(table: Table, declared: Mapping[str, Elements]) -> None:
                 needed = "needs a value, because it is for a map" if is_map else "has a value, and a set keeps none"
                 raise TableError(f"sets.{name}: '{element.text}' {needed}")
             if parse_interval(element.text)[0] != ADDRESS_BITS[kind]:
-                raise TableError(f"sets.{name}: '{element.text}' is no element for a set of {kind}")
+                raise TableError(f"sets.{name}: '{element.text}' is not an element for a set of {kind}")

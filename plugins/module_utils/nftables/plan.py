@@ -18,7 +18,7 @@ MOST_DELETIONS = 100
 class SetChange:
     added: Elements
     removed: Elements
-    #: same element, other comment or value: as it is to be, with the counter it has
+    #: same element, new comment or value: the desired element, with its current counter
     updated: Elements
     #: what stays as it is, with the counter it has
     kept: Elements
@@ -80,7 +80,7 @@ def make_plan(live: Table | None, desired: Table, declared: Mapping[str, Element
 
 
 def _set_change(live: Elements, wanted: Elements, survives: bool, counts: bool) -> SetChange:
-    """A set that has to be made anew gets its elements back with the counters they had."""
+    """A set that must be created again gets its elements back with their counters."""
     change = SetChange({}, {interval: old for interval, old in live.items() if interval not in wanted}, {}, {})
     for interval, element in wanted.items():
         old = live.get(interval)

@@ -83,7 +83,7 @@ class Rollback:
         if not self.is_armed(token):
             self._forget(token)
             raise TableError(
-                f"the new rules of {self.target} were not confirmed in time and the previous ones are back in force"
+                f"the new rules of {self.target} were not confirmed in time and the previous ones are active again"
             )
         boot = self._boot_file(token).read_text()
         self._disarm(token)

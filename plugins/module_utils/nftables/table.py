@@ -22,7 +22,7 @@ class Element:
     comment: str = ""
     packets: int = 0
     bytes: int = 0
-    #: what a map gives for it, a number; None in a set
+    #: its value in a map, a number; None in a set
     value: int | None = None
 
     def declaration(self) -> str:

@@ -1,1 +1,1 @@
-"""Which certificate a Windows host serves: decided on the control node."""
+"""Choice of the certificate that a Windows host serves, on the control node."""

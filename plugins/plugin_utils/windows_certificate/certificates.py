@@ -1,4 +1,4 @@
-"""Certificates as a Windows host names and holds them."""
+"""Certificates in the form of a Windows host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 @dataclass(frozen=True)
 class HeldKey:
-    """A private key that lies on the host: only its public half is known here."""
+    """A private key on the host: only its public half is known here."""
 
     public: Any
 
@@ -26,7 +26,7 @@ def der(text: str) -> Any:
 
 
 def thumbprint(cert: Any) -> str:
-    """As Windows names a certificate in its stores. SHA-1 is a name here and protects nothing."""
+    """Return the name of a certificate in the stores of Windows. SHA-1 protects nothing here."""
     return str(cert.fingerprint(hashes.SHA1()).hex().upper())  # noqa: S303
 
 
@@ -35,7 +35,7 @@ def pem(*certificates: Any) -> str:
 
 
 def with_issuers(certificates: list[Any], authorities: list[Any]) -> list[Any]:
-    """Certificates and those above them that the host has: an answer is often the leaf alone."""
+    """Add the issuers that the host has: a signed certificate often comes without them."""
     found = dict.fromkeys(certificates)
     for cert in certificates:
         found.update(dict.fromkeys(in_order(cert, [*certificates, *authorities])[0]))

@@ -1,4 +1,4 @@
-"""Which certificate is served, what is wrong with it, and what there is to install."""
+"""The certificate to serve, its problems, and what to install."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives import serialization
 
 
 def choose(params: dict[str, Any], wanted: Wanted) -> tuple[dict[str, Any], Brought | None, list[Any]]:
-    """The decision, what is brought, and what of its chain the host does not have."""
+    """Return the decision, the offer, and the part of its chain that the host lacks."""
     authorities = [der(one) for one in params["intermediates"]]
     held = [(der(one["certificate"]), one["friendly_name"]) for one in params["certificates"] if one["has_private_key"]]
     ours = [cert for cert, name in held if name == params["friendly_name"]]
@@ -45,14 +45,14 @@ def choose(params: dict[str, Any], wanted: Wanted) -> tuple[dict[str, Any], Brou
     else:
         candidates = ours
     bundles = [Bundle(HeldKey(cert.public_key()), in_order(cert, known)[0]) for cert in candidates]
-    # The best one that is there: without fault, then the newest
+    # The best existing one: without problems, then the newest
     found = [(problems(bundle, wanted), bundle) for bundle in bundles]
     found.sort(key=lambda one: (not one[0], begins(one[1].leaf)), reverse=True)
     faults, serving = found[0] if found else (["there is no certificate yet"], None)
     before = serving
 
     install = ""
-    # An offer that is there already is no news, and neither is an older one
+    # Ignore an offer that is installed already, or is older
     if offer and offer.bundle.leaf not in candidates and (faults or newer(offer.bundle, serving)):
         install, serving, faults = offer.kind, offer.bundle, []
     reasons = [*faults, *(reasons_to_renew(serving, wanted) if serving and not faults else [])]

@@ -1,4 +1,4 @@
-"""What the operator brings: a PFX file, or the answer to a request."""
+"""What the operator provides: a PFX file, or the signed certificate for a request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 @dataclass(frozen=True)
 class Brought:
-    """What the operator brings, checked."""
+    """What the operator provides, checked."""
 
     bundle: Bundle
     kind: str
@@ -41,18 +41,18 @@ def read_pfx(path: str, password: str) -> tuple[Any, list[Any]]:
     try:
         key, leaf, others = pkcs12.load_key_and_certificates(content, password.encode() if password else None)
     except ValueError:
-        raise RefusedError(f"{path} is no PKCS 12 file, or the password is another one") from None
+        raise RefusedError(f"{path} is not a PKCS 12 file, or the password does not match") from None
     if key is None:
-        raise RefusedError(f"{path} holds no private key")
+        raise RefusedError(f"{path} contains no private key")
     return key, [cert for cert in (leaf, *others) if cert is not None]
 
 
 def brought(
     params: dict[str, Any], request: Any | None, ours: list[Any], authorities: list[Any], wanted: Wanted
 ) -> tuple[Brought | None, list[Any]]:
-    """What the operator brings and the host does not have, and all certificates that come with it.
+    """Return what the operator provides and the host does not have, and all certificates that come with it.
 
-    Refused with every reason that speaks against it. What has been installed from it before is no news, good or not.
+    Refuses it with every reason. Ignores what has been installed from it before.
     """
     if params["pfx_file"]:
         key, certificates = read_pfx(params["pfx_file"], params["pfx_password"] or "")

@@ -1,4 +1,4 @@
-"""What is to be installed, as a Windows host can read it."""
+"""The files to install, in a form that a Windows host can read."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def write(folder: str, name: str, content: bytes) -> None:
 
 
 def package(params: dict[str, Any], offer: Brought | None, missing: list[Any], install: str) -> None:
-    """What is to be installed, as the host can read it."""
+    """Write the files to install, in a form that the host can read."""
     folder = params["package_folder"]
     if install == "pfx" and offer:
-        # The only way that Windows Server 2016 reads (PBES2 came with 2019). The password is random and lives as long
-        # as the file, some seconds.
+        # The only encryption that Windows Server 2016 reads (PBES2 came with 2019). The password is random and exists
+        # only as long as the file, some seconds.
         encryption = (
             serialization.PrivateFormat.PKCS12.encryption_builder()
             .kdf_rounds(50000)

@@ -1,4 +1,4 @@
-"""The signing request that a Windows host makes, and the one that waits there."""
+"""The signing request that a Windows host generates, and the pending one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.certificate import (
 from ansible_collections.ftps.exchange.plugins.plugin_utils.windows_certificate.certificates import der
 from cryptography import x509
 
-# Algorithm and length as the [NewRequest] section of certreq has them
+# Algorithm and length in the form of certreq's [NewRequest] section
 INF_KEYS = {
     "ecc_p256": ("ECDSA_P256", 256),
     "ecc_p384": ("ECDSA_P384", 384),
@@ -26,7 +26,7 @@ PLAIN = re.compile(r"[A-Za-z0-9.:*_ -]+")
 
 
 def waiting_request(text: str, request_keys: list[str], wanted: Wanted) -> Any | None:
-    """The request on the host, when its key is there and it asks for what is wanted."""
+    """Return the request on the host, if its key exists and it asks for the required names and key type."""
     try:
         request = x509.load_pem_x509_csr(text.encode())
     except ValueError:
@@ -39,15 +39,15 @@ def waiting_request(text: str, request_keys: list[str], wanted: Wanted) -> Any |
 
 
 def request_inf(wanted: Wanted, friendly_name: str) -> str:
-    """What certreq makes a key, which stays in the host, and a request from.
+    """Return the input of certreq for a key, which stays on the host, and a request.
 
-    The extension for the names is in the text form of certreq: a line for each name.
+    The extension for the names is in the text form of certreq: one line per name.
     """
     for text in (*wanted.dns_names, *wanted.ip_addresses, friendly_name):
         if not PLAIN.fullmatch(text):
             raise RefusedError(f"{text!r} has characters that no name in a certificate may have")
     algorithm, length = INF_KEYS[wanted.key_type]
-    # A common name may have 64 characters; the names that count stand in the extension
+    # A common name may have 64 characters; the names that matter are in the extension
     subject = f"CN={wanted.dns_names[0]}" if len(wanted.dns_names[0]) <= 64 else ""
     names = [f"dns={name}" for name in wanted.dns_names] + [f"ipaddress={text}" for text in wanted.ip_addresses]
     lines = [

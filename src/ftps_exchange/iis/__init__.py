@@ -1,1 +1,1 @@
-"""What an IIS host is told: the settings, the schema they are checked against, the configuration file that results."""
+"""The configuration of an IIS host: the settings, the schema that checks them, and the resulting configuration file."""

@@ -1,7 +1,7 @@
 """The schema of IIS's configuration, as data (``schema.json``), and the check of a whole list of settings against it.
 
 IIS refuses an attribute that it does not know when the configuration is committed, on the host, with a number for a
-reason. Here the same mistake is told on the control node, by its path and with the name that was probably meant.
+reason. Here the control node reports the same mistake, with its path and the name that was probably meant.
 
 The form of the settings (``settings.py`` makes them, the module ``win_iis_settings`` applies them)::
 
@@ -75,18 +75,18 @@ class Attribute:
     def problem(self, value: object) -> str | None:
         """What is wrong with a value, or nothing."""
         if self.read_only:
-            return "is told by IIS and cannot be set"
+            return "is reported by IIS and cannot be set"
         if self.type == "bool":
             return None if isinstance(value, bool) else "is neither true nor false"
         if self.type in _INTEGERS:
             return self._integer_problem(value)
         if not isinstance(value, str):
-            return f"is no text, and the type is {self.type}"
+            return f"is not text, and the type is {self.type}"
         return self._text_problem(value)
 
     def _integer_problem(self, value: object) -> str | None:
         if isinstance(value, bool) or not isinstance(value, int):
-            return f"is no whole number, and the type is {self.type}"
+            return f"is not a whole number, and the type is {self.type}"
         for lowest, highest in filter(None, (_INTEGERS[self.type], self.range)):
             if not lowest <= value <= highest:
                 return f"is not between {lowest} and {highest}"
@@ -94,13 +94,15 @@ class Attribute:
 
     def _text_problem(self, value: str) -> str | None:
         if self.type == "enum":
-            return None if value in self.values else f"is none of {', '.join(self.values)}{nearest(value, self.values)}"
+            return (
+                None if value in self.values else f"is not one of {', '.join(self.values)}{nearest(value, self.values)}"
+            )
         if self.type == "flags":
             return self._flags_problem(value)
         if self.type == "timeSpan":
-            return None if _TIME_SPAN.fullmatch(value) else "is no time span (hh:mm:ss)"
+            return None if _TIME_SPAN.fullmatch(value) else "is not a time span (hh:mm:ss)"
         if _CONTROL.search(value):
-            return "holds a control character"
+            return "contains a control character"
         if value == THUMBPRINT and self.name == CERTIFICATE:
             return None
         if self.pattern is not None and not self.pattern.fullmatch(value):
@@ -111,7 +113,7 @@ class Attribute:
         flags = value.split(_FLAGS_APART) if value else []
         for flag in flags:
             if flag not in self.values:
-                return f"holds {flag!r}, which is none of {', '.join(self.values)}{nearest(flag, self.values)}"
+                return f"contains {flag!r}, which is not one of {', '.join(self.values)}{nearest(flag, self.values)}"
         numbers = [self.values[flag] for flag in flags]
         if sorted(set(numbers)) != numbers:
             return "does not name each flag once, in the order of their numbers, as IIS writes them"
@@ -236,14 +238,14 @@ class _Check:
     def _section(self, path: object) -> Element:
         known = sections()
         if not isinstance(path, str) or path not in known:
-            raise _error(f"is no known section{nearest(str(path), known)}", "section", path)
+            raise _error(f"is not a known section{nearest(str(path), known)}", "section", path)
         return known[path]
 
     def _location(self, path: str, element: Element, location: str) -> None:
         if element.server_only and location:
             raise _error("is a section of the server and cannot stand in a location", path, location)
         if location and (location.split("/")[0] not in self._sites or "//" in location or location.endswith("/")):
-            raise _error("lies in none of our sites, or is no path below one", f"{path}: location", location)
+            raise _error("is not in one of our sites, or is not a path below one", f"{path}: location", location)
 
     def _node(self, node: Mapping[str, Any], element: Element, where: str) -> None:
         _only(node, ("attributes", "elements", "collection"), where, optional=("attributes", "elements", "collection"))
@@ -255,7 +257,7 @@ class _Check:
             self._node(child, _known(name, element.elements, "element", where), f"{where}/{name}")
         if "collection" in node:
             if element.collection is None:
-                raise _error("is no collection", where)
+                raise _error("is not a collection", where)
             self._collection(node["collection"], element.collection, where)
 
     def _collection(self, node: Mapping[str, Any], collection: Collection, where: str) -> None:
@@ -350,7 +352,7 @@ def expand(location: object, sites: Sequence[str]) -> Iterator[str]:
     """Every location that is meant by one, or by a list of them: ``*`` stands for each of our sites."""
     for one in location if isinstance(location, list | tuple) else [location]:
         if not isinstance(one, str):
-            raise _error("is no location", "location", one)
+            raise _error("is not a location", "location", one)
         if one == EVERY_SITE or one.startswith(f"{EVERY_SITE}/"):
             yield from (f"{site}{one[1:]}" for site in sites)
         else:
@@ -374,17 +376,17 @@ def _told(attributes: Mapping[str, Value], names: Sequence[str]) -> str:
 
 def _known[T](name: object, known: Mapping[str, T], kind: str, where: str) -> T:
     if not isinstance(name, str) or name not in known:
-        raise _error(f"is no known {kind}{nearest(str(name), known)}", f"{where}: {kind}", name)
+        raise _error(f"is not a known {kind}{nearest(str(name), known)}", f"{where}: {kind}", name)
     return known[name]
 
 
 def _only(mapping: object, keys: Sequence[str], where: str, optional: Sequence[str] = ()) -> None:
     """The keys that a part of the list may have, and those that it must have."""
     if not isinstance(mapping, Mapping):
-        raise _error("is no dictionary", where, mapping)
+        raise _error("is not a dictionary", where, mapping)
     for key in mapping:
         if key not in keys:
-            raise _error(f"is no key of this part{nearest(str(key), keys)}", where, key)
+            raise _error(f"is not a key of this part{nearest(str(key), keys)}", where, key)
     for key in keys:
         if key not in mapping and key not in optional:
             raise _error(f"lacks the key {key}", where)

@@ -1,4 +1,4 @@
-"""The service as an IIS host has it: the model's, and what only the deployment knows."""
+"""The service on an IIS host: facts of the model, and facts that only the deployment knows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMPLICIT_PORT: Final = 990
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What single values are made of: the model's service, and what only the deployment knows."""
+    """The input of single values: the model's service, and facts that only the deployment knows."""
 
     exchange: Exchange
     homes_below: str
@@ -31,7 +31,7 @@ class Service:
 
     @property
     def sites(self) -> dict[str, int]:
-        """The sites that shall be there, each with its port."""
+        """The desired sites, each with its port."""
         ports = {
             self.site_name: self.exchange.explicit_port,
             _implicit_site(self.site_name): self.exchange.implicit_port,
@@ -40,7 +40,7 @@ class Service:
 
     @property
     def former_sites(self) -> list[str]:
-        """The sites that shall not be there any more: former names, and implicit TLS where it is off."""
+        """The sites to remove: former names, and implicit TLS if it is off."""
         names = (self.site_name, *self.former_site_names)
         return [name for base in names for name in (base, _implicit_site(base)) if name not in self.sites]
 
@@ -66,7 +66,7 @@ _FORMER: Final = "former_site_names"
 
 
 def iis_service(exchange: Exchange, options: object) -> Service:
-    """The checked model's service and the deployment's options -> what single values are made of."""
+    """The checked model's service and the deployment's options -> the input of single values."""
     chosen = _options(options)
     if exchange.public_ip4 is None:
         raise ExchangeError(
@@ -105,14 +105,14 @@ def _implicit_site(name: str) -> str:
 
 
 def _former_site_names(options: object, name: str) -> tuple[str, ...]:
-    """Names that the sites had: sites of these names go, with all that was stored for them."""
+    """Former names of the sites: sites with these names are removed, with all their settings."""
     given = options.get(_FORMER, ()) if isinstance(options, Mapping) else ()
     field = f"iis_options.{_FORMER}"
     if isinstance(given, str) or not isinstance(given, Sequence):
-        raise ExchangeError("is no list", field=field, value=given, remedy="Give the former names as a list")
+        raise ExchangeError("is not a list", field=field, value=given, remedy="Give the former names as a list")
     for former in given:
         if not isinstance(former, str) or not re.fullmatch(_SITE_NAME, former):
-            raise ExchangeError("holds no name of a site", field=field, value=former, remedy=_SITE_NAME_REMEDY)
+            raise ExchangeError("contains an invalid site name", field=field, value=former, remedy=_SITE_NAME_REMEDY)
         if {former.lower(), _implicit_site(former).lower()} & {name.lower(), _implicit_site(name).lower()}:
             raise ExchangeError(
                 "names a site of this service",
@@ -124,7 +124,7 @@ def _former_site_names(options: object, name: str) -> tuple[str, ...]:
 
 
 def _require_ports(exchange: Exchange) -> None:
-    """IIS goes by the number of the port: implicit TLS on 990, explicit TLS on every other."""
+    """IIS decides by the port number: implicit TLS on 990, explicit TLS on every other."""
     explicit, implicit = exchange.explicit_port, exchange.implicit_port
     if implicit not in (None, IMPLICIT_PORT):
         raise ExchangeError(
@@ -146,13 +146,13 @@ def _options(options: object) -> dict[str, str | None]:
     given = {} if options is None else options
     if not isinstance(given, Mapping):
         raise ExchangeError(
-            "is no dictionary", field="iis_options", value=given, remedy=f"Its keys are {', '.join(_OPTIONS)}"
+            "is not a dictionary", field="iis_options", value=given, remedy=f"Its keys are {', '.join(_OPTIONS)}"
         )
     known = (*_OPTIONS, _FORMER)
     for name, value in given.items():
         if name not in known:
             raise ExchangeError(
-                f"is no option{nearest(str(name), known)}",
+                f"is not an option{nearest(str(name), known)}",
                 field="iis_options",
                 value=name,
                 remedy=f"Write one of {', '.join(known)}",
@@ -161,7 +161,7 @@ def _options(options: object) -> dict[str, str | None]:
             continue
         if not isinstance(value, str) or not value.strip():
             raise ExchangeError(
-                "is no text, or an empty one",
+                "is empty or not text",
                 field=f"iis_options.{name}",
                 value=value,
                 remedy="Leave it out, or give one",
@@ -169,13 +169,13 @@ def _options(options: object) -> dict[str, str | None]:
     chosen = {**_OPTIONS, **{str(name): str(value) for name, value in given.items() if name != _FORMER}}
     for name, pattern, remedy in _OPTION_FORMS:
         if chosen[name] is not None and not re.fullmatch(pattern, chosen[name] or ""):
-            raise ExchangeError("is of no use", field=f"iis_options.{name}", value=chosen[name], remedy=remedy)
+            raise ExchangeError("is not valid", field=f"iis_options.{name}", value=chosen[name], remedy=remedy)
     if chosen["address"] != "*":
         try:
             IPv4Address(chosen["address"] or "")
         except ValueError as error:
             raise ExchangeError(
-                "is no IPv4 address",
+                "is not an IPv4 address",
                 field="iis_options.address",
                 value=chosen["address"],
                 remedy="Give the server's own IPv4 address, or leave it out for every address",
@@ -205,7 +205,7 @@ _OPTION_FORMS: Final = (
 def _windows_root(root: str) -> str:
     if not re.fullmatch(r'[A-Za-z]:(?:\\[^\\/:*?"<>|%\x00-\x1f]+)+', root):
         raise ExchangeError(
-            "is no folder of a Windows host",
+            "is not a folder of a Windows host",
             field="root",
             value=root,
             remedy="Set iis_root for the hosts with Windows (or exchange.root for all), such as D:\\ftps-exchange",

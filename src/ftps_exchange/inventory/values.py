@@ -364,7 +364,7 @@ class _Check:
                 continue
             if not isinstance(server, Mapping):
                 continue
-            # A key that is mistyped is told already, and may be the address that is missing
+            # A mistyped key is reported already, and may be the address that is missing
             sound = set(server) <= {"name", "ip4", "ip6"}
             for family in (4, 6):
                 needed = sound and family in families

@@ -31,6 +31,7 @@ from ftps_exchange.model.problems import (
     shorten,
 )
 from ftps_exchange.model.wording import problems_of
+from ftps_exchange.model.yaml_reader import DUPLICATE
 
 _lines_of = lru_cache(maxsize=8)(lines_of)
 
@@ -123,7 +124,7 @@ class _Check:
         flaws = [flaw for flaw in _lines_of(self.exchange_file).flaws if flaw.path[:1] == ("exchange",)]
         told = []
         for flaw in flaws:
-            if flaw.value is None and "second time" not in flaw.message:
+            if flaw.value is None and flaw.message != DUPLICATE:
                 continue
             told.append(flaw.path)
             self.service.append(
@@ -205,7 +206,7 @@ class _Check:
                         account,
                         f"is the name of accounts[{first_index}] in {first_file.label} too"
                         " (upper and lower case do not differ in Active Directory).",
-                        "Give every login a name of its own among all customers, absent ones included.",
+                        "Give every login a unique name among all customers, including absent ones.",
                     )
                 owner = customers.get(folded)
                 if owner is not None and owner != file.label:

@@ -37,7 +37,7 @@ def _check_day(value: Any) -> Any:
         try:
             value = datetime.date.fromisoformat(value)
         except ValueError as error:
-            raise RefusedError(f"is no date of the calendar ({error}).", remedy) from None
+            raise RefusedError(f"is not a calendar date ({error}).", remedy) from None
     if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
         raise RefusedError("is not a day.", remedy)
     if not _FIRST_EXPIRY <= value <= _LAST_EXPIRY:
@@ -113,7 +113,7 @@ class Account(Strict):
         | None
     ) = Field(
         default=None,
-        description="Last day (UTC) on which the account may log in, such as 2027-12-31; null or left away: for ever.",
+        description="Last day (UTC) on which the account may log in, such as 2027-12-31; null or omitted: no end.",
     )
 
 
@@ -157,8 +157,8 @@ class Customer(Strict):
     sources: list[Source] = Field(
         default_factory=list,
         description=(
-            "Networks the customer comes from, as the service sees them (behind the customer's own NAT), such as "
-            "198.51.100.20/32 and '2001:db8:100::20/128'. Not wider than /16 (IPv4) or /32 (IPv6)."
+            "Networks that the customer connects from, as the service sees them (behind the customer's own NAT), such "
+            "as 198.51.100.20/32 and '2001:db8:100::20/128'. Not wider than /16 (IPv4) or /32 (IPv6)."
         ),
         json_schema_extra={"minItems": 1},
     )
@@ -168,7 +168,7 @@ class Customer(Strict):
     )
     shared_exit: bool = Field(
         default=False,
-        description="true: other customers who also say true may come from the same addresses.",
+        description="true: other customers with true may use the same addresses.",
     )
     implicit_tls: bool = Field(
         default=False,
@@ -181,12 +181,12 @@ class Customer(Strict):
     )
     language: Language | None = Field(
         default=None,
-        description="Language of the customer's pack: en, de, fr, nl or es; exchange.language if left away.",
+        description="Language of the customer's pack: en, de, fr, nl or es; exchange.language by default.",
     )
     accounts: list[Account] = Field(
         default_factory=list, description="Logins of the customer; at least one.", json_schema_extra={"minItems": 1}
     )
-    shares: list[ShareGrant] = Field(default_factory=list, description="Shares the customer has; none if left away.")
+    shares: list[ShareGrant] = Field(default_factory=list, description="Shares of the customer; none if omitted.")
 
 
 def rules_between_keys(customer: dict[str, Any], name: str) -> Iterator[Rule]:

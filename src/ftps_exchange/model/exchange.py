@@ -50,7 +50,7 @@ class Share(Strict):
     )
     description: Annotated[str, AfterValidator(as_validator(names.check_line))] | None = Field(
         default=None,
-        description="What the share is for, in one line, for the people who read the customer pack.",
+        description="What the share is for, in one line, for the readers of the customer pack.",
     )
 
 
@@ -71,7 +71,7 @@ class Directory(Strict):
         Field(json_schema_extra={"pattern": "^[Oo][Uu]=.+,[Dd][Cc]=.+"}),
     ] = Field(
         description=(
-            "Distinguished name of the OU that is managed, such as 'OU=FTPS Exchange,DC=corp,DC=example'. "
+            "Distinguished name of the managed OU, such as 'OU=FTPS Exchange,DC=corp,DC=example'. "
             "Everything in it belongs to the service; nothing outside it is touched."
         )
     )
@@ -79,7 +79,7 @@ class Directory(Strict):
         str,
         AfterValidator(as_validator(names.check_group_prefix)),
         Field(json_schema_extra={"pattern": "^[a-z][a-z0-9-]{0,18}-$"}),
-    ] = Field(default="ftpsx-", description="Beginning of the names of all groups, 2 to 20 characters, ending in '-'.")
+    ] = Field(default="ftpsx-", description="Prefix of all group names, 2 to 20 characters, ending in '-'.")
     when_absent: Literal["disable", "delete"] = Field(
         default="disable",
         description="What happens to the accounts of an absent customer: disabled (kept, can come back) or deleted.",
@@ -88,7 +88,7 @@ class Directory(Strict):
         default=365,
         description=(
             "Age in days (1 to 3650) from which a password is reported as due for rotation. "
-            "Nobody is locked out by it: an FTPS client cannot change a password."
+            "It locks nobody out: an FTPS client cannot change a password."
         ),
     )
 
@@ -169,29 +169,30 @@ class Exchange(Strict):
     )
     tls_minimum_version: Literal["1.2", "1.3"] = Field(
         default="1.2",
-        description="Oldest TLS version that is accepted: '1.2' or '1.3', in quotes; not above tls_maximum_version.",
+        description="Oldest accepted TLS version: '1.2' or '1.3', in quotes; not above tls_maximum_version.",
     )
     tls_maximum_version: Literal["1.2", "1.3"] = Field(
         default="1.2",
         description=(
-            "Newest TLS version that is accepted: '1.2' or '1.3', in quotes. With '1.3' common clients (curl, PHP, "
-            "Ruby, Java) lose uploads, some without a word, because they use a TLS 1.3 ticket once."
+            "Newest accepted TLS version: '1.2' or '1.3', in quotes. With '1.3' common clients (curl, PHP, "
+            "Ruby, Java) lose uploads, some of them silently, because they use a TLS 1.3 ticket only once."
         ),
     )
     tls_session_tickets: bool = Field(
         default=False,
         description=(
-            "Whether TLS 1.2 hands out session tickets (on Linux; IIS has no setting for it). Programs written in Go, "
-            "such as rclone, need them. With tickets, somebody behind a customer's public address can take a transfer."
+            "Whether the server issues TLS 1.2 session tickets (on Linux; IIS has no setting for it). Programs "
+            "written in Go, such as rclone, need them. With "
+            "tickets, somebody behind a customer's public address can take a transfer."
         ),
     )
-    directory: Directory = Field(description="The Active Directory domain, and the OU in it that is managed.")
+    directory: Directory = Field(description="The Active Directory domain, and the managed OU in it.")
     root: Annotated[str, AfterValidator(as_validator(names.check_root))] = Field(
         default="/srv/ftps-exchange",
         description="Folder of all data on the servers: /srv/ftps-exchange on Linux, D:\\ftps-exchange on Windows.",
     )
     shares: list[Share] = Field(
-        default_factory=list, description="Folders that several customers can be given, each with name and description."
+        default_factory=list, description="Folders for several customers, each with name and description."
     )
     removal_limit_percent: Annotated[int, Field(ge=0, le=100)] = Field(
         default=50,
@@ -255,7 +256,7 @@ def _directory(exchange: dict[str, Any]) -> Iterator[Rule]:
             yield (
                 ("directory", "managed_ou"),
                 dn,
-                f"lies in another domain than directory.domain ({domain}).",
+                f"is in another domain than directory.domain ({domain}).",
                 f"End it with '{right}', or correct directory.domain.",
             )
         if exchange.get("fqdn") == domain:
@@ -263,7 +264,7 @@ def _directory(exchange: dict[str, Any]) -> Iterator[Rule]:
                 ("fqdn",),
                 domain,
                 "is the name of the Active Directory domain, which points at its controllers.",
-                f"Give the service a name of its own, such as ftps.{domain}.",
+                f"Give the service its own name, such as ftps.{domain}.",
             )
 
 
@@ -275,7 +276,7 @@ def _duplicate_shares(exchange: dict[str, Any]) -> Iterator[Rule]:
             yield (
                 ("shares", index, "name"),
                 name,
-                f"is the name of shares[{first}] too (upper and lower case do not differ on Windows).",
+                f"is also the name of shares[{first}] (upper and lower case do not differ on Windows).",
                 "Name each share once.",
             )
 
@@ -325,6 +326,6 @@ def group_prefix(exchange: dict[str, Any]) -> str:
 
 
 def _count(exchange: dict[str, Any], key: str) -> int | None:
-    """Return a port or a number of sessions if it is sound; what is not is told where the key itself is checked."""
+    """Return a port or a number of sessions if it is valid; the check of the key itself reports an invalid one."""
     value = exchange.get(key, Exchange.model_fields[key].default)
     return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535 else None

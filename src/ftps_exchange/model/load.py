@@ -64,7 +64,7 @@ def load_customers(directory: Path) -> Loaded:
                 file=top,
                 field="",
                 value=None,
-                message=f"is no readable directory of customer files: {_reason(error)} ({_text(str(directory))}).",
+                message=f"is not a readable directory of customer files: {_reason(error)} ({_text(str(directory))}).",
                 remedy="Create it beside the inventory (it may be empty), or set exchange_model_customers_dir.",
             )
         )

@@ -102,17 +102,17 @@ def check_name(kind: NameKind, name: str) -> str:
         if re.fullmatch(NAME_PATTERN, name.lower()) and name.isascii():
             raise RefusedError(
                 "has upper-case letters.",
-                f"Write '{name.lower()}': Windows does not tell upper from lower case, Linux does.",
+                f"Write '{name.lower()}': Windows does not distinguish upper and lower case, Linux does.",
             )
         odd = sorted({c for c in name if not re.fullmatch(r"[a-z0-9._-]", c)})
         what = (
-            f"holds {', '.join(repr(c) if c.isprintable() else printable(c) for c in odd[:5])}"
+            f"contains {', '.join(repr(c) if c.isprintable() else printable(c) for c in odd[:5])}"
             if odd
             else "begins or ends with a character that is not safe there"
         )
         raise RefusedError(f"{what}.", f"The name of {_a(kind)} has only {_NAME_RULE}.")
     if ".." in name:
-        raise RefusedError("holds '..'.", "Use single dots: '..' is the folder above in every path.")
+        raise RefusedError("contains '..'.", "Use single dots: '..' is the folder above in every path.")
     if name.split(".", 1)[0] in _WINDOWS_DEVICES:
         raise RefusedError(
             "is the name of a device on Windows, where it cannot be a folder.",
@@ -192,7 +192,7 @@ def parse_dn(text: str) -> list[tuple[str, str]]:
             raise RefusedError("has spaces around ',' or '='.", "Leave them away (RFC 4514): OU=Exchange,DC=corp.")
         if not equals or not value or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", kind):
             raise RefusedError(
-                f"has the part '{printable(part)[:60]}', which is no 'TYPE=value'.",
+                f"has the part '{printable(part)[:60]}', which is not 'TYPE=value'.",
                 "Write a distinguished name (RFC 4514): 'OU=FTPS Exchange,DC=corp,DC=example'.",
             )
         if not re.fullmatch(
@@ -232,7 +232,7 @@ def check_managed_ou(text: str) -> str:
     if any(value.lower() == "domain controllers" for value in organisational):
         raise RefusedError(
             "is, or lies in, the OU of the domain controllers.",
-            "Make an OU that is used for nothing else: what lies in it is managed.",
+            "Create a separate OU: everything in it is managed.",
         )
     if any(len(value) > 64 for value in organisational):
         raise RefusedError("has an OU name of more than 64 characters.", "Choose a shorter name.")
@@ -341,7 +341,7 @@ def check_line(text: str, longest: int = 200) -> str:
     if len(text) > longest:
         raise RefusedError(f"is {len(text)} characters long.", f"Use at most {longest}.")
     if not text.isprintable():
-        raise RefusedError("holds a line break or an invisible character.", "Write one line of visible characters.")
+        raise RefusedError("contains a line break or an invisible character.", "Write one line of visible characters.")
     return text
 
 

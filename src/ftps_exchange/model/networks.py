@@ -152,7 +152,7 @@ def _check_not_special(network: Network) -> None:
         raise RefusedError(f"lies in {special[0]}, which is {special[1]}.", "Write where the customer comes from.")
     if isinstance(network, IPv6Network) and not network.subnet_of(_GLOBAL_UNICAST_IP6) and not private_meaning(network):
         raise RefusedError(
-            "lies outside 2000::/3, the global unicast space (RFC 4291).", "Write where the customer comes from."
+            "is outside 2000::/3, the global unicast space (RFC 4291).", "Write where the customer comes from."
         )
 
 
@@ -164,7 +164,7 @@ def private_meaning(network: Network) -> str | None:
 
 def check_public_address(text: str, version: int) -> str:
     """Return the public address of the service in canonical form."""
-    example = "Write the address alone, like 198.51.100.10." if version == 4 else "Write it like '2001:db8:100::10'."
+    example = "Write only the address, like 198.51.100.10." if version == 4 else "Write it like '2001:db8:100::10'."
     if "/" in text:
         raise RefusedError("has a prefix length.", example)
     if "%" in text:
@@ -185,7 +185,7 @@ def check_public_address(text: str, version: int) -> str:
             "Give the address that customers reach from the Internet, in front of any NAT of your own.",
         )
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST_IP6:
-        raise RefusedError("lies outside 2000::/3, the global unicast space (RFC 4291).", example)
+        raise RefusedError("is outside 2000::/3, the global unicast space (RFC 4291).", example)
     return str(address)
 
 
@@ -216,7 +216,7 @@ def overlaps(claims: Iterable[Claim], shown: int = 3) -> Iterator[tuple[Claim, C
     """Yield pairs of claims of different customers that overlap without both being a shared exit.
 
     Networks either nest or are disjoint, so one sweep over the sorted claims with a stack of those that contain the
-    present one finds all of it in n log n. A network that conflicts with many is told with ``shown`` of them.
+    present one finds all of it in n log n. A network that conflicts with many is reported with ``shown`` of them.
     """
     ordered = sorted(
         claims, key=lambda c: (c.network.version, int(c.network.network_address), c.network.prefixlen, c.file)

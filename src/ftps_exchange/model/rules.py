@@ -1,7 +1,6 @@
 """The rules between the settings of a service, for the model and for roles that are used without it.
 
-Each names the setting as the model does. Who asks says what is wrong in its own words of where: a file and a line, or
-a variable of a role.
+Each names the setting as the model does. The caller adds the place: a file and a line, or a variable of a role.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ type Ports = tuple[int, int]
 LOWEST_PASSIVE_PORT: Final = 1025
 HIGHEST_PORT: Final = 65535
 
-# What servers are managed with, or speak to each other by. As a port of the service it would not answer as FTPS, or
-# would shut its administrators out; inside the passive range it would be open to every customer.
+# Ports for the management of servers, or between servers. As a port of the service it would not answer as FTPS, or
+# would lock the administrators out; inside the passive range it would be open to every customer.
 MANAGEMENT_PORTS: Final = {
     22: "SSH",
     53: "DNS",
@@ -51,7 +50,7 @@ def passive_range(value: Any) -> Ports:
     if not isinstance(value, list) or len(value) != 2:
         raise RefusedError("is not a list of two ports.", remedy)
     if not all(isinstance(port, int) and not isinstance(port, bool) for port in value):
-        raise RefusedError("has something else than plain numbers in it.", remedy)
+        raise RefusedError("contains something other than plain numbers.", remedy)
     first, last = value
     if first > last:
         raise RefusedError(
@@ -63,12 +62,12 @@ def passive_range(value: Any) -> Ports:
             f"Begin at {LOWEST_PASSIVE_PORT} or above.",
         )
     if last > HIGHEST_PORT:
-        raise RefusedError(f"ends above {HIGHEST_PORT}, the highest port there is.", f"End at {HIGHEST_PORT} or below.")
+        raise RefusedError(f"ends above {HIGHEST_PORT}, the highest port.", f"End at {HIGHEST_PORT} or below.")
     return int(first), int(last)
 
 
 def port_flaws(services: Iterable[tuple[str, int]], passive: Ports | None, sessions: int | None) -> Iterator[Flaw]:
-    """What is wrong between ports that are sound by themselves; None is a setting that is not."""
+    """Problems between ports that are valid on their own; None is an invalid setting."""
     services = list(services)
     taken: dict[int, str] = {}
     for key, port in services:
@@ -76,7 +75,7 @@ def port_flaws(services: Iterable[tuple[str, int]], passive: Ports | None, sessi
             yield Flaw(
                 key,
                 port,
-                f"is the {taken[port].replace('_', ' ')} too.",
+                f"is also the {taken[port].replace('_', ' ')}.",
                 "Use another port (990 is usual), or null to switch implicit FTPS off.",
             )
     for key, port in services:
@@ -84,7 +83,7 @@ def port_flaws(services: Iterable[tuple[str, int]], passive: Ports | None, sessi
             yield Flaw(
                 key,
                 port,
-                f"is the port of {MANAGEMENT_PORTS[port]}, which servers need for themselves.",
+                f"is the port of {MANAGEMENT_PORTS[port]}, which servers need themselves.",
                 f"Use another port ({_USUAL[key]}).",
             )
     if passive is None:
@@ -127,7 +126,7 @@ def address_flaws(public_ip4: object, public_ip6: object) -> Iterator[Flaw]:
         yield Flaw(
             "public_ip4",
             None,
-            "is missing, and public_ip6 too.",
+            "is missing, and so is public_ip6.",
             "Give at least one public address: passive mode announces it to customers.",
         )
 
@@ -139,6 +138,6 @@ def tls_flaws(oldest: object, newest: object) -> Iterator[Flaw]:
             "tls_minimum_version",
             oldest,
             "is newer than tls_maximum_version ('1.2', its default), so no version is left.",
-            "Write '1.2', or set tls_maximum_version to '1.3' too. That costs: curl, PHP, Ruby and Java lose uploads "
-            "under TLS 1.3, some without a word, and clients that know 1.2 only are refused.",
+            "Write '1.2', or set tls_maximum_version to '1.3' too. That has a cost: curl, PHP, Ruby and Java lose "
+            "uploads with TLS 1.3, some of them silently, and clients that support only 1.2 are refused.",
         )

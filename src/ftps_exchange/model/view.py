@@ -1,8 +1,7 @@
-"""The checked model, whole, typed and frozen: everything after the check reads it in this form, and nothing else.
+"""The checked model, complete, typed and frozen: all code after the check reads it only in this form.
 
-The check of the model has looked at everything before, so this is no second validation. It stops with a clear message
-at what did not come out of that check: no name can leave the place it is written to, and no network can be wider than
-a customer's may be.
+The check has already validated everything, so this is not a second validation. It only stops with a clear message if
+the data cannot be from that check: no name can leave its folder, and no network can be too wide for a customer.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ FAMILIES: Final[tuple[Family, Family]] = (4, 6)
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A folder that several customers may be given; the description is free text."""
+    """A folder for several customers; the description is free text."""
 
     name: str
     description: str = ""
@@ -45,7 +44,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The Active Directory domain, and the OU in it that is managed."""
+    """The Active Directory domain, and the managed OU in it."""
 
     domain: str
     netbios_name: str
@@ -64,7 +63,7 @@ class Exchange:
     public_ip4: IPv4Address | None
     public_ip6: IPv6Address | None
     public_address_use: AddressUse
-    """Whether a firewall may translate the whole public address, or this service's ports only."""
+    """Whether a firewall may translate the whole public address, or only the ports of this service."""
     explicit_port: int
     implicit_port: int | None
     passive_ports: rules.Ports
@@ -83,7 +82,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Who answers questions: free text, to be made harmless wherever it is written."""
+    """The person who answers questions: free text, which every output must escape."""
 
     name: str | None = None
     email: str | None = None
@@ -92,7 +91,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One log-in of a customer. ``expires`` is its last valid day (UTC), ``YYYY-MM-DD``."""
+    """One account of a customer. ``expires`` is its last valid day (UTC), ``YYYY-MM-DD``."""
 
     name: str
     access: Access
@@ -111,12 +110,12 @@ class Grant:
 
     @property
     def path(self) -> str:
-        """Where the customer finds the share, on every platform."""
+        """The path of the share for the customer, on every platform."""
         return f"/{names.SHARED}/{self.name}"
 
 
 def effective_access(account: Account, grant: Grant) -> Access:
-    """What an account may do in a share: an account that reads, reads everywhere."""
+    """The right of an account to a share: an account that only reads, only reads everywhere."""
     return "write" if account.access == grant.access == "write" else "read"
 
 
@@ -132,11 +131,12 @@ class Customer:
     sources6: tuple[IPv6Network, ...] = ()
     inside4: tuple[IPv4Network, ...] = ()
     inside6: tuple[IPv6Network, ...] = ()
-    """Inside networks, as the customer's own firewall sees them; empty where that does not differ."""
+    """Inside networks, as the customer's own firewall sees them; empty if they are the same."""
     shared_exit: bool = False
     implicit_tls: bool = False
     firewall: str | None = None
     language: Language = "en"
+    """Language of the pack."""
     accounts: tuple[Account, ...] = ()
     shares: tuple[Grant, ...] = ()
 
@@ -178,13 +178,13 @@ class Model:
 
 
 def read_model(model: object) -> Model:
-    """What the module ``exchange_model`` returned, as text or as a dictionary, or what was read from that already.
+    """Read the result of the module ``exchange_model``, as text, as a dictionary, or as a view already.
 
-    Every text is rebuilt by ``str``: what a filter returns must be plain, whatever subclass of Ansible's went in.
+    ``str`` rebuilds every text, because filters must return plain types, not Ansible's subclasses.
     """
     if isinstance(model, Model):
         return model
-    # All that is read is kept: to search it for garbage on the way would take a third of the time
+    # All values are kept: garbage collection in between would take a third of the time
     collects = gc.isenabled()
     gc.disable()
     try:
@@ -219,15 +219,15 @@ _ADDRESS_USES: Final[tuple[str, ...]] = get_args(AddressUse.__value__)
 
 
 class _Part:
-    """A dictionary of the checked model, and how messages call it."""
+    """A dictionary of the checked model, and its name in messages."""
 
     __slots__ = ("content", "customer", "field")
 
     def __init__(self, content: object, field: str, customer: str | None = None) -> None:
         self.field, self.customer = field, customer
-        # The usual type first: to ask for an abstract one is slow, and this is asked for every account
+        # The usual type first: the check for an abstract type is slow, and it runs for every account
         if type(content) is not dict and not isinstance(content, Mapping):
-            raise self.error("is no dictionary", value=content)
+            raise self.error("is not a dictionary", value=content)
         self.content: Mapping[str, Any] = content
 
     def error(self, what: str, key: str | None = None, value: object = None, remedy: str = _RECHECK) -> ExchangeError:
@@ -252,13 +252,13 @@ class _Part:
     def list(self, key: str) -> Sequence[Any]:
         value = self.content.get(key) or ()
         if type(value) is not list and (isinstance(value, str | bytes) or not isinstance(value, Sequence)):
-            raise self.error("is no list", key, value)
+            raise self.error("is not a list", key, value)
         return value
 
     def text(self, key: str) -> str:
         value = self.get(key)
         if not isinstance(value, str) or not value:
-            raise self.error("is no text, or an empty one", key, value)
+            raise self.error("is empty or not text", key, value)
         return str(value)
 
     def optional(self, key: str) -> str | None:
@@ -268,24 +268,26 @@ class _Part:
     def number(self, key: str, lowest: int = 0, highest: int = rules.HIGHEST_PORT) -> int:
         value = self.get(key)
         if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
-            raise self.error(f"is no whole number from {lowest} to {highest}", key, value)
+            raise self.error(f"is not a whole number from {lowest} to {highest}", key, value)
         return int(value)
 
     def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> Any:
         value = self.content.get(key, default)
         if value not in choices:
-            raise self.error(f"is none of {', '.join(choices)}", key, value)
+            raise self.error(f"is not one of {', '.join(choices)}", key, value)
         return str(value)
 
     def name(self, key: str = "name") -> str:
         """A name that is safe as a folder, in an nft comment and in a distinguished name."""
         value = self.text(key)
         if not _NAME.fullmatch(value) or ".." in value:
-            raise self.error("holds a character that no name may have, or holds it at an end", key, value)
+            raise self.error(
+                "contains a character that is not allowed in a name, or not at its start or end", key, value
+            )
         return value
 
     def checked(self, key: str, check: Callable[[str], str]) -> str:
-        """A text that a rule of the model accepts as it is."""
+        """A text that a rule of the model accepts unchanged."""
         value = self.text(key)
         try:
             if check(value) != value:
@@ -383,12 +385,12 @@ def _sources[N: (IPv4Network, IPv6Network)](part: _Part, key: str, network: type
     for text in part.list(key):
         try:
             address, _, length = text.partition("/")
-            # The system reads an address three times as fast as ipaddress does
+            # The system parses an address three times as fast as ipaddress
             found = network((inet_pton(_SYSTEM[network], address), int(length)))
             if found.prefixlen < widest:
                 raise ValueError
         except (AttributeError, OSError, ValueError) as error:
-            raise part.error(f"is no IPv{key[-1]} network of /{widest} or narrower", key, text, _SUCH_AS) from error
+            raise part.error(f"is not an IPv{key[-1]} network of /{widest} or narrower", key, text, _SUCH_AS) from error
         yield found
 
 

@@ -1,4 +1,4 @@
-"""What pydantic finds, as problems in this project's words."""
+"""The findings of pydantic, in the words of this project."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def problems_of(
     line_of: Callable[[FieldPath], int | None],
     skip: Iterable[FieldPath] = (),
 ) -> list[Problem]:
-    """Return what pydantic found, in this project's words.
+    """Return the findings of pydantic, in the words of this project.
 
-    ``skip`` holds paths that were already reported (the YAML itself was refused there).
+    ``skip`` has paths that were already reported (the YAML itself was refused there).
     """
     skipped = set(skip)
     problems = []
@@ -136,7 +136,7 @@ def _is_scalar(value: object) -> bool:
 
 
 def _kind_of(value: object) -> str:
-    """Return what a person would call this value."""
+    """Return the everyday name of this type of value."""
     if value is None:
         return "empty"
     for kind, name in (

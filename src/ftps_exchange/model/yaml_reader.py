@@ -29,6 +29,9 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _IMPLICIT_RESOLVERS: dict[str | None, list[tuple[str, re.Pattern[str]]]] = yaml.SafeLoader.yaml_implicit_resolvers
 _NO_KEY = object()
 
+# check.py distinguishes this flaw from others: Ansible reads the file too, and hides a duplicate
+DUPLICATE = "is a duplicate."
+
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
@@ -91,7 +94,7 @@ def read_yaml(data: bytes, *, with_lines: bool = False) -> Document:
                 (),
                 line,
                 None,
-                f"holds the hidden character {printable(hidden[0])}, so that it does not read as it looks.",
+                f"contains the hidden character {printable(hidden[0])}, so that it does not read as it looks.",
                 "Remove the character: most editors do not show it, and what follows it may be no comment.",
             )
         )
@@ -113,7 +116,7 @@ def read_yaml(data: bytes, *, with_lines: bool = False) -> Document:
                 (),
                 _line_of_control_character(text),
                 None,
-                f"holds a character that YAML does not allow ({printable(str(error.reason))}).",
+                f"contains a character that YAML does not allow ({printable(str(error.reason))}).",
                 "Remove control characters; this may not be a text file at all.",
             )
         )
@@ -170,9 +173,7 @@ def _build(text: str, document: Document, with_lines: bool) -> None:
                 key = event.value
                 keys[-1] = key
                 if key in containers[-1]:
-                    document.flaws.append(
-                        Flaw(path(), event.start_mark.line + 1, None, "stands here a second time.", "Keep one of them.")
-                    )
+                    document.flaws.append(Flaw(path(), event.start_mark.line + 1, None, DUPLICATE, "Keep one of them."))
                 if with_lines:
                     document.lines.setdefault(path(), event.start_mark.line + 1)
                 continue
@@ -214,7 +215,7 @@ def _build(text: str, document: Document, with_lines: bool) -> None:
         elif kind is yaml.DocumentStartEvent:
             documents += 1
             if documents > 1:
-                raise stop(event, "starts a second YAML document.", "One file holds one document.")
+                raise stop(event, "starts a second YAML document.", "A file must contain one document.")
 
 
 @lru_cache(maxsize=4096)
@@ -251,6 +252,6 @@ def _typed(kind: str, text: str) -> tuple[object, RefusedError | None]:
             if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
                 return datetime.date.fromisoformat(text), None
         except ValueError as error:
-            return text, RefusedError(f"is no date of the calendar ({error}).", "Write an existing day as YYYY-MM-DD.")
+            return text, RefusedError(f"is not a calendar date ({error}).", "Write an existing day as YYYY-MM-DD.")
         return text, RefusedError("is a date in another form, or has a time.", f"Write YYYY-MM-DD. {quote}")
     return text, None

@@ -22,7 +22,7 @@ def render_rules(format: str, service: PackService, customer: Customer) -> dict[
     """The files of one format, by name: the customer's side, and the provider's for an edge that is not ours."""
     if format not in FORMATS:
         raise ExchangeError(
-            "is no format of rules",
+            "is not a format of rules",
             customer=customer.name,
             field="firewall",
             value=format,

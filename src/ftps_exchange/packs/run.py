@@ -150,7 +150,7 @@ def _check_known(name: str, states: Mapping[str, str], directory: str) -> None:
     if name not in states and name not in folders(directory):
         close = difflib.get_close_matches(name, states, 1)
         raise ExchangeError(
-            "is no customer of this inventory",
+            "is not a customer of this inventory",
             field="customer",
             value=name,
             remedy=f"Give the name of a customer file without .yml{f': {close[0]}?' if close else ''}",
@@ -165,7 +165,7 @@ def _check_deadline(deadline: str | None) -> None:
             raise ValueError
     except ValueError:
         raise ExchangeError(
-            "is no day", field="change_deadline", value=deadline, remedy="Write it as YYYY-MM-DD, in quotes"
+            "is not a day", field="change_deadline", value=deadline, remedy="Write it as YYYY-MM-DD, in quotes"
         ) from None
 
 
@@ -176,7 +176,7 @@ def _formats(field: str, given: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if name not in RULE_FORMATS:
             raise ExchangeError(
-                "is no format of rules",
+                "is not a format of rules",
                 field=field,
                 value=name,
                 remedy=GONE.get(name) or f"Use all, or of {', '.join(RULE_FORMATS)}",

@@ -1,4 +1,4 @@
-"""The service as customers reach it, and in which address families a customer and the service can meet."""
+"""The service as customers reach it, and the address families that a customer and the service share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ftps_exchange.model.view import FAMILIES, AddressUse, Customer, Exchange, F
 
 @dataclass(frozen=True, slots=True)
 class PackService:
-    """What packs say of the service, and where it stands behind a translation of the provider's own."""
+    """The facts about the service for packs, and its address behind the provider's own translation."""
 
     name: str
     fqdn: str
@@ -27,7 +27,7 @@ class PackService:
     tls_maximum_version: str = "1.2"
     tls_session_tickets: bool = False
     inside4: str | None = None
-    """The server's own address, to which an edge that is not ours translates; None: it holds the public one itself."""
+    """The server's own address, to which another edge translates; None: it has the public one itself."""
     inside6: str | None = None
     public_address_use: AddressUse = "shared"
 
@@ -46,7 +46,7 @@ class PackService:
         return self.public4 if family == 4 else self.public6
 
     def inside(self, family: Family) -> str | None:
-        """The address behind the provider's translation; None where nothing is translated."""
+        """The address behind the provider's translation; None without a translation."""
         inside = self.inside4 if family == 4 else self.inside6
         return None if inside == self.public(family) else inside
 
@@ -55,7 +55,7 @@ def pack_service(exchange: Exchange, servers: Iterable[str] = ()) -> PackService
     """The checked model's service.
 
     ``servers`` are the service's own addresses behind the provider's translation (``edge_servers``), at most one of a
-    family: foreign firewalls translate one address to one other. Without them the service holds its public address.
+    family: foreign firewalls translate one address to one other. Without them the service has its public address.
     """
     inside: dict[int, str] = {}
     for server in servers:
@@ -65,7 +65,10 @@ def pack_service(exchange: Exchange, servers: Iterable[str] = ()) -> PackService
                 raise ValueError
         except ValueError:
             raise ExchangeError(
-                "is no address", field="servers", value=server, remedy="Give the server's own address, as edge_servers"
+                "is not an address",
+                field="servers",
+                value=server,
+                remedy="Give the server's own address, as edge_servers",
             ) from None
         if address.version in inside:
             raise ExchangeError(
@@ -94,12 +97,12 @@ def pack_service(exchange: Exchange, servers: Iterable[str] = ()) -> PackService
 
 @lru_cache(maxsize=64)
 def texts(networks: tuple[Network, ...]) -> tuple[str, ...]:
-    """Networks as rules and guides write them; a pack asks for the same few again and again."""
+    """Networks as rules and guides write them; a pack needs the same few repeatedly."""
     return tuple(map(str, networks))
 
 
 def families(service: PackService, customer: Customer) -> tuple[Family, ...]:
-    """The families in which customer and service can meet; none is an error, never "any address"."""
+    """The families that customer and service share; none is an error, never "any address"."""
     shared = tuple(family for family in FAMILIES if service.public(family) and customer.sources(family))
     if not shared:
         raise ExchangeError(

@@ -55,7 +55,7 @@ def read_marker(folder: str, exchange: str, customer: str) -> dict[str, Any] | N
     except FileNotFoundError:
         return None
     if not stat.S_ISDIR(status.st_mode):
-        raise _not_ours(folder, customer, "is no folder (or a link to one)", OtherPackError)
+        raise _not_ours(folder, customer, "is not a folder (or a link to one)", OtherPackError)
     path = os.path.join(folder, MARKER)
     try:
         with open(path, encoding="utf-8", opener=_open_itself) as file:

@@ -138,7 +138,7 @@ def read_authorities(pem: bytes, source: str) -> Authorities:
         certificates = x509.load_pem_x509_certificates(pem)
     except ValueError as error:
         raise ExchangeError(
-            "holds no certificate in PEM form",
+            "contains no certificate in PEM form",
             field="ca_file",
             value=source,
             remedy="Name the file with the certificate of the authority that customers trust (BEGIN CERTIFICATE)",
@@ -146,7 +146,7 @@ def read_authorities(pem: bytes, source: str) -> Authorities:
     for certificate in certificates:
         if not _may_sign(certificate):
             raise ExchangeError(
-                f"holds {certificate.subject.rfc4514_string()}, which is no authority: it would have to be sent to all "
+                f"contains {certificate.subject.rfc4514_string()}, which is not a CA: it would have to be sent to all "
                 "customers again at every renewal",
                 field="ca_file",
                 value=source,

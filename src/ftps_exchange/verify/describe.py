@@ -118,10 +118,10 @@ def from_inventory(
     if vantage:
         name, host = next(iter(vantage.items()))
         raise ExchangeError(
-            "is no customer who is present, nor 'stranger'",
+            "is neither a present customer nor 'stranger'",
             field=f"verify_as of {host['name']}",
             value=name,
-            remedy="Name as which customer the host may act, as in customers/<name>.yml",
+            remedy="Write the name of a customer, as in customers/<name>.yml, or stranger",
         )
     nobody = not stranger and not any(customer["host"] for customer in customers)
     if nobody:
@@ -165,7 +165,7 @@ def _common_variables(listing: Mapping[str, Any]) -> dict[str, Any]:
         raise ExchangeError(
             "the inventory names no host with variables",
             field="INVENTORY",
-            remedy="Name at least a vantage point: a host in the group vantage_points (docs/verify.md)",
+            remedy="Name at least one vantage point: a host in the group vantage_points (docs/verify.md)",
         )
     wanted = [values for values in hosts.values() if "verify_target" in values or "exchange" in values]
     return dict((wanted or list(hosts.values()))[0])
@@ -212,7 +212,7 @@ def _service(variables: Mapping[str, Any], folder: Path) -> Description:
     for key in ("tls_minimum_version", "tls_maximum_version"):
         if service.get(key) not in (None, "1.2", "1.3"):
             raise ExchangeError(
-                "is no TLS version that could be asked for",
+                "is not a TLS version that can be requested",
                 field=f"verify_target.{key}",
                 value=service[key],
                 remedy='Write "1.2" or "1.3", in quotes',
@@ -261,14 +261,14 @@ def _vantage_points(listing: Mapping[str, Any], folder: Path) -> dict[str, dict[
             raise ExchangeError(
                 "is missing",
                 field=f"verify_as of {name}",
-                remedy="Say as whom the host acts: the name of a customer, or stranger",
+                remedy="Say whose role the host plays: the name of a customer, or stranger",
             )
         if acts_as in found:
             raise ExchangeError(
-                f"is what {found[acts_as]['name']} acts as already",
+                f"is already the role of {found[acts_as]['name']}",
                 field=f"verify_as of {name}",
                 value=acts_as,
-                remedy="One host a customer is enough; leave one of them out",
+                remedy="One host per customer is enough; remove one of them",
             )
         found[str(acts_as)] = _host(name, variables)
     return found
@@ -322,7 +322,7 @@ def passwords_of(content: Any, environment: Mapping[str, str], accounts: Sequenc
     if content is not None:
         entries = content.get("accounts", content) if isinstance(content, Mapping) else None
         if not isinstance(entries, Mapping):
-            raise ExchangeError("is not a mapping", field=source, remedy="Write one line an account: name: password")
+            raise ExchangeError("is not a mapping", field=source, remedy="Write one line per account: name: password")
         for account, entry in entries.items():
             password = entry.get("password") if isinstance(entry, Mapping) else entry
             if not isinstance(password, str) or not password:

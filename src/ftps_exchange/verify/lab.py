@@ -1,4 +1,4 @@
-"""What tools outside read of a lab, ``lab.json``: the checked model, and the passwords that were handed over."""
+"""The description of a lab for other tools, ``lab.json``: the checked model, and the passwords from hand-over files."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .describe import service_facts, share_facts
 
 
 class DescriptionError(Exception):
-    """Something that the reader has to do."""
+    """A problem that the reader must fix."""
 
 
 class LostError(DescriptionError):
-    """Accounts whose password nobody has."""
+    """Accounts whose passwords are lost."""
 
     def __init__(self, lost: list[dict[str, str]]) -> None:
         self.lost = lost
         super().__init__(
-            f"no hand-over file holds the password of {', '.join(account['name'] for account in lost)}. Remedy: run "
+            f"no hand-over file contains the password of {', '.join(account['name'] for account in lost)}. Remedy: run "
             "playbooks/site.yml first; when the file is lost, set a new one with playbooks/rotate_password.yml -e "
             f"account={lost[0]['name']}"
         )
@@ -50,7 +50,7 @@ def read_passwords(files: Iterable[tuple[str, str]]) -> dict[str, str]:
 def describe_lab(
     model: Model, passwords: Mapping[str, str], customer_containers: Mapping[str, str], more: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The description, and the customers that are left out of it: nobody could act as one without a container."""
+    """The description, and the customers without a container, which it omits: nobody could act as one of them."""
     present = [customer for customer in model.customers if customer.state == "present"]
     described = [customer for customer in present if customer.name in customer_containers]
     lost = [

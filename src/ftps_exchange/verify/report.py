@@ -65,7 +65,7 @@ def verdict(answered: Sequence[Answer]) -> tuple[str, str]:
         )
     if unseen:
         return "unseen", (
-            f"Nothing failed, but {len(unseen)} of {len(answered)} risks could not be judged by what was tested: "
+            f"Nothing failed, but {len(unseen)} of {len(answered)} risks could not be decided by these tests: "
             f"{'; '.join(one.risk.risk for one in unseen)}."
         )
     return "yes", f"All {len(answered)} risks are answered, each with evidence below."
@@ -117,6 +117,6 @@ def addresses(run: Run) -> list[str | None]:
 
 
 def passive(run: Run) -> str:
-    """The range, as it is told after the control ports."""
+    """The range, as shown after the control ports."""
     found = run.target.get("passive_ports")
     return f"; passive {found[0]}\N{EN DASH}{found[1]}" if found else "; passive range not declared"

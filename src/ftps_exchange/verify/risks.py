@@ -29,14 +29,14 @@ RISKS: Final = (
     Risk(
         "server-not-verified",
         "The server is not verified",
-        "Certificate from a trusted authority: chain, name and dates checked",
+        "Certificate from a trusted CA: chain, name and dates checked",
     ),
     Risk("credentials-in-clear", "Credentials in clear", "TLS before USER, no downgrade"),
     Risk(
         "data-in-clear",
         "Data in clear",
         "PROT P or refused; the data channel resumes the control channel's session "
-        "(IIS cannot enforce that: there it is measured and told)",
+        "(IIS cannot enforce that: there it is measured and reported)",
     ),
     Risk(
         "unknown-hosts",
@@ -53,10 +53,14 @@ RISKS: Final = (
         "Load balancers and several addresses",
         "Control and data from one address and to one node, or refused and explained",
     ),
-    Risk("isolation", "A customer sees or changes what is another's", "Home and granted shares only, enforced"),
-    Risk("guessing", "Passwords are guessed, accounts found out", "Attempts limited, one answer for every refusal"),
+    Risk("isolation", "A customer sees or changes another customer's data", "Home and granted shares only, enforced"),
+    Risk(
+        "guessing",
+        "Passwords are guessed, accounts are discovered",
+        "Attempts limited, the same answer for every refusal",
+    ),
     Risk("starving", "One client keeps the others out", "Sessions, time and addresses limited"),
-    Risk("transfers", "Files are lost or damaged on the way", "Whole, in both directions, with ordinary clients"),
+    Risk("transfers", "Files are lost or damaged on the way", "Complete, in both directions, with ordinary clients"),
     Risk("traces", "Nobody knows who did what", "Every transfer in a log that cannot be forged"),
 )
 

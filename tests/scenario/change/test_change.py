@@ -178,7 +178,7 @@ def test_a_renewed_certificate_breaks_no_running_transfer(
 def test_a_bad_configuration_never_reaches_the_daemon(
     lab: Lab, change: Change, acme: Customer, connect: Connect
 ) -> None:
-    """ProFTPD judges the file before it is put in place; a daemon that is told to read a bad one dies."""
+    """ProFTPD checks the file before it is installed; a daemon that reads a bad one dies."""
     unchanged = lab.server.sh("sha256sum /etc/ftps-exchange/proftpd.conf; systemctl show -p MainPID --value proftpd")
     run = Run(lab, "playbooks/site.yml", "--extra-vars", "ftps_server_tls_ciphers=no-such-cipher", succeeds=False)
     assert "no-such-cipher" in run.output or "TLSCipherSuite" in run.output, run.output

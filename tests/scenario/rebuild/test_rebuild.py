@@ -1,4 +1,4 @@
-"""A host is lost and made anew: one run of site.yml, and customers go on with the same passwords and files."""
+"""A host is lost and created again: after one run of site.yml customers continue with the same passwords and files."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_a_change_without_a_day_is_warned_of(run: Runner) -> None:
     run()
     told = run(exchange={**EXCHANGE, "passive_ports": [50000, 50199]})
     assert told["new_changes"] == ["acme", "globex"]
-    assert "CHANGES.md names no day for acme, globex" in str(run.warnings)
+    assert "CHANGES.md has no date for acme, globex" in str(run.warnings)
     told = run(exchange={**EXCHANGE, "passive_ports": [50000, 50199]}, change_deadline="2027-01-31")
     assert customer_packs.warnings_of(told, "2027-01-31", {"name": "Exchange desk"}) == []
     assert "by 2027-01-31" in (run.packs / "acme/CHANGES.md").read_text()
@@ -91,7 +91,7 @@ def test_what_somebody_changed_by_hand_is_warned_of(run: Runner) -> None:
     (run.packs / "acme/selftest.sh").write_text("exit 0")
     told = run()
     assert told["edited"] == ["acme/selftest.sh"]
-    assert "Changed by hand, and written anew: acme/selftest.sh." in str(run.warnings)
+    assert "Changed by hand, and restored: acme/selftest.sh." in str(run.warnings)
 
 
 def test_what_was_changed_by_hand_and_is_gone_is_not_called_written_anew(run: Runner) -> None:
@@ -105,9 +105,9 @@ def test_what_was_changed_by_hand_and_is_gone_is_not_called_written_anew(run: Ru
     assert (told["edited"], told["edited_and_removed"]) == ([], ["acme/guide.md"])
     assert told["unreadable"] == ["old"]
     warnings = " ".join(run.warnings)
-    assert "written anew" not in warnings
-    assert "taken away with the pack of a customer who is gone: acme/guide.md." in warnings
-    assert "with a pack.json that cannot be read: old." in warnings
+    assert "restored" not in warnings
+    assert "removed with the pack of a former customer: acme/guide.md." in warnings
+    assert "with an unreadable pack.json: old." in warnings
 
 
 def test_every_pack_that_cannot_be_made_is_told_and_the_others_are_made(run: Runner) -> None:

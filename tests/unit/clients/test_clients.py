@@ -28,7 +28,7 @@ SHIPPED = "1.2"
         (10, 137, Outcome.HANGS),
     ],
 )
-def test_whole_or_the_client_says_no(whole: int, status: int, outcome: Outcome) -> None:
+def test_intact_or_the_client_reports_an_error(whole: int, status: int, outcome: Outcome) -> None:
     assert judge(whole=whole, files=10, status=status).outcome is outcome
 
 
@@ -44,7 +44,7 @@ def test_no_client_may_lose_a_file_of_the_service_as_shipped(client: Client) -> 
         for action in set(client.actions("E4")) - {LIST}:
             for mode in client.modes():
                 assert Outcome.LOST not in client.expected(version, action, mode), f"TLS {version}, {action} {mode}"
-        # A listing is no file; but whoever uses such a client has to be told
+        # A listing is not a file; but users of such a client must know
         assert Outcome.LOST not in client.expected(version, LIST, "E4") or client.advice
 
 
@@ -105,9 +105,9 @@ REFUSED = judge(whole=1, files=10, status=18)
 @pytest.mark.parametrize(
     ("put", "get", "text", "verdict"),
     [
-        (WHOLE, WHOLE, "| whole |", "| works |"),
-        (LOST, WHOLE, "| **loses 7/10** · whole · whole |", "| **loses** |"),
-        (REFUSED, REFUSED, "| says no 1/10 · says no 1/10 · whole |", "| works in part |"),
+        (WHOLE, WHOLE, "| intact |", "| works |"),
+        (LOST, WHOLE, "| **loses 7/10** · intact · intact |", "| **loses** |"),
+        (REFUSED, REFUSED, "| error 1/10 · error 1/10 · intact |", "| works in part |"),
     ],
 )
 def test_a_row_says_what_the_client_did(put: Cell, get: Cell, text: str, verdict: str) -> None:

@@ -142,19 +142,19 @@ def test_a_group_without_a_sid_is_named_with_the_step_that_makes_it(group: str) 
 def test_what_is_no_sid_never_gets_into_a_list(sid: object) -> None:
     whole = model(customer("acme"))
     with pytest.raises(
-        ExchangeError, match=r"customer acme: sids\.ftpsx-home-acme-read.*is no SID of group|is no SID of group"
+        ExchangeError, match=r"customer acme: sids\.ftpsx-home-acme-read.*is not a SID of group|is not a SID of group"
     ):
         exchange_folders(whole, {**sids_of(whole), "ftpsx-home-acme-read": sid})
 
 
 @pytest.mark.parametrize("sids", [None, [], "S-1-5-18"])
 def test_sids_that_are_no_dictionary(sids: object) -> None:
-    with pytest.raises(ExchangeError, match="no dictionary of group name to SID"):
+    with pytest.raises(ExchangeError, match="not a dictionary of group name to SID"):
         exchange_folders(model(), sids)
 
 
 def test_an_unknown_platform_is_an_error() -> None:
-    with pytest.raises(ExchangeError, match=r"platform = 'linux': is no platform\. Write posix or windows"):
+    with pytest.raises(ExchangeError, match=r"platform = 'linux': is not a platform\. Write posix or windows"):
         exchange_folders(model(), sids_of(model()), platform="linux")
 
 
@@ -184,5 +184,5 @@ def test_a_clash_of_predicted_sids_is_resolved(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("names", ["ftpsx-customers", None, 3])
 def test_names_that_are_no_list(names: object) -> None:
-    with pytest.raises(ExchangeError, match="no list of group names"):
+    with pytest.raises(ExchangeError, match="not a list of group names"):
         exchange_predicted_sids(names)

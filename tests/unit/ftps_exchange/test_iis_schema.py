@@ -1,4 +1,4 @@
-"""The schema data of IIS: each value in it is one that it allows, and what it refuses is told by name."""
+"""The schema data of IIS: it allows each value in it, and names what it refuses."""
 
 from __future__ import annotations
 
@@ -112,7 +112,8 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
     ),
     "attribute misspelt": (
         settings(sections=[section(attributes={"allowUnlistd": False})]),
-        "ipSecurity at FTPS Exchange: attribute = 'allowUnlistd': is no known attribute (did you mean allowUnlisted?)",
+        "ipSecurity at FTPS Exchange: attribute = 'allowUnlistd': is not a known attribute "
+        "(did you mean allowUnlisted?)",
     ),
     "attribute in the wrong case": (
         settings(sections=[section(attributes={"AllowUnlisted": False})]),
@@ -123,16 +124,16 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
     "number for a bool": (settings(sections=[section(attributes={"allowUnlisted": 0})]), "neither true nor false"),
     "bool for a number": (
         site(elements={"connections": {"attributes": {"maxConnections": True}}}),
-        "maxConnections = True: is no whole number",
+        "maxConnections = True: is not a whole number",
     ),
     "unlike its enum": (
         site(elements={"userIsolation": {"attributes": {"mode": "IsolateAllDirectory"}}}),
         "did you mean IsolateAllDirectories?",
     ),
-    "number for an enum": (site(elements={"userIsolation": {"attributes": {"mode": 3}}}), "is no text"),
+    "number for an enum": (site(elements={"userIsolation": {"attributes": {"mode": 3}}}), "is not text"),
     "unknown flag": (
         site(elements={"directoryBrowse": {"attributes": {"showFlags": "StyleUnix, DisplayVirtualDirs"}}}),
-        "holds 'DisplayVirtualDirs'",
+        "contains 'DisplayVirtualDirs'",
     ),
     "flags out of order": (
         site(elements={"directoryBrowse": {"attributes": {"showFlags": "StyleUnix, LongDate"}}}),
@@ -159,16 +160,16 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
                 )
             ]
         ),
-        "is no time span",
+        "is not a time span",
     ),
     "hash with a blank": (
         site(elements={"security": {"elements": {"ssl": {"attributes": {"serverCertHash": "a" * 39 + " "}}}}}),
         "is not of the form",
     ),
-    "told by IIS": (site(attributes={"state": "Started"}), "is told by IIS and cannot be set"),
+    "reported by IIS": (site(attributes={"state": "Started"}), "is reported by IIS and cannot be set"),
     "control character": (
         site(elements={"messages": {"attributes": {"greetingMessage": "a\nb"}}}),
-        "holds a control character",
+        "contains a control character",
     ),
     "duplicate key": (
         settings(sections=[section(["198.51.100.0", "255.255.255.0", True], ["198.51.100.0", "255.255.255.0", False])]),
@@ -196,14 +197,14 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
         "lacks the attribute name",
     ),
     "section twice": (settings(sections=[section(), section(location="*")]), "stands in the list twice"),
-    "foreign site": (settings(sections=[section(location="Default Web Site")]), "lies in none of our sites"),
+    "foreign site": (settings(sections=[section(location="Default Web Site")]), "is not in one of our sites"),
     "server section in a location": (
         settings(sections=[{"section": "system.ftpServer/caching", "location": SITE}]),
         "cannot stand in a location",
     ),
     "no collection": (
         settings(sections=[server("system.ftpServer/caching", collection={"form": "networks", "rows": []})]),
-        "is no collection",
+        "is not a collection",
     ),
     "unknown form": (
         settings(sections=[section(collection={"form": "network", "rows": []})]),
@@ -211,7 +212,7 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
     ),
     "unknown rows": (
         settings(sections=[section(collection={"form": "networks", "rows": "everyone"})]),
-        "is no known list of rows",
+        "is not a known list of rows",
     ),
     "unknown key": (settings(sections=[section(atributes={})]), "did you mean attributes?"),
     "purge of a server's section": (

@@ -96,7 +96,7 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
             ("tls_minimum_version",),
             "1.3",
             "exchange.tls_minimum_version = '1.3': is newer than tls_maximum_version ('1.2', its default), so no "
-            "version is left. Write '1.2', or set tls_maximum_version to '1.3' too. That costs: ",
+            "version is left. Write '1.2', or set tls_maximum_version to '1.3' too. That has a cost: ",
         ),
         (
             ("language",),
@@ -131,12 +131,12 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
         (("directory", "netbios_name"), "C" * 16, "is 16 characters long. Use the domain's own: 1 to 15"),
         (("directory", "netbios_name"), "BUILTIN", "is a name that Windows does not accept"),
         (("directory", "netbios_name"), "12345", "is a name that Windows does not accept"),
-        (("directory", "managed_ou"), "FTPS Exchange", "has the part 'FTPS Exchange', which is no 'TYPE=value'."),
+        (("directory", "managed_ou"), "FTPS Exchange", "has the part 'FTPS Exchange', which is not 'TYPE=value'."),
         (("directory", "managed_ou"), "OU=X, DC=corp, DC=example", "has spaces around ',' or '='."),
         (("directory", "managed_ou"), "CN=Users,DC=corp,DC=example", "is not an organisational unit of the domain."),
         (("directory", "managed_ou"), "DC=corp,DC=example", "is not an organisational unit of the domain."),
         (("directory", "managed_ou"), "OU=X,DC=corp,OU=Y,DC=example", "is not an organisational unit of the domain."),
-        (("directory", "managed_ou"), "OU=X,DC=other,DC=example", "lies in another domain than directory.domain"),
+        (("directory", "managed_ou"), "OU=X,DC=other,DC=example", "is in another domain than directory.domain"),
         (("directory", "managed_ou"), "OU=X", "End it with 'DC=corp,DC=example'"),
         (("directory", "managed_ou"), "OU=a+b,DC=corp,DC=example", "with a character that must be escaped."),
         (("directory", "managed_ou"), "OU=Domain Controllers,DC=corp,DC=example", "is, or lies in, the OU of the"),
@@ -150,8 +150,8 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
         (("directory", "password_max_age_days"), 0, "is below 1. Give a number from 1 on: Age in days (1 to 3650)"),
         (("directory", "password_max_age_days"), 4000, "is above 3650."),
         (("shares", 0, "name"), "Maps", "exchange.shares[0].name = 'Maps': has upper-case letters. Write 'maps'"),
-        (("shares", 0, "name"), "../etc", "holds '/'. The name of a share has only lower-case letters"),
-        (("shares", 0, "description"), "a\nb", "holds a line break or an invisible character."),
+        (("shares", 0, "name"), "../etc", "contains '/'. The name of a share has only lower-case letters"),
+        (("shares", 0, "description"), "a\nb", "contains a line break or an invisible character."),
         (("shares", 0, "description"), "", "is blank"),
         (("removal_limit_percent",), 101, "is above 100."),
         # Addresses, family by family, and every kind of space that is not public.
@@ -179,17 +179,17 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
         (("public_ip6",), "ff02::1", "which is multicast (RFC 4291)."),
         (("public_ip6",), "::ffff:198.51.100.10", "which is an IPv4 address in IPv6 form (RFC 4291)"),
         (("public_ip6",), "64:ff9b::c633:640a", "which is a translated IPv4 address (RFC 6052)"),
-        (("public_ip6",), "4000::1", "lies outside 2000::/3"),
+        (("public_ip6",), "4000::1", "is outside 2000::/3"),
         # Ports. The rule: two numbers, 1025 to 65535, not the service's own ports, at least max_sessions of them.
         (("explicit_port",), 0, "is below 1."),
         (("explicit_port",), 65536, "is above 65535."),
-        (("implicit_port",), 21, "exchange.implicit_port = 21: is the explicit port too."),
+        (("implicit_port",), 21, "exchange.implicit_port = 21: is also the explicit port."),
         (("passive_ports",), "50000-50099", "is not a list of two ports. Give the first and the last port"),
         (("passive_ports",), [], "is not a list of two ports."),
         (("passive_ports",), [50000], "is not a list of two ports."),
         (("passive_ports",), [50000, 50050, 50099], "is not a list of two ports."),
-        (("passive_ports",), ["50000", "50099"], "has something else than plain numbers in it."),
-        (("passive_ports",), [50000.0, 50099], "has something else than plain numbers in it."),
+        (("passive_ports",), ["50000", "50099"], "contains something other than plain numbers."),
+        (("passive_ports",), [50000.0, 50099], "contains something other than plain numbers."),
         (("passive_ports",), [50099, 50000], "is reversed, so it is empty. Write [50000, 50099]."),
         (("passive_ports",), [1024, 2000], "begins below 1025"),
         (("passive_ports",), [-5, 60000], "begins below 1025"),
@@ -198,8 +198,8 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
         (("passive_ports",), [50000, 50000], "has 1 port for 50 sessions (max_sessions)."),
         (("passive_ports",), [65500, 65535], "a lower first port, or fewer sessions."),
         (("passive_ports",), [3000, 6000], "contains 3389 (Remote Desktop), 5985 (WinRM), 5986 (WinRM): open to every"),
-        (("explicit_port",), 22, "is the port of SSH, which servers need for themselves. Use another port (21)."),
-        (("implicit_port",), 445, "is the port of SMB, which servers need for themselves."),
+        (("explicit_port",), 22, "is the port of SSH, which servers need themselves. Use another port (21)."),
+        (("implicit_port",), 445, "is the port of SMB, which servers need themselves."),
         (("explicit_port",), 50001, "exchange.passive_ports = [50000, 50099]: contains explicit_port 50001."),
         (("implicit_port",), 50099, "contains implicit_port 50099."),
         (("max_sessions",), 101, "has 100 ports for 101 sessions (max_sessions)."),
@@ -228,7 +228,7 @@ def test_what_is_unusual_but_fine(inventory: Inventory, path: Path_, value: Any)
 def test_one_wrong_setting_is_one_clear_problem(inventory: Inventory, path: Path_, value: Any, expected: str) -> None:
     inventory.exchange = changed(EXCHANGE, path, value)
     for customer in (inventory.acme, inventory.globex):
-        customer["shares"] = []  # a broken share name is not to be told twice
+        customer["shares"] = []  # a broken share name must not be reported twice
     problem = inventory.only_problem()
     assert problem.startswith("group_vars/all/exchange.yml: exchange.")
     assert expected in problem
@@ -250,20 +250,20 @@ def test_a_service_that_is_no_mapping(inventory: Inventory, exchange: Any) -> No
 
 def test_without_any_public_address(inventory: Inventory) -> None:
     inventory.exchange = changed(changed(EXCHANGE, ("public_ip4",), ...), ("public_ip6",), None)
-    assert "exchange.public_ip4 = None: is missing, and public_ip6 too." in inventory.only_problem()
+    assert "exchange.public_ip4 = None: is missing, and so is public_ip6." in inventory.only_problem()
 
 
 def test_shares_that_differ_only_in_case_are_the_same(inventory: Inventory) -> None:
     inventory.exchange["shares"].append({"name": "MAPS"})
     problems = inventory.problems()
-    assert any("exchange.shares[2].name = 'MAPS': is the name of shares[0] too" in p for p in problems)
+    assert any("exchange.shares[2].name = 'MAPS': is also the name of shares[0]" in p for p in problems)
     assert any("has upper-case letters" in p for p in problems)
 
 
 def test_rules_between_keys_are_told_beside_broken_keys(inventory: Inventory) -> None:
     inventory.exchange.update(name="No Good", passive_ports=[50000, 50009], implicit_port=21)
     problems = "\n".join(inventory.problems())
-    for part in ("is not usable as a short id", "has 10 ports for 50 sessions", "is the explicit port too"):
+    for part in ("is not usable as a short id", "has 10 ports for 50 sessions", "is also the explicit port"):
         assert part in problems
 
 
@@ -291,7 +291,7 @@ def test_the_file_of_the_service_gives_lines_and_what_ansible_hides(inventory: I
     told = {(p.field, p.line): p.message for p in raised.value.problems}
     assert {p.file for p in raised.value.problems} == {"group_vars/all/exchange.yml"}
     assert told["exchange.implicit_port", 6].startswith("is a number that YAML readers take differently")
-    assert told["exchange.passive_ports", 8] == "stands here a second time."
+    assert told["exchange.passive_ports", 8] == "is a duplicate."
     assert told["exchange.max_sessions", 2] == "is text, not a whole number."
     assert len(told) == 3
 

@@ -38,11 +38,11 @@ def inventory(tmp_path: Path) -> Inventory:
         (b'state: "present\n', "is not valid YAML: while scanning a quoted scalar"),
         (b"state: a: b\n", "is not valid YAML: mapping values are not allowed in this context."),
         (b"%YAML 9.9\n---\nstate: absent\n", "is not valid YAML: found incompatible YAML document."),
-        (b"state: absent\n---\nstate: absent\n", "starts a second YAML document. One file holds one document."),
+        (b"state: absent\n---\nstate: absent\n", "starts a second YAML document. A file must contain one document."),
         # What is not text.
-        (b"\x7fELF\x02\x01\x01\x00", "holds a character that YAML does not allow"),
-        (b"state: pre\x00sent\n", "holds a character that YAML does not allow"),
-        (b"\x00" * 100, "holds a character that YAML does not allow"),
+        (b"\x7fELF\x02\x01\x01\x00", "contains a character that YAML does not allow"),
+        (b"state: pre\x00sent\n", "contains a character that YAML does not allow"),
+        (b"\x00" * 100, "contains a character that YAML does not allow"),
         (b"\xff\xfes\x00t\x00a\x00", "is not UTF-8 text (byte 1). Save the file as UTF-8."),
         (b"state: absent\ncontact: {name: J\xf6rg}\n", "is not UTF-8 text (byte 32)."),
         (b"x" * (MAXIMUM_BYTES + 1), "is larger than 256 KiB."),
@@ -60,9 +60,9 @@ def inventory(tmp_path: Path) -> Inventory:
         (b"a: " + b"[" * 5000, "is nested more than 16 levels deep."),
         (b"- " * 5000, "is nested more than 16 levels deep."),
         # Keys.
-        (b"state: absent\nstate: present\n", "state = None: stands here a second time. Keep one of them."),
-        (b'state: absent\n"state": absent\n', "state = None: stands here a second time."),
-        (b"{state: absent, contact: {name: a, name: b}}\n", "contact.name = None: stands here a second time."),
+        (b"state: absent\nstate: present\n", "state = None: is a duplicate. Keep one of them."),
+        (b'state: absent\n"state": absent\n', "state = None: is a duplicate."),
+        (b"{state: absent, contact: {name: a, name: b}}\n", "contact.name = None: is a duplicate."),
         (b"? [a, b]\n: 1\n", "has a list or a mapping as a key."),
         (b"? {a: b}\n: 1\n", "has a list or a mapping as a key."),
         (b"state: absent\n1: x\n", "1 = 'x': is not a known key."),
@@ -81,7 +81,7 @@ def inventory(tmp_path: Path) -> Inventory:
         (b"state: .inf\n", "state = .inf: is a number in a form that is not used here."),
         (b"state: .nan\n", "state = .nan: is a number in a form"),
         (b"state: 2027-01-01\n", "state = 2027-01-01: is not one of the choices."),
-        (b"state: 2027-02-30\n", "state = 2027-02-30: is no date of the calendar"),
+        (b"state: 2027-02-30\n", "state = 2027-02-30: is not a calendar date"),
         (b"state: 2027-1-1\n", "state = '2027-1-1': is not one of the choices."),
         (b"state: 2027-01-01 10:00:00\n", "is a date in another form, or has a time."),
         (
@@ -165,7 +165,7 @@ def test_a_comment_cannot_end_unseen(inventory: Inventory, hidden: str) -> None:
     inventory.write("c.yml", f"{CUSTOMER.replace('a1', 'a2')}\n#{hidden}".encode())
     (first, second) = inventory.problems()
     assert first.startswith("customers/b.yml: ")
-    assert "holds the hidden character \\" in first
+    assert "contains the hidden character \\" in first
     assert second.startswith("customers/c.yml: ")
 
 
@@ -174,7 +174,7 @@ def test_a_secret_in_a_customer_file_is_refused_and_not_repeated(inventory: Inve
     inventory.globex["accounts"][0][key] = "hunter2-hunter2"
     problem = inventory.only_problem()
     assert f"accounts[0].{key} = None: is not a known key." in problem
-    assert "no secret stands in these files" in problem
+    assert "these files must not contain secrets" in problem
     assert "hunter2" not in problem
 
 
@@ -241,7 +241,7 @@ def test_file_names_that_are_no_text(inventory: Inventory) -> None:
 @pytest.mark.parametrize("directory", ["missing", "file", "a\x00b", "x" * 5000])
 def test_a_directory_that_is_none(tmp_path: Path, directory: str) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ModelError, match="is no readable directory of customer files") as raised:
+    with pytest.raises(ModelError, match="is not a readable directory of customer files") as raised:
         check_model(EXCHANGE, tmp_path / directory)
     assert "exchange_model_customers_dir" in str(raised.value)
 

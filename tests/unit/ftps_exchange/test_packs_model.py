@@ -84,7 +84,7 @@ def test_without_a_shared_address_family_there_is_no_pack(tmp_path: Path, source
 
 @pytest.mark.parametrize("server", ["ftps1", "", "any", "0.0.0.0", "::1", "224.0.0.1"])  # noqa: S104 - refused
 def test_a_server_that_is_no_address_is_told(tmp_path: Path, server: str) -> None:
-    with pytest.raises(ExchangeError, match=f"servers = '{server}': is no address"):
+    with pytest.raises(ExchangeError, match=f"servers = '{server}': is not an address"):
         packs(model(ACME), tmp_path, (server,))
 
 

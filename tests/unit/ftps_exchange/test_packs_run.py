@@ -440,7 +440,7 @@ def test_one_customer_only(place: Place) -> None:
     place.inventory.acme = {"state": "absent"}
     assert not place.run(customer="globex").changed
     assert place.run(customer="acme").names("removed") == ["acme"]
-    with pytest.raises(ExchangeError, match=r"customer = 'glubex': is no customer.*globex\?"):
+    with pytest.raises(ExchangeError, match=r"customer = 'glubex': is not a customer.*globex\?"):
         place.run(customer="glubex")
 
 
@@ -456,7 +456,7 @@ def test_a_day_that_is_past_is_refused_for_a_new_change_only(place: Place) -> No
         Settings(str(place.packs), ca_file=str(place.ca), deadline="2026-12-01", today=datetime.date(2028, 1, 1)),
     )
     assert not later.changed
-    with pytest.raises(ExchangeError, match="is no day"):
+    with pytest.raises(ExchangeError, match="is not a day"):
         place.run(deadline="1.3.2027")
 
 
@@ -548,9 +548,9 @@ def test_an_interrupted_run_is_finished_by_the_next(place: Place) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "holds no certificate in PEM form"),
-        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "holds no certificate in PEM form"),
-        (certificate("ftps.exchange.example", ca=False)[0], "is no authority"),
+        (b"", "contains no certificate in PEM form"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "contains no certificate in PEM form"),
+        (certificate("ftps.exchange.example", ca=False)[0], "is not a CA"),
     ],
 )
 def test_an_unusable_authority_is_told(place: Place, content: bytes, message: str) -> None:
@@ -572,7 +572,7 @@ def test_a_key_in_the_authoritys_file_never_gets_into_a_pack() -> None:
 
 
 def test_an_unknown_format_is_told(place: Place) -> None:
-    with pytest.raises(ExchangeError, match=r"formats = 'nftable': is no format of rules\. Use all, or of nftables"):
+    with pytest.raises(ExchangeError, match=r"formats = 'nftable': is not a format of rules\. Use all, or of nftables"):
         place.run(formats=("nftable",))
 
 

@@ -20,7 +20,7 @@ SECTIONS: Final = {
 VERDICTS: Final = {
     "works": tried.WORKS,
     "works in part": tried.PARTLY,
-    "does not work, and says so": tried.NOT,
+    "does not work, and reports it": tried.NOT,
     "does not work: it hangs": tried.HANGS,
     "**loses**": tried.LOSES,
 }

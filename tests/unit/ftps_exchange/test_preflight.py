@@ -1,4 +1,4 @@
-"""Each problem that keeps a role from beginning is told, alone and with others, and good settings are silent."""
+"""Each problem that keeps a role from starting is reported, alone and with others; good settings are silent."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_what_an_edge_may_be(given: dict[str, Any]) -> None:
         ({"ftps_server_passive_ports": [50000]}, "is not a list of two ports"),
         ({"ftps_server_max_sessions": 101}, "has 100 ports for 101 sessions (max_sessions)"),
         ({"ftps_server_implicit_port": 50050}, "contains implicit_port 50050"),
-        ({"ftps_server_explicit_port": 0}, "ftps_server_explicit_port 0 is none of 1 to 65535"),
+        ({"ftps_server_explicit_port": 0}, "ftps_server_explicit_port 0 is not from 1 to 65535"),
         ({"ftps_server_explicit_port": "22"}, "ftps_server_explicit_port 22 is the port of SSH"),
         ({"ftps_server_implicit_port": 21}, "ftps_server_implicit_port 21 is the explicit port too"),
         (

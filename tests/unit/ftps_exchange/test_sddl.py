@@ -99,11 +99,11 @@ def test_everything_else_counts(other: str) -> None:
 @pytest.mark.parametrize(
     ("sddl", "complaint"),
     [
-        ("", "no access section"),
-        ("O:BAG:SYD:P", "no access section"),
-        (f"D:P(A;;0x1;;;{SID})S:(AU;;0x1;;;{SID})", "no access section"),
-        (f"D:P (A;;0x1;;;{SID})", "no access section"),
-        (f"D:NO_ACCESS_CONTROL(A;;0x1;;;{SID})", "no access section"),
+        ("", "not an access section"),
+        ("O:BAG:SYD:P", "not an access section"),
+        (f"D:P(A;;0x1;;;{SID})S:(AU;;0x1;;;{SID})", "not an access section"),
+        (f"D:P (A;;0x1;;;{SID})", "not an access section"),
+        (f"D:NO_ACCESS_CONTROL(A;;0x1;;;{SID})", "not an access section"),
         (f"D:P(A;;FA;;;{SID})", "hexadecimal"),
         (f"D:P(A;;1179785;;;{SID})", "hexadecimal"),
         (f"D:P(A;;0x1ffffffff;;;{SID})", "hexadecimal"),
@@ -111,10 +111,10 @@ def test_everything_else_counts(other: str) -> None:
         ("D:P(A;;0x1;;;S-1-5-21-4294967296)", "full SID"),
         (f"D:P(AU;;0x1;;;{SID})", "neither A"),
         (f"D:P(A;SA;0x1;;;{SID})", "inheritance flag 'SA'"),
-        (f"D:P(A;OIC;0x1;;;{SID})", "no entry"),
-        (f"D:P(A;;0x1;;{SID})", "no entry"),
-        (f"D:P(XA;;0x1;;;{SID};(@User.x==1))", "no access section"),
-        (f"D:P(OA;;0x1;8b3a1b5c-0000-0000-0000-000000000000;;{SID})", "no entry"),
+        (f"D:P(A;OIC;0x1;;;{SID})", "not an entry"),
+        (f"D:P(A;;0x1;;{SID})", "not an entry"),
+        (f"D:P(XA;;0x1;;;{SID};(@User.x==1))", "not an access section"),
+        (f"D:P(OA;;0x1;8b3a1b5c-0000-0000-0000-000000000000;;{SID})", "not an entry"),
     ],
 )
 def test_anything_but_the_part_that_this_project_writes_is_refused(sddl: str, complaint: str) -> None:

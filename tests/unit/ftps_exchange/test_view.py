@@ -99,7 +99,7 @@ def test_who_is_admitted() -> None:
 @pytest.mark.parametrize("network", ["0.0.0.0/0", "198.51.0.0/15", "::/0", "any", "", "198.51.100.1/24"])
 @pytest.mark.parametrize("key", ["sources4", "sources6"])
 def test_a_wide_or_broken_network_is_refused(key: str, network: str) -> None:
-    with pytest.raises(ExchangeError, match=f"customer acme: {key} = .* is no IPv{key[-1]} network of /"):
+    with pytest.raises(ExchangeError, match=f"customer acme: {key} = .* is not an IPv{key[-1]} network of /"):
         read_model(model({**ACME, key: [network]}))
 
 

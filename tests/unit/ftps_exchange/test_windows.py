@@ -106,5 +106,5 @@ def test_a_copied_thumbprint_becomes_forty_digits(copied: str) -> None:
     "copied", ["", THUMBPRINT[:-1], THUMBPRINT + "0", "G" + THUMBPRINT[1:], "0" * 64, None, "\u0661" + THUMBPRINT[1:]]
 )
 def test_what_is_no_thumbprint_is_refused(copied: object) -> None:
-    with pytest.raises(ExchangeError, match="is no thumbprint of 40 hexadecimal digits"):
+    with pytest.raises(ExchangeError, match="is not a thumbprint of 40 hexadecimal digits"):
         exchange_thumbprint(copied)

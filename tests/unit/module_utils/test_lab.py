@@ -219,7 +219,7 @@ def test_commands() -> None:
         ({"inside": {"ipv4": "10.0.0.0/24"}}, {}, "unknown key ipv4; known are ip4, ip6"),
         ({"inside": {}}, {}, "give it a subnet"),
         (NETWORKS, {"client": {"networks": {"office": []}}}, "network office is not declared; declared are inside"),
-        (NETWORKS, {"client": {"networks": {"inside": ["10.1.1.1"]}}}, "10.1.1.1 lies in no subnet of network inside"),
+        (NETWORKS, {"client": {"networks": {"inside": ["10.1.1.1"]}}}, "10.1.1.1 is in no subnet of network inside"),
         (NETWORKS, {"client": {"networks": {"inside": ["ten"]}}}, "host client, network inside: 'ten'"),
         (NETWORKS, {"client": {"gateway": []}}, "host client: unknown key gateway; known are"),
         (NETWORKS, {"-x": {}}, "host '-x'"),

@@ -1,4 +1,4 @@
-"""What curl tells about a transfer, and what it is told."""
+"""What curl reports about a transfer, and its arguments."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_passive_port_of_pasv() -> None:
         (TRACE, REPORT[:-1] + "19", "the certificate was not verified"),
         (TRACE.replace("> PROT P", "> NOOP"), REPORT, "that the server protects data channels"),
         (TRACE.replace("< 200 Protection set", "< 534 Protection not set"), REPORT, "that the server protects data"),
-        (TRACE.replace("* SSL connection using TLSv1.3", "* x"), REPORT, "told of 1 TLS handshakes"),
+        (TRACE.replace("* SSL connection using TLSv1.3", "* x"), REPORT, "reported 1 TLS handshakes"),
         (TRACE.replace("< 229", "< 500"), REPORT, "named no passive port"),
     ],
 )

@@ -126,7 +126,7 @@ def test_old_passwords_and_foreign_objects_are_warned_of(run: Runner, monkeypatc
     assert answer["accounts_due_for_rotation"] == [{"name": "acme-up", "customer": "acme", "age_days": 462}]
     assert answer["left_alone"] == [f"CN=Jo,{MANAGED_OU}"]
     assert warnings == [
-        f"Left alone in {MANAGED_OU}, where only this project's accounts and groups belong: CN=Jo,{MANAGED_OU}",
+        f"Not touched in {MANAGED_OU}, where only this project's accounts and groups belong: CN=Jo,{MANAGED_OU}",
         "1 passwords are older than 365 days: acme-up of acme, 462 days. "
         "Renew them with playbooks/rotate_password.yml -e account=NAME",
     ]
@@ -161,8 +161,8 @@ def test_a_refusal_in_the_middle_is_told_and_the_next_run_finishes(run: Runner) 
     ("managed_ou", "message"),
     [
         (f"OU=FTPS,OU=Nowhere,{DOMAIN}", f"cannot be created: OU=Nowhere,{DOMAIN} does not exist"),
-        ("OU=FTPS,DC=other,DC=example", f"does not lie in the domain of this server, {DOMAIN}"),
-        (DOMAIN, "does not lie in the domain of this server"),
+        ("OU=FTPS,DC=other,DC=example", f"is not in the domain of this server, {DOMAIN}"),
+        (DOMAIN, "is not in the domain of this server"),
     ],
 )
 @pytest.mark.parametrize("check", [True, False])

@@ -129,7 +129,7 @@ def test_a_confirmation_that_comes_too_late_fails(machine: Machine) -> None:
     machine.host.state = None
     result = machine.load()
     machine.host.armed.clear()
-    with pytest.raises(TableError, match="previous ones are back in force"):
+    with pytest.raises(TableError, match="previous ones are active again"):
         module.confirm(machine.rollback, machine.path, result["confirmation"], check_mode=False)
     assert not machine.path.exists()
 

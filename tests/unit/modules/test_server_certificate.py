@@ -43,7 +43,7 @@ def pem(*certificates: x509.Certificate) -> str:
 
 @dataclass
 class Authority:
-    """A certificate authority that signs whatever it is asked to, also what it should not."""
+    """A CA that signs whatever it is asked to, even what it should not."""
 
     name: str
     parent: Authority | None = None
@@ -254,7 +254,7 @@ Answer = Callable[[Key], list[x509.Certificate]]
         pytest.param(lambda _: [ISSUING.sign(new_key())], ["belongs to this host's key"], id="another key"),
         pytest.param(
             lambda key: [ISSUING.sign(key, "www.example.net")],
-            [f"not made out for {NAME} (but for www.example.net)"],
+            [f"not valid for {NAME} (but for www.example.net)"],
             id="another name",
         ),
         pytest.param(lambda key: [ISSUING.sign(key, start=-9, end=-2)], ["ended on"], id="ended"),
@@ -262,22 +262,22 @@ Answer = Callable[[Key], list[x509.Certificate]]
         pytest.param(lambda key: [ISSUING.sign(key, end=12)], ["12 days are left, fewer than 30"], id="too short"),
         pytest.param(
             lambda key: [Authority("Test issuing", ROOT).sign(key)],
-            ["its chain does not lead to the authority"],
+            ["its chain does not lead to the CA"],
             id="an authority with the same name and another key",
         ),
         pytest.param(
             lambda key: [ISSUING.sign(key, signer=new_key())],
-            ["its chain does not lead to the authority", "signature failure"],
+            ["its chain does not lead to the CA", "signature failure"],
             id="forged signature",
         ),
         pytest.param(
             lambda key: [(other := Authority("Other root")).sign(key), other.certificate],
-            ["its chain does not lead to the authority"],
+            ["its chain does not lead to the CA"],
             id="another authority",
         ),
         pytest.param(
             lambda key: [ISSUING.sign(key, usage=ExtendedKeyUsageOID.CLIENT_AUTH)],
-            ["its chain does not lead to the authority", "purpose"],
+            ["its chain does not lead to the CA", "purpose"],
             id="no certificate for servers",
         ),
         pytest.param(
@@ -287,7 +287,7 @@ Answer = Callable[[Key], list[x509.Certificate]]
         ),
         pytest.param(
             lambda key: [ISSUING.sign(key, "a.example", start=-9, end=-2)],
-            ["not made out for", "ended on"],
+            ["not valid for", "ended on"],
             id="every reason at once",
         ),
     ],
@@ -299,7 +299,7 @@ def test_refused_and_the_old_one_stays(serving: Host, answer: Answer, reasons: l
     assert result["failed"]
     for reason in reasons:
         assert reason in result["msg"]
-    assert result["msg"].endswith("What is installed stays as it is.")
+    assert result["msg"].endswith("The installed certificate stays as it is.")
     assert serving.path.read_bytes() == before
 
 
@@ -314,10 +314,10 @@ def test_an_authority_that_has_ended_is_told(host: Host, installed: bool) -> Non
         host.path.write_text(key_pem(key) + text)
         result = host.run(ca=pem(ended.certificate, ROOT.certificate))
         assert (result["due"], result["usable"]) == (True, False)
-        assert "the authority CN=Old root ended on" in "; ".join(result["reasons"])
+        assert "the CA CN=Old root ended on" in "; ".join(result["reasons"])
         return
     result = host.run(certificate=text, ca=pem(ROOT.certificate, ended.certificate))
-    assert "the authority CN=Old root ended on" in result["msg"]
+    assert "the CA CN=Old root ended on" in result["msg"]
     assert not host.path.exists()
 
 
@@ -340,15 +340,13 @@ def test_an_authority_that_ends_soon_is_warned_of(host: Host) -> None:
         patch.setattr(AnsibleModule, "warn", lambda _, text: warnings.append(text))
         result = host.run(ca=pem(root.certificate))
     assert not result["due"]
-    assert warnings == [
-        "The authority CN=Short root, which customers trust, ends in 20 days: give them its successor in time"
-    ]
+    assert warnings == ["The CA CN=Short root, which customers trust, ends in 20 days: give them its successor in time"]
 
 
 def test_a_chain_with_a_gap_is_refused(host: Host) -> None:
     key = host.give_key()
     result = host.run(certificate=pem(ISSUING.sign(key)))
-    assert "its chain does not lead to the authority" in result["msg"]
+    assert "its chain does not lead to the CA" in result["msg"]
     assert result["msg"].endswith("Nothing was installed.")
     assert not host.path.exists()
 
@@ -356,7 +354,7 @@ def test_a_chain_with_a_gap_is_refused(host: Host) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("hello\n", "holds no certificate in PEM"),
+        ("hello\n", "contains no certificate in PEM"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "certificate number 1 in it cannot be read"),
     ],
 )
@@ -397,10 +395,10 @@ def test_a_certificate_that_has_no_place_is_left_out_with_a_warning(host: Host) 
     ("options", "reason"),
     [
         ({"renew_days": 301}, "300 days are left, fewer than 301"),
-        ({"dns_names": ["new.exchange.example"]}, "not made out for new.exchange.example"),
-        ({"ip_addresses": ["198.51.100.10"]}, "not made out for 198.51.100.10"),
-        ({"ca": pem(Authority("New root").certificate)}, "does not lead to the authority"),
-        ({"ca": pem(ISSUING.certificate)}, "does not lead to the authority"),
+        ({"dns_names": ["new.exchange.example"]}, "not valid for new.exchange.example"),
+        ({"ip_addresses": ["198.51.100.10"]}, "not valid for 198.51.100.10"),
+        ({"ca": pem(Authority("New root").certificate)}, "does not lead to the CA"),
+        ({"ca": pem(ISSUING.certificate)}, "does not lead to the CA"),
         ({"key_type": "rsa_3072"}, "its key is ecc_p256, rsa_3072 is asked for"),
         ({"renew": True}, "a new one was asked for"),
     ],
@@ -420,7 +418,7 @@ def test_due_when_the_installed_pair_is_broken(serving: Host) -> None:
     assert "certificate and key do not belong together" in result["reasons"]
     assert not result["usable"]
     serving.path.write_text(rest)
-    assert serving.run()["reasons"] == ["it holds no private key that can be read"]
+    assert serving.run()["reasons"] == ["it contains no readable private key"]
     serving.path.write_text("")
     assert serving.run()["due"]
 

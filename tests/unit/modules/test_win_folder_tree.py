@@ -263,7 +263,7 @@ def test_what_nobody_declared_is_told_and_left_alone(made: Tree) -> None:
     assert not result["changed"]
     # What lies in a home is its customer's; in its `shared` only shares belong
     assert sorted(result["undeclared"]) == ["homes/acme/shared/stray", "homes/hooli", "shares/note.txt", "stray"]
-    assert "declared by nobody" in result["warnings"][0]
+    assert "Undeclared content below" in result["warnings"][0]
     assert made.on_disk() == before
 
 
@@ -325,7 +325,7 @@ def test_the_warning_names_ten_and_counts_the_rest(made: Tree) -> None:
     result = made.run(GOLDEN)
     shown = ["l" * 200, "m" + "n" * 199 + "...", *(f"n{number:02}" for number in range(10))]
     assert result["undeclared"] == shown
-    told = f"Left alone below {made.root}, declared by nobody: {', '.join(shown[:10])}"
+    told = f"Undeclared content below {made.root}, not touched: {', '.join(shown[:10])}"
     assert result["warnings"] == [f"{told} and 2 more"]
     for name, more in (("n09", " and 1 more"), ("n08", "")):
         (made.root / name).rmdir()
@@ -472,7 +472,7 @@ def test_a_failure_at_any_change_is_told_and_the_next_run_finishes(tree: Tree, a
     broken = str(tree.root / GOLDEN[at - 1]["path"]).rstrip("/")
     assert failed["msg"].startswith(f"{broken}: Attempted to perform an unauthorized operation.")
     assert (
-        f"Before that {at - 1} folders were made and 0 repaired; {len(GOLDEN) - at + 1} are not as declared"
+        f"Before that {at - 1} folders were created and 0 repaired; {len(GOLDEN) - at + 1} are not as declared"
         in failed["msg"]
     )
     assert failed["created"] == paths(GOLDEN[: at - 1])
@@ -489,7 +489,7 @@ def test_a_failure_above_the_root_is_told_and_the_next_run_finishes(tree: Tree, 
     assert failed["failed"]
     assert (tmp_path / "made").is_dir()
     assert failed["changed"], "a folder was made"
-    assert "Before that 0 folders were made and 0 repaired" in failed["msg"]
+    assert "Before that 0 folders were created and 0 repaired" in failed["msg"]
     assert failed["msg"].startswith(f"{tmp_path}/made/")
     assert tree.run(GOLDEN, root=tmp_path / "made" / "root")["created"] == paths(GOLDEN)
 
@@ -500,7 +500,7 @@ def test_a_failure_between_repairs(made: Tree) -> None:
     failed = made.run(GOLDEN, fail_at="2")
     assert failed["repaired"] == ["homes"]
     assert f"{made.root}/homes/globex: " in failed["msg"]
-    assert "0 folders were made and 1 repaired; 2 are not" in failed["msg"]
+    assert "0 folders were created and 1 repaired; 2 are not" in failed["msg"]
     assert made.run(GOLDEN)["repaired"] == ["homes/globex", "shares"]
 
 
@@ -586,7 +586,7 @@ def test_every_problem_of_a_list_is_told_once(tree: Tree) -> None:
         "folder 'good': is declared twice (Windows does not tell case apart)",
         "folder 'b/c' is declared, but its parent 'b' is not",
     ]
-    # That there is no top folder is told once, not for every folder in it
+    # A missing top folder is reported once, not for every folder in it
     assert tree.run([folder("a"), folder("b"), folder("c/d")])["msg"].split("; ") == [
         "the top folder itself (path '') is not declared",
         "folder 'c/d' is declared, but its parent 'c' is not",
@@ -827,7 +827,7 @@ def test_ansible_runs_it(pwsh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "exchange/homes/hooli").mkdir()
     second = run()
     assert not second["changed"]
-    assert second["warnings"] == [f"Left alone below {tmp_path}/exchange, declared by nobody: homes/hooli"]
+    assert second["warnings"] == [f"Undeclared content below {tmp_path}/exchange, not touched: homes/hooli"]
 
 
 def test_made_up_sids_are_taken_in_a_preview(tree: Tree) -> None:

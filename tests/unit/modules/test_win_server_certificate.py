@@ -375,15 +375,15 @@ def test_what_is_wrong_with_a_pfx_is_told(host: Host, tmp_path: Path) -> None:
     def told(file: str, password: str = PASSWORD) -> str:
         return str(host.decide(pfx_file=file, pfx_password=password)["msg"])
 
-    assert "or the password is another one" in told(pfx(path, key, good), "wrong")
+    assert "or the password does not match" in told(pfx(path, key, good), "wrong")
     assert "cannot be read: No such file" in told(str(tmp_path / "none.pfx"))
     path.write_text("not one")
-    assert "is no PKCS 12 file" in told(str(path))
-    assert "its chain does not lead to the authority" in told(pfx(path, key, Authority("Other").sign(key)))
-    assert "it is not made out for" in told(pfx(path, key, ISSUING.sign(key, "else.example")))
+    assert "is not a PKCS 12 file" in told(str(path))
+    assert "its chain does not lead to the CA" in told(pfx(path, key, Authority("Other").sign(key)))
+    assert "it is not valid for" in told(pfx(path, key, ISSUING.sign(key, "else.example")))
     content = pkcs12.serialize_key_and_certificates(None, None, good, None, serialization.NoEncryption())
     path.write_bytes(content)
-    assert "holds no private key" in told(str(path), "")
+    assert "contains no private key" in told(str(path), "")
 
 
 def test_a_pfx_without_a_password(host: Host, tmp_path: Path) -> None:

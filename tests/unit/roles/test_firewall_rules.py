@@ -164,7 +164,7 @@ def test_the_server_counts_the_control_connections_of_a_customer_after_the_hands
     assert chain(rules, "own_address")[1] == f"ip saddr @customers4 tcp dport {{ 50000-50099 }} {OWN4}"
     assert chain(rules, "input")[2].startswith("ip saddr @customers4 tcp dport { 21, 990 } ct state { new, invalid")
     # A set that is filled by packets keeps an old limit in its elements: it has to be another one when the limit is
-    assert 'comment "at most 40 of a customer"' in rules
+    assert 'comment "at most 40 per customer"' in rules
 
 
 def test_a_limit_of_nothing_is_refused() -> None:

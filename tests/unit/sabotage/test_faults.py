@@ -1,4 +1,4 @@
-"""The faults are told in docs/sabotage.md, and each is meant for a check that there is."""
+"""docs/sabotage.md lists the faults, and each is meant for a check that exists."""
 
 from __future__ import annotations
 

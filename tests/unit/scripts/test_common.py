@@ -33,7 +33,7 @@ def test_two_labs_are_made_one_after_the_other(tmp_path: Path) -> None:
         assert (first.wait(), second.wait()) == (0, 0)
     assert (tmp_path / "output").read_text().splitlines() == [
         "begins first",
-        "Another make lab or make lab-down is at work on this machine; waiting for it.",
+        "Another make lab or make lab-down is running on this machine; waiting for it.",
         "ends first",
         "begins second",
         "ends second",
@@ -67,7 +67,7 @@ def test_a_checkout_that_everybody_may_write_to_is_refused_with_the_remedy(tmp_p
     checkout.chmod(0o757)
     refused = run()
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.startswith(f"Everybody may write to {checkout}, ")
+    assert refused.stderr.startswith(f"{checkout} is world-writable, ")
     assert f"chmod o-w '{checkout}'" in refused.stderr
     checkout.chmod(0o775)
     assert run().stdout == "begins\n"

@@ -27,7 +27,7 @@ def thumbprint(pair: Pair) -> str:
 
 
 class Server:
-    """Says what it is told to, and shows its certificate; several connections one after the other."""
+    """Gives the scripted replies and shows its certificate; several connections one after the other."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Server:
         self.data = data
         """The port that is offered for data; 0 offers none."""
         self.login = login
-        """Who has to log in before it is; without one, anybody is told."""
+        """The account that must log in before it gets a data port; None: no login needed."""
         self.said: list[str] = []
         self.received: list[bytes] = []
         self.names: list[str | None] = []

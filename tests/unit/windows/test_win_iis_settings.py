@@ -1170,13 +1170,13 @@ def test_a_failure_to_remove_an_item_does_not_name_another_one(iis: Iis) -> None
     done(iis.apply(wanted, check=True))
     messages = [refused(iis.apply(wanted, fail_at=call)) for call in range(1, iis.calls() + 1)]
     written = next(number for number, told in enumerate(messages) if "attribute physicalPath = 'D:\\elsewhere'" in told)
-    assert "/virtualDirectory at the server level: The stand-in was told" in messages[written - 1]
+    assert "/virtualDirectory at the server level: The stand-in was set" in messages[written - 1]
     assert "/virtualDirectory (path='/CORP/gen00000-0' " in messages[written - 2]
 
 
 def test_a_failure_before_anything_is_read_says_what_to_look_at(iis: Iis) -> None:
     message = refused(iis.apply(generated(1), fail_at=1))
-    assert message.startswith("The stand-in was told to fail at call 1. Can the configuration of IIS be read")
+    assert message.startswith("The stand-in was set to fail at call 1. Can the configuration of IIS be read")
 
 
 def site_settings(**ftp_server: Any) -> Settings:

@@ -49,7 +49,7 @@ namespace Microsoft.Web.Administration
         {
             Calls += 1;
             string what = attribute == null ? "" : " (attribute " + attribute + ")";
-            if (Calls == FailAt) throw new COMException("The stand-in was told to fail at call " + FailAt + what);
+            if (Calls == FailAt) throw new COMException("The stand-in was set to fail at call " + FailAt + what);
         }
 
         internal static Exception Refused(string text) { return new COMException(text); }

@@ -33,7 +33,7 @@ MUTUAL: Final = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mut
 """How a client says that it has shown a certificate instead of a password."""
 
 _LONGEST_WAIT: Final = 15.0
-"""A Receive is told to ask again before the client gives the connection up."""
+"""A Receive gets a reply that makes it ask again before the client gives up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,9 @@ def run(
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ({"ignoring": [POLICY]}, f"lets nobody in. {POLICY}. A group policy says so"),
-        ({"in_force": False}, "lets nobody in. It is not in the active store. A group policy says so"),
-        ({"blocking": [SOMEBODY, EVERYBODY]}, "block a port of the service for everybody: No FTP. A rule that blocks"),
+        ({"ignoring": [POLICY]}, f"lets nobody in. {POLICY}. A group policy causes this"),
+        ({"in_force": False}, "lets nobody in. It is not in the active store. A group policy causes this"),
+        ({"blocking": [SOMEBODY, EVERYBODY]}, "block a port of the service for everybody: No FTP. A blocking rule"),
     ],
 )
 def test_a_firewall_that_lets_nobody_in_ends_the_run(
@@ -51,4 +51,4 @@ def test_a_policy_that_lets_customers_in_itself_and_a_rule_against_some_addresse
     done, said = run(listener, deployment, authority, answer, windows_host_local_rule_required=False)
     done.check()
     assert "block a port of the service for some addresses, customers or not: Nuisance: 192.0.2.7." in said
-    assert "the versions of TLS were changed" in said, "by an earlier run, and nobody restarted the server"
+    assert "the TLS versions were changed" in said, "by an earlier run, and nobody restarted the server"

@@ -180,7 +180,7 @@ def test_the_sites_name_the_certificate_in_the_store(story: dict[str, Chapter]) 
 
 def test_a_check_before_there_is_a_certificate_says_that_its_thumbprint_is_made_up(story: dict[str, Chapter]) -> None:
     assert served(story["check before the first run"]) == {MADE_UP}
-    assert "made-up thumbprint" in " ".join(story["check before the first run"].run.output.split())
+    assert "placeholder thumbprint" in " ".join(story["check before the first run"].run.output.split())
 
 
 def test_the_old_certificate_is_removed_when_the_new_one_serves(story: dict[str, Chapter]) -> None:

@@ -1,4 +1,4 @@
-"""Reads rules back, one reader for each format; none shares any code with the renderers."""
+"""Reads rules back, with one reader per format; none shares code with the renderers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LANGUAGES: Final[dict[str, Language]] = {
     # Prefixes only, of IPv6
     "cisco_ios": Language(cisco_ios, translates_for_all=(4,)),
     "juniper_srx": Language(juniper_srx, variants=("", "-zone-books"), translates_for_all=FAMILIES),
-    # The same: PAN-OS knows NPTv6 and no NAT66
+    # The same: PAN-OS supports NPTv6 but not NAT66
     "palo_alto": Language(palo_alto, asked_before=True, translates=(4,)),
     "fortigate": Language(fortigate, variants=("", "-central-nat"), asked_before=True, translates_for_all=FAMILIES),
     "windows": Language(windows),

@@ -1,4 +1,4 @@
-"""What the readers of all languages share."""
+"""Code that the readers of all languages share."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ RANGE: Final = r"[0-9]{1,5}(?:[-:][0-9]{1,5})?"
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How a format is read, and what its rules have to say besides what passes."""
+    """The reader of a format, and what its rules must contain besides what passes."""
 
     read: Callable[[str], Iterator[Fact]]
     variants: tuple[str, ...] = ()
-    """The ends of the names of files that say the same for different devices: each has to say all of it."""
+    """Suffixes of files with the same rules for different devices: each must contain all of them."""
     asked_before: bool = False
-    """Rules are asked before the translation, so they name the public address."""
+    """Rules apply before the translation, so they name the public address."""
     answers: bool = False
-    """Answers have rules of their own."""
+    """Replies have their own rules."""
     translates: tuple[Family, ...] = ()
     """The families of which it translates these clients' connections to these ports."""
     translates_for_all: tuple[Family, ...] = ()
@@ -38,7 +38,7 @@ class Language:
 
 
 class UnsoundError(Exception):
-    """A line that is not known, or one that opens more than it names."""
+    """An unknown line, or one that opens more than it names."""
 
 
 @lru_cache(maxsize=4096)
@@ -55,7 +55,7 @@ def ports_of(text: str) -> str:
     """A port or a range, as first and last."""
     first, _, last = text.replace(":", "-").partition("-")
     if not 1 <= int(first) <= int(last or first) <= 65535:
-        raise UnsoundError(f"{text} is no port")
+        raise UnsoundError(f"{text} is not a port")
     return f"{int(first)}-{int(last or first)}"
 
 
@@ -69,7 +69,7 @@ def each(kind: str, sources: Iterable[str], destination: str, ports: Iterable[st
 
 
 def joined(ranges: Iterable[tuple[int, int]]) -> list[str]:
-    """The same ports in as few ranges as there can be: some languages name each port."""
+    """The same ports in as few ranges as possible: some languages name each port."""
     found: list[tuple[int, int]] = []
     for first, last in sorted(ranges):
         if found and first <= found[-1][1] + 1:
@@ -89,7 +89,7 @@ _VISIBLE: Final = re.compile(r"[\t\n\x20-\x7e]*")
 
 
 def lines_of(text: str, comment: str) -> Iterator[str]:
-    """The lines that are no comment; every one printable ASCII, so that none hides another."""
+    """The lines without comments; all printable ASCII, so that none hides another."""
     if not _VISIBLE.fullmatch(text):
         hidden = next(line for line in text.split("\n") if not _VISIBLE.fullmatch(line))
         raise UnsoundError(f"a character that hides something, in {hidden!r}")
@@ -101,12 +101,12 @@ def lines_of(text: str, comment: str) -> Iterator[str]:
 
 @lru_cache(maxsize=64)
 def known_lines(*patterns: str) -> tuple[re.Pattern[str], ...]:
-    """The lines that may stand in a file, compiled once for all of it."""
+    """The lines that a file may contain, compiled once."""
     return tuple(map(re.compile, patterns))
 
 
 def match(line: str, known: Iterable[re.Pattern[str]]) -> tuple[int, re.Match[str]]:
-    """Which pattern the whole line is."""
+    """Return the pattern that matches the whole line."""
     for number, pattern in enumerate(known):
         found = pattern.fullmatch(line)
         if found:
@@ -132,7 +132,7 @@ def once[T](settings: dict[str, T], key: str, value: T) -> None:
 
 
 class Objects:
-    """Named addresses, groups and services, as far as the file has defined them."""
+    """Named addresses, groups and services that the file has defined so far."""
 
     def __init__(self) -> None:
         self.members: dict[str, list[str]] = {}

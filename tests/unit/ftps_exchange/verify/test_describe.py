@@ -90,15 +90,15 @@ def test_the_authority_lies_beside_the_inventory() -> None:
     ("hosts", "said"),
     [
         ({"pc": {}}, "verify_as of pc: is missing"),
-        ({"pc": {"verify_as": "acne"}}, "verify_as of pc = 'acne': is no customer"),
-        ({"pc": {"verify_as": "acme"}, "pc2": {"verify_as": "acme"}}, "is what pc acts as already"),
+        ({"pc": {"verify_as": "acne"}}, "verify_as of pc = 'acne': is neither a present customer nor 'stranger'"),
+        ({"pc": {"verify_as": "acme"}, "pc2": {"verify_as": "acme"}}, "is already the role of pc"),
         ({"pc": {"verify_as": "acme", "ansible_connection": "psrp"}}, "cannot be used for a vantage point"),
         ({"pc": {"verify_as": "acme", "ansible_user": "{{ me }}"}}, "is a template"),
         ({"pc": {"verify_as": "acme", "verify_target": {"fqdm": "x"}}}, "verify_target.fqdm: is not known"),
         ({"pc": {"verify_as": "acme", "verify_target": {"fqdn": "x"}}}, "verify_target.explicit_port: is missing"),
         (
             {"pc": {"verify_as": "acme", "verify_target": {**TARGET, "tls_maximum_version": 1.3}}},
-            "verify_target.tls_maximum_version = 1.3: is no TLS version",
+            "verify_target.tls_maximum_version = 1.3: is not a TLS version",
         ),
         (
             {"pc": {"verify_as": "acme", "verify_target": {"fqdn": "x", "explicit_port": 21}}},

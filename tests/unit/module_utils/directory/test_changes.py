@@ -277,7 +277,7 @@ def test_delete_instead(directory: FakeDirectory) -> None:
     assert made.deleted == ["globex-up", "ftpsx-home-acme-read"]
     assert not [thing for thing in directory.things.values() if thing.text("sAMAccountName") in made.deleted]
     before, after = lines(made)
-    assert "account globex-up of customer globex (nobody declares it)" in before
+    assert "account globex-up of customer globex (not declared)" in before
     assert "group ftpsx-home-acme-read: member CN=acme-read,OU=Accounts," in "\n".join(before)
     assert after == []
 
@@ -287,7 +287,7 @@ def test_a_deleted_account_makes_room_for_one_of_its_place(directory: FakeDirect
     directory.set("globex-up", userPrincipalName="x@corp.example")
     accounts = {**{name: who for name, who in ACCOUNTS.items() if who == "acme"}, "globex-down": "globex"}
     groups = {"ftpsx-customers": sorted(accounts)}
-    # Found by its place, so it is renamed and neither deleted nor made anew.
+    # Found by its place, so it is renamed and neither deleted nor created again.
     made = apply(directory, declaration(accounts, groups), DELETE)
     assert made.deleted == ["ftpsx-home-acme-write", "ftpsx-home-acme-read"]
     assert made.counts["accounts_added"] == 0

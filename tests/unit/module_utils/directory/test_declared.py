@@ -18,10 +18,10 @@ from tests.unit.module_utils.fake_directory import (
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("users", 0, "dn"), f"CN=acme-up,OU=Staff,{DOMAIN}", "acme-up: CN=acme-up,OU=Staff.* does not lie in"),
-        (("groups", 0, "dn"), f"CN=g,OU=Groups,OU=Not FTPS,{DOMAIN}", "does not lie in the managed OU"),
+        (("users", 0, "dn"), f"CN=acme-up,OU=Staff,{DOMAIN}", "acme-up: CN=acme-up,OU=Staff.* is not in"),
+        (("groups", 0, "dn"), f"CN=g,OU=Groups,OU=Not FTPS,{DOMAIN}", "is not in the managed OU"),
         (("ous", 1, "dn"), f"OU=Staff,{DOMAIN}", "is neither the managed OU"),
-        (("groups", 0, "members"), ["jo"], "the member jo is no declared account"),
+        (("groups", 0, "members"), ["jo"], "the member jo is not a declared account"),
         (("groups", 0, "name"), "Acme-up", "Acme-up: is declared twice"),
         (("users",), None, "not what the filter exchange_directory gives"),
         (("users", 0, "account_expires"), "soon", "not what the filter exchange_directory gives"),

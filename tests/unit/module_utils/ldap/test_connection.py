@@ -126,9 +126,9 @@ def test_the_certificate_is_demanded_before_anything_is_sent(connect: Connect) -
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"server_uri": "ldap://dc1"}, "is no address of a directory"),
-        ({"server_uri": "ldaps://dc1 ldap://dc2"}, "is no address of a directory"),
-        ({"server_uri": ""}, "is no address of a directory"),
+        ({"server_uri": "ldap://dc1"}, "is not the address of a directory"),
+        ({"server_uri": "ldaps://dc1 ldap://dc2"}, "is not the address of a directory"),
+        ({"server_uri": ""}, "is not the address of a directory"),
         ({"bind_password": ""}, "one of them is empty"),
         ({"bind_dn": ""}, "one of them is empty"),
         ({"ca_cert": ""}, "always verified"),
@@ -148,7 +148,7 @@ def test_settings_that_would_be_unsafe_are_refused(settings: dict[str, str], mes
     [
         (
             InvalidCredentialsError({"desc": "Invalid credentials", "info": "80090308: comment: data 775, v1db1"}),
-            "ldaps://dc1.corp.example does not let svc@corp.example in: the account is locked out.",
+            "ldaps://dc1.corp.example refuses the login of svc@corp.example: the account is locked out.",
         ),
         (InvalidCredentialsError({"desc": "Invalid credentials"}), "the name or the password is wrong"),
         (
@@ -185,7 +185,7 @@ def test_after_a_refusal_nothing_new_is_sent_and_the_message_is_complete(connect
     assert connection.log == ["send a", "send b", "done a", "done b"]
     message = str(failed.value)
     assert "refuses to add account a (a): Already exists - 00002071: exists." in message
-    assert "Something of that name was made there in the meantime." in message
+    assert "An object with that name was created there in the meantime." in message
     assert "1 of 3 changes were made; run again to make the rest." in message
 
 

@@ -51,8 +51,8 @@ def test_a_comment_may_use_all_that_nft_keeps() -> None:
     ("sets", "message"),
     [
         ({"customers5": []}, "declares no set of that name"),
-        ({"customers6": [ACME]}, r"'198\.51\.100\.20' is no element for a set of ipv6_addr"),
-        ({"customers4": SIX}, "is no element for a set of ipv4_addr"),
+        ({"customers6": [ACME]}, r"'198\.51\.100\.20' is not an element for a set of ipv6_addr"),
+        ({"customers4": SIX}, "is not an element for a set of ipv4_addr"),
     ],
 )
 def test_elements_that_the_definition_has_no_place_for_are_refused(
@@ -78,5 +78,5 @@ def test_values_are_for_maps(desired: Table, sets: dict[str, list[dict[str, Any]
 
 @pytest.mark.parametrize("value", [-1, 1 << 32, "5", True])
 def test_a_value_is_a_mark(value: Any) -> None:
-    with pytest.raises(TableError, match="is no number from 0"):
+    with pytest.raises(TableError, match="is not a number from 0"):
         declared_elements({"budgets4": [ACME | {"value": value}]})

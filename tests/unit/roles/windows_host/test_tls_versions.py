@@ -1,4 +1,4 @@
-"""Which versions of TLS Windows is told to speak, as the registry has it."""
+"""The TLS versions of Windows, as the registry has them."""
 
 from __future__ import annotations
 
