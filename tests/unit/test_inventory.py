@@ -674,7 +674,7 @@ def test_nothing_of_an_encrypted_file_is_shown(broken: str, tmp_path: Path) -> N
     [
         (
             {"tags": ("edgee",)},
-            "--tags = 'edgee': is no tag of these playbooks, so nothing would be done.\n      Did you mean 'edge'?",
+            "--tags = 'edgee': is no tag of these playbooks, so it selects nothing.\n      Did you mean 'edge'?",
         ),
         ({"tags": ("host_firewall", "ftpsserver")}, "--tags = 'ftpsserver': is no tag of these playbooks"),
         ({"tags": ("zzz",)}, "Use one of "),
@@ -694,6 +694,7 @@ def test_tags_that_exist_are_known(tmp_path: Path) -> None:
     for tags in (("edge",), ("directory", "folder_tree"), ("iis_ftp_site",), ("all",), ("never", "edge"), ("mine",)):
         run = Run(linux(tmp_path / "-".join(tags)), tags=tags, args=(str(own),))
         assert run.first_play() is None
+    assert Run(linux(tmp_path / "molecule"), skip_tags=("molecule-notest", "notest")).first_play() is None
 
 
 def test_a_variable_on_the_command_line_is_checked_too(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from ftps_exchange.model.problems import Problem, nearest, shorten
 
 COMMAND_LINE: Final = "command line"
 _SPECIAL: Final = {"all", "tagged", "untagged", "always", "never"}
+# Molecule skips these in every run
+_CONVENTIONAL: Final = {"notest", "molecule-notest"}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -60,7 +62,8 @@ def check_run(asked: Asked, known: set[str]) -> list[Problem]:
     """Return what cannot be meant."""
     problems = []
     offered = sorted(known - _SPECIAL)
-    for option, tags in (("--tags", asked.tags), ("--skip-tags", asked.skip_tags)):
+    skipped = [tag for tag in asked.skip_tags if tag not in _CONVENTIONAL]
+    for option, tags in (("--tags", asked.tags), ("--skip-tags", skipped)):
         for tag in tags:
             if tag not in known | _SPECIAL:
                 guess = nearest(tag, offered)
@@ -69,7 +72,7 @@ def check_run(asked: Asked, known: set[str]) -> list[Problem]:
                         COMMAND_LINE,
                         option,
                         shorten(tag),
-                        "is no tag of these playbooks, so nothing would be done.",
+                        "is no tag of these playbooks, so it selects nothing.",
                         f"Did you mean '{guess}'?" if guess else f"Use one of {', '.join(offered)}.",
                     )
                 )
