@@ -680,7 +680,7 @@ def test_nothing_of_an_encrypted_file_is_shown(broken: str, tmp_path: Path) -> N
         ({"tags": ("zzz",)}, "Use one of "),
         ({"skip_tags": ("certficate",)}, "--skip-tags = 'certficate': is no tag of these playbooks"),
         ({"skip_tags": ("always",)}, "--skip-tags = 'always': would leave out the check of the model"),
-        ({"start_at_task": "Edge"}, "--start-at-task = 'Edge': would leave out the steps before it"),
+        ({"start_at_task": "Edge"}, "--start-at-task = 'Edge': would skip the steps before it"),
     ],
 )
 def test_what_the_command_line_cannot_mean(arguments: dict[str, Any], expected: str, tmp_path: Path) -> None:

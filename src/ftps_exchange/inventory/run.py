@@ -92,8 +92,8 @@ def check_run(asked: Asked, known: set[str]) -> list[Problem]:
                 COMMAND_LINE,
                 "--start-at-task",
                 shorten(asked.start_at_task),
-                "would leave out the steps before it, and a run computes everything from the model in its first step.",
-                "Leave it away and run again: what is done costs little. --tags ROLE runs one part.",
+                "would skip the steps before it, but a run computes everything from the model in its first step.",
+                "Leave it out and run again: a second run is quick. --tags ROLE runs one part.",
             )
         )
     return problems

@@ -193,8 +193,8 @@ def test_management_networks_of_each_family_and_nothing_without() -> None:
         ({"edge_servers": [{"name": "ftps1", "ip4": "10.77.10.11"}]}, "every one of edge_servers needs an ip6"),
         ({"edge_servers": []}, "every one of edge_servers needs an ip4"),
         ({"edge_public_addresses": []}, "edge_public_addresses is empty"),
-        ({"edge_passive_ports": [50099, 50000]}, "edge_passive_ports must be"),
-        ({"edge_passive_ports": [50099]}, "edge_passive_ports must be"),
+        ({"edge_passive_ports": [50099, 50000]}, "edge_passive_ports [50099, 50000] is reversed"),
+        ({"edge_passive_ports": [50099]}, "edge_passive_ports [50099] is not a list of two ports"),
         ({"edge_rollback_seconds": 10}, "edge_rollback_seconds must be"),
     ],
 )
