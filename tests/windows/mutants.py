@@ -83,7 +83,7 @@ def mutants(process: windows.PowerShell, module: Path) -> list[Mutant]:
 
 
 class Jury:
-    """Runs the tests of a module on one mutant after the other: what noticed one last comes first, then what is quick."""
+    """Runs the tests of a module on one mutant after the other: the last to notice come first, then the quick."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
