@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
 
-from ftps_exchange.generate import write_customers  # noqa: E402
+from benchmarks.generate import write_customers  # noqa: E402
 
 SHARES = [("maps", "read"), ("dropbox", "write")]
 
@@ -67,7 +68,7 @@ def main(customers: int) -> None:
         write_customers(customers, folder / "customers", SHARES)
         variables: dict[str, object] = {
             "exchange_model_customers_dir": str(folder / "customers"),
-            "customer_packs_directory": str(folder / "packs"),
+            "customer_packs_dir": str(folder / "packs"),
             "customer_packs_ca_file": str(authority(folder)),
             "customer_packs_formats": ["all"],
             "customer_packs_provider_formats": ["all"],

@@ -18,24 +18,16 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(PROJECT), str(PROJECT / "collections")]
 
-import yaml  # noqa: E402
-from ansible.parsing.dataloader import DataLoader  # noqa: E402
-from ansible.template import Templar, trust_as_template  # noqa: E402
+from ansible.template import trust_as_template  # noqa: E402
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.declared import declared_elements  # noqa: E402
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.kernel import Nft  # noqa: E402
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.plan import Plan, make_plan, transaction  # noqa: E402
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.text import boot_file  # noqa: E402
 
+from tests.unit.roles.rendering import role_variables  # noqa: E402
+
 TARGET_SECONDS = 0.5
 REPETITIONS = 5
-
-
-def trusted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: trusted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [trusted(item) for item in value]
-    return trust_as_template(value) if isinstance(value, str) else value
 
 
 def definition() -> str:
@@ -47,14 +39,12 @@ def definition() -> str:
         "nftables_table_management_networks": ["192.0.2.0/24"],
         "nftables_table_purpose": "benchmark",
     }
-    text = "#jinja2: trim_blocks: True\n"
-    for role, template in (("edge", "edge"), ("nftables_table", "common_chains")):
-        folder = PROJECT / "roles" / role
-        for part in ("vars", "defaults"):
-            file = folder / part / "main.yml"
-            variables = (trusted(yaml.safe_load(file.read_text())) if file.exists() else {}) | variables
-        text += (folder / "templates" / f"{template}.nft.j2").read_text()
-    return str(Templar(loader=DataLoader(), variables=variables).template(trust_as_template(text)))
+    roles = {"edge": "edge", "nftables_table": "common_chains"}
+    templates = [
+        (PROJECT / "roles" / role / "templates" / f"{name}.nft.j2").read_text() for role, name in roles.items()
+    ]
+    text = "".join(["#jinja2: trim_blocks: True\n", *templates])
+    return str(role_variables("edge", variables, "nftables_table").template(trust_as_template(text)))
 
 
 def customers(count: int) -> dict[str, list[dict[str, str]]]:

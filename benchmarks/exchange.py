@@ -116,7 +116,7 @@ def main(customers: int) -> None:
 
         play(many, "molecule/default/destroy.yml")
         play(many, "molecule/default/create.yml")
-        generate = [sys.executable, "-m", "ftps_exchange.generate", str(customers), str(FOLDER / "customers")]
+        generate = [sys.executable, "-m", "benchmarks.generate", str(customers), str(FOLDER / "customers")]
         subprocess.run([*generate, "--share", "maps:read", "--share", "dropbox:write"], check=True, cwd=PROJECT)
         first = play(many, "playbooks/site.yml")
         row(

@@ -20,7 +20,7 @@ from typing import Final
 PROJECT: Final = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from ftps_exchange.generate import write_customers  # noqa: E402
+from benchmarks.generate import write_customers  # noqa: E402
 from ftps_exchange.model import check_model  # noqa: E402
 from ftps_exchange.packs import FORMATS, PackCustomer, Packs, PackService, read_packs, render_rules  # noqa: E402
 from tests.unit.ftps_exchange.model_inputs import EXCHANGE  # noqa: E402

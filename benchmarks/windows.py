@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT))
 
 import yaml  # noqa: E402
 
-from ftps_exchange import generate  # noqa: E402
+from benchmarks import generate  # noqa: E402
 from ftps_exchange.directory import exchange_group_names  # noqa: E402
 from ftps_exchange.folders import exchange_folders, exchange_predicted_sids  # noqa: E402
 from ftps_exchange.iis.render import exchange_iis_application_host  # noqa: E402
@@ -28,7 +29,6 @@ from ftps_exchange.model import check_model  # noqa: E402
 from ftps_exchange.wire import wire_text  # noqa: E402
 
 EXAMPLE = PROJECT / "inventories" / "example_windows" / "group_vars" / "all" / "exchange.yml"
-THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 SHARES = [("base-maps", "read"), ("survey-results", "write")]
 
 
@@ -48,7 +48,7 @@ def measure(count: int) -> None:
     total = seconds
     row(count, "check of the model", f"{seconds:.1f} s")
 
-    settings, seconds = timed(lambda: exchange_iis_settings(model, THUMBPRINT))
+    settings, seconds = timed(lambda: exchange_iis_settings(model))
     total += seconds
     plain = json.dumps(settings, separators=(",", ":"))
     row(count, "settings of IIS", f"{seconds:.1f} s, {len(plain) / 1e6:.2f} MB of JSON")

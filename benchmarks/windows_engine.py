@@ -25,14 +25,13 @@ sys.path.insert(0, str(PROJECT))
 
 import yaml  # noqa: E402
 
-from ftps_exchange import generate  # noqa: E402
+from benchmarks import generate  # noqa: E402
 from ftps_exchange.iis.settings import exchange_iis_settings  # noqa: E402
 from ftps_exchange.model import check_model  # noqa: E402
 from tests.windows import powershell  # noqa: E402
 from tests.windows.iis import Iis  # noqa: E402
 
 EXAMPLE = PROJECT / "inventories" / "example_windows" / "group_vars" / "all" / "exchange.yml"
-THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 SHARES = [("base-maps", "read"), ("survey-results", "write")]
 LIMIT = 60
 
@@ -43,7 +42,7 @@ def listed(count: int) -> str:
     with tempfile.TemporaryDirectory() as folder:
         generate.write_customers(count, Path(folder), SHARES)
         model = check_model(exchange, folder)
-    return json.dumps(exchange_iis_settings(model, THUMBPRINT), separators=(",", ":"))
+    return json.dumps(exchange_iis_settings(model), separators=(",", ":"))
 
 
 def measure(process: powershell.PowerShell, folder: Path, count: int) -> None:

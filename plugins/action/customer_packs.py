@@ -10,6 +10,7 @@ from typing import Any
 import ansible_collections.ftps.exchange.plugins.plugin_utils.package  # noqa: F401  (where ftps_exchange is)
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 from ansible_collections.ftps.exchange.plugins.plugin_utils.plain import plain
 
 from ftps_exchange.errors import ExchangeError
@@ -22,7 +23,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "exchange": {"type": "raw", "required": True},
     "customers_dir": {"type": "path", "required": True},
     "exchange_file": {"type": "path"},
-    "directory": {"type": "path", "required": True},
+    "packs_dir": {"type": "path", "required": True},
     "customer": {"type": "str"},
     "formats": {"type": "list", "elements": "str", "default": []},
     "provider_formats": {"type": "list", "elements": "str", "default": []},
@@ -79,7 +80,7 @@ def _make(asked: dict[str, Any], *, check_mode: bool, want_diff: bool) -> Summar
     return make_packs(
         model,
         Settings(
-            directory=os.path.abspath(asked["directory"]),
+            directory=os.path.abspath(asked["packs_dir"]),
             customer=asked["customer"] or None,
             formats=tuple(asked["formats"]),
             provider_formats=tuple(asked["provider_formats"]),
@@ -126,26 +127,22 @@ def warnings_of(told: dict[str, Any], deadline: str | None) -> list[str]:
     """What a person should look at."""
     found = []
     if told["edited"]:
-        found.append(f"Changed by hand, and written anew: {_some(told['edited'])}. Change the inventory instead.")
+        found.append(f"Changed by hand, and written anew: {few(told['edited'])}. Change the inventory instead.")
     if told["edited_and_removed"]:
         found.append(
             "Changed by hand, and taken away with the pack of a customer who is gone: "
-            f"{_some(told['edited_and_removed'])}."
+            f"{few(told['edited_and_removed'])}."
         )
     if told["unreadable"]:
         found.append(
-            f"Of no customer, with a pack.json that cannot be read: {_some(told['unreadable'])}. Left where it is: "
+            f"Of no customer, with a pack.json that cannot be read: {few(told['unreadable'])}. Left where it is: "
             "look into it, and take it away by hand."
         )
     if told["foreign"]:
-        found.append(f"Not ours, and left where it is: {_some(told['foreign'])}.")
+        found.append(f"Not ours, and left where it is: {few(told['foreign'])}.")
     if told["new_changes"] and not deadline:
         found.append(
-            f"CHANGES.md names no day for {_some(told['new_changes'])}: run again with "
+            f"CHANGES.md names no day for {few(told['new_changes'])}: run again with "
             "customer_packs_change_deadline=YYYY-MM-DD before you hand the packs out."
         )
     return found
-
-
-def _some(names: list[str], most: int = 10) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -15,14 +15,19 @@ import ansible_collections.ftps.exchange.plugins.plugin_utils.package  # noqa: F
 
 try:
     from ftps_exchange.access import exchange_access
-    from ftps_exchange.desired import exchange_desired
+    from ftps_exchange.desired import (
+        exchange_desired,
+        exchange_desired_folders,
+        exchange_desired_iis,
+        exchange_desired_iis_problems,
+    )
     from ftps_exchange.directory import exchange_directory, exchange_group_names
-    from ftps_exchange.edge import exchange_edge_sets
+    from ftps_exchange.edge import exchange_edge_sets, exchange_host_sets
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
     from ftps_exchange.iis.render import exchange_iis_application_host
-    from ftps_exchange.iis.settings import exchange_iis_problems, exchange_iis_settings
+    from ftps_exchange.iis.settings import exchange_iis_settings
+    from ftps_exchange.passive import exchange_ports_meanwhile
     from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
-    from ftps_exchange.wire import exchange_windows_lists
 except ImportError as error:
     # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
     _MISSING: str | None = str(error)
@@ -32,17 +37,20 @@ else:
 _NAMES = (
     "exchange_access",
     "exchange_desired",
+    "exchange_desired_folders",
+    "exchange_desired_iis",
+    "exchange_desired_iis_problems",
     "exchange_directory",
     "exchange_edge_sets",
     "exchange_firewall_addresses",
     "exchange_folders",
     "exchange_group_names",
+    "exchange_host_sets",
     "exchange_iis_application_host",
-    "exchange_iis_problems",
     "exchange_iis_settings",
+    "exchange_ports_meanwhile",
     "exchange_predicted_sids",
     "exchange_thumbprint",
-    "exchange_windows_lists",
 )
 
 
@@ -77,17 +85,20 @@ class FilterModule:
         of_the_model = (
             exchange_access,
             exchange_desired,
+            exchange_desired_folders,
+            exchange_desired_iis,
+            exchange_desired_iis_problems,
             exchange_directory,
             exchange_edge_sets,
             exchange_folders,
             exchange_group_names,
-            exchange_iis_problems,
+            exchange_host_sets,
             exchange_iis_settings,
-            exchange_windows_lists,
         )
         others = (
             exchange_firewall_addresses,
             exchange_iis_application_host,
+            exchange_ports_meanwhile,
             exchange_predicted_sids,
             exchange_thumbprint,
         )

@@ -7,7 +7,7 @@ $script:Longest = 256MB  # of an unpacked text: a damaged one must not fill the 
 function Expand-FtpsExchangeText {
     <#
     .SYNOPSIS
-    The text that the filter exchange_windows_lists packed; one that is not packed comes back as it is.
+    The text that the action of the module packed (wire.py); one that is not packed comes back as it is.
     #>
     param ([Parameter(Mandatory = $true)] [AllowEmptyString()] [string] $Text)
 

@@ -12,6 +12,7 @@ import re
 import subprocess
 import tempfile
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +34,18 @@ class RefusedError(Exception):
     """A certificate that must not be installed; each argument is one reason."""
 
 
+def certificate_arguments() -> dict[str, dict[str, Any]]:
+    """The options of every module that judges a server's certificate. Documented in plugins/doc_fragments."""
+    return {
+        "dns_names": {"type": "list", "elements": "str", "required": True},
+        "ip_addresses": {"type": "list", "elements": "str", "default": []},
+        "ca": {"type": "str"},
+        "key_type": {"type": "str", "choices": ["ecc_p256", "ecc_p384", "rsa_3072", "rsa_4096"], "required": True},
+        "renew_days": {"type": "int", "required": True},
+        "renew": {"type": "bool", "default": False},
+    }
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a certificate has to be like."""
@@ -43,6 +56,18 @@ class Wanted:
     key_type: str
     renew_days: int
     now: datetime
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], now: datetime) -> Wanted:
+        """What the options of ``certificate_arguments()`` ask for."""
+        return cls(
+            tuple(options["dns_names"]),
+            tuple(options["ip_addresses"]),
+            options["ca"] or None,
+            options["key_type"],
+            options["renew_days"],
+            now,
+        )
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,46 @@
-"""Files that are replaced as a whole."""
+"""Files that are replaced as a whole: the one place where modules do it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
-def replace_file(path: str | Path, content: str | bytes, mode: int = 0o600) -> None:
+@contextlib.contextmanager
+def temporary_file(content: bytes, name: str, folder: Path | None = None, mode: int = 0o600) -> Iterator[Path]:
+    """A file with this content, on the disk, named after the one it is for. It goes at the end unless it was renamed.
+
+    Nobody but its owner can read it before it has its mode. Without a folder it lies where temporary files do.
+    """
+    # Some programs that check a file judge it by its suffix. A leading dot keeps it out of patterns such as *.conf.
+    handle, path = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=Path(name).suffix)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        yield Path(path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def replace_file(
+    path: str | Path, content: str | bytes, mode: int = 0o600, before: Callable[[Path], None] | None = None
+) -> None:
     """Put a file in place of another in one step: nobody reads half of it, and a power failure leaves one of the two.
 
+    ``before`` gets the path of the finished file just before it takes its place: to check it, or to set its owner.
     The folder exists or is made, as an ordinary one. Whatever fails, nothing is left beside the file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    whole = content.encode() if isinstance(content, str) else content
+    with temporary_file(whole, path.name, path.parent, mode) as finished:
+        if before is not None:
+            before(finished)
+        os.replace(finished, path)

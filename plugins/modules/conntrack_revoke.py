@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: conntrack_revoke
 short_description: Ends tracked connections of sources that a service no longer admits
 description:
+  - Runs on the edge, a host with Linux.
   - Deletes from the kernel's connection tracking what comes from a source outside O(sets) and goes to one of
     O(destinations) at one of O(ports). Nothing else is touched, and whoever is still admitted notices nothing.
   - Addresses and ports are those of the original direction, as the client sees them, so before any translation.
@@ -25,7 +26,7 @@ options:
   sets:
     description:
       - Who is admitted, as M(nftables_table) takes it. C(element) is a network, an address or a range C(first-last).
-    type: dict
+    type: json
     required: true
 requirements:
   - conntrack 1.4.7 or later (package conntrack)
@@ -63,6 +64,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.arguments import from_json
 
 Run = Callable[[Sequence[str], str], tuple[int, str, str]]
 
@@ -190,7 +192,7 @@ def main() -> None:
         argument_spec={
             "destinations": {"type": "list", "elements": "str", "required": True},
             "ports": {"type": "list", "elements": "str", "required": True},
-            "sets": {"type": "dict", "required": True},
+            "sets": {"type": "json", "required": True},
         },
         supports_check_mode=True,
     )
@@ -204,7 +206,7 @@ def main() -> None:
     params: dict[str, Any] = module.params
     found: list[Connection] = []
     try:
-        admitted, ports = Admitted(elements(params["sets"])), port_ranges(params["ports"])
+        admitted, ports = Admitted(elements(from_json(module, "sets", dict))), port_ranges(params["ports"])
         if module.get_bin_path("conntrack", opt_dirs=["/usr/sbin", "/sbin"]) is None:
             # Check mode before the package is there: no connection is tracked for a service that does not exist.
             if not module.check_mode:

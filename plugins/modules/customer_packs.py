@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: customer_packs
 short_description: Firewall rules, guide, client profiles and self-test for every customer
 description:
+  - Runs on the control node, in Ansible's own process, whatever host the task is for.
   - Checks the model as M(exchange_model) does, and writes a folder for each customer who may log in. All customers in
     one call.
   - A folder has the rules for the customer's firewall and a neutral table, a guide (C(guide.html), C(guide.md)), the
@@ -23,13 +24,13 @@ options:
     type: raw
     required: true
   customers_dir:
-    description: Directory with one file C(<name>.yml) for each customer.
+    description: Folder with one file C(<name>.yml) for each customer.
     type: path
     required: true
   exchange_file:
     description: File in which O(exchange) is written, for the lines in messages. It need not exist.
     type: path
-  directory:
+  packs_dir:
     description: Folder for the packs. What lies in it and has no C(pack.json) of this exchange is left alone.
     type: path
     required: true
@@ -98,7 +99,6 @@ attributes:
     support: full
     description: Every file that differs, up to 200 files, each up to 100,000 characters.
 notes:
-  - Runs in Ansible's own process on the control node, whatever host the task is for.
 seealso:
   - module: exchange_model
 author: the ftps-exchange contributors
@@ -109,7 +109,7 @@ EXAMPLES = r"""
   ftps.exchange.customer_packs:
     exchange: "{{ exchange }}"
     customers_dir: "{{ inventory_dir }}/customers"
-    directory: packs
+    packs_dir: packs
     ca_file: "{{ certificate_ca_file }}"
     contact: {name: Exchange desk, email: exchange@example.com}
   run_once: true
@@ -118,7 +118,7 @@ EXAMPLES = r"""
   ftps.exchange.customer_packs:
     exchange: "{{ exchange }}"
     customers_dir: "{{ inventory_dir }}/customers"
-    directory: packs
+    packs_dir: packs
     customer: acme
     formats: [all]
 """

@@ -7,10 +7,10 @@ DOCUMENTATION = r"""
 module: exchange_model
 short_description: Check the exchange and all its customers before any host is touched
 description:
+  - Runs on the control node, in Ansible's own process, whatever host the task is for.
   - Reads one file for each customer, checks them together with the settings of the service, and returns the checked
     model with all defaults filled in. Nothing is ever changed.
   - Reports every problem of every file in one run, each with file, line, field, value and remedy.
-  - Runs in Ansible's own process on the control node, whatever host the task is for.
 options:
   exchange:
     description:
@@ -20,7 +20,7 @@ options:
     required: true
   customers_dir:
     description:
-      - Directory with one file C(<name>.yml) for each customer; the file name is the name of the customer.
+      - Folder with one file C(<name>.yml) for each customer; the file name is the name of the customer.
       - All keys are described in C(docs/schema/customer.schema.json).
       - Hidden files, a README (plain, C(.md), C(.rst), C(.txt), C(.adoc)) and what editors leave behind are ignored;
         anything else that is not a C(.yml) file is a problem, since it would be overlooked.

@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: ftps_sessions
 short_description: End FTPS sessions that are no longer permitted
 description:
+  - Runs on an FTPS server with Linux.
   - Looks at every process of the daemon and ends those whose account is not permitted (any more), or whose client
     has an address from which that account may not come.
   - Whose session a process is was noted at its login by C(ftps-exchange-session). ProFTPD's own list (C(ftpwho)) is not

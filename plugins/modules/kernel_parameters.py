@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: kernel_parameters
 short_description: Sets kernel parameters now and for the next boot
 description:
+  - Runs on a host with Linux.
   - Owns one file of C(/etc/sysctl.d) and makes the running kernel agree with it. What is right already is not
     written, so it also works where C(/proc/sys) cannot be written but somebody has set the values from outside, as
     the C(--sysctl) option of a container engine does.
@@ -19,7 +20,9 @@ options:
     type: path
     required: true
   values:
-    description: Value by name of the parameter.
+    description:
+      - Value by name of the parameter. With V(*) in the place of an interface the value holds for each that there is,
+        and for those to come, as in C(net.ipv4.conf.*.send_redirects).
     type: dict
     default: {}
   number_lists:
@@ -141,8 +144,15 @@ class Kernel:
                 f"container, have it set from outside, for example podman run --sysctl {name}={value}"
             ) from None
 
+    def names(self, pattern: str) -> list[str]:
+        """The parameters that a name stands for; an interface may have dots in its own, so with slashes."""
+        if "*" not in pattern:
+            return [pattern]
+        found = self.root.glob(pattern.replace(".", "/"))
+        return sorted(str(path.relative_to(self.root)) for path in found)
+
     def _path(self, name: str) -> Path:
-        return self.root.joinpath(*name.split("."))
+        return self.root.joinpath(*name.split("/" if "/" in name else "."))
 
 
 def apply(
@@ -159,10 +169,12 @@ def apply(
     ours = {name: str(numbers) for name, numbers in number_lists.items()}
     live: dict[str, str] = {}
     skipped = set()
+    members: dict[str, list[str]] = {}
     for name in [*wanted, *ours]:
-        value = kernel.get(name)
-        if value is not None:
-            live[name] = value
+        members[name] = kernel.names(name)
+        values_found = {member: value for member in members[name] if (value := kernel.get(member)) is not None}
+        if values_found:
+            live.update(values_found)
         elif name in optional:
             skipped.add(name)
         else:
@@ -171,11 +183,12 @@ def apply(
     for name in ours.keys() - skipped:
         wanted[name] = merge(live[name], ours[name], previously_ours.get(name, set()))
 
-    different = [name for name in sorted(wanted) if not same(live[name], wanted[name])]
+    single = {member: value for name, value in wanted.items() for member in members[name] if member in live}
+    different = [name for name in sorted(single) if not same(live[name], single[name])]
     content = file_content(wanted, ours)
     if not check_mode:
         for name in different:
-            kernel.set(name, wanted[name])
+            kernel.set(name, single[name])
         if content != file_before:
             replace_file(path, content, 0o644)
     return {
@@ -186,7 +199,7 @@ def apply(
                 "before_header": "running kernel",
                 "after_header": "running kernel",
                 "before": "".join(f"{name} = {live[name]}\n" for name in different),
-                "after": "".join(f"{name} = {wanted[name]}\n" for name in different),
+                "after": "".join(f"{name} = {single[name]}\n" for name in different),
             },
             {"before_header": str(path), "after_header": str(path), "before": file_before, "after": content},
         ],

@@ -8,11 +8,11 @@ DOCUMENTATION = r"""
 module: lab_description
 short_description: Write the machine-readable description of a lab
 description:
+  - Runs on the control node.
   - Writes a JSON file (mode 0600, since passwords stand in it) with the service, the containers, and for each customer
     who is present its accounts with passwords and its shares. An account that may write comes first.
   - The passwords are read from the hand-over files that the role C(directory) wrote. Of several for an account the
     newest counts.
-  - Runs on the control node, with the Python that runs Ansible.
 options:
   path:
     description: File to write.
@@ -58,8 +58,6 @@ EXAMPLES = r"""
     handover_dir: "{{ lab_state_dir }}/handover"
     customer_containers: {acme: ftpsx-acme}
     more: {ca_file: "{{ lab_state_dir }}/ca/root.pem"}
-  vars:
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
 """
 
 RETURN = r"""

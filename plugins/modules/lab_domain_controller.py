@@ -8,6 +8,7 @@ DOCUMENTATION = r"""
 module: lab_domain_controller
 short_description: Provision a Samba Active Directory domain controller
 description:
+  - Runs on the lab's directory controller, a host with Linux.
   - Provisions the domain on a host that has none yet. A provisioning that broke off is begun again. The directory lives
     in C(/var/lib/samba) alone; on a new host that is given this folder of an old one, it goes on.
   - Gives the controller an LDAPS certificate of the domain's own certificate authority with the host's name in it, as a

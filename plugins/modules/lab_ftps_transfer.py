@@ -8,11 +8,12 @@ DOCUMENTATION = r"""
 module: lab_ftps_transfer
 short_description: Make a customer's FTPS transfer with curl and report what was seen
 description:
+  - Runs on a customer's computer in the lab, a host with Linux.
   - Makes a file of random bytes, uploads it over explicit FTPS, downloads it again and compares the SHA-256 of both.
     The server's certificate is verified, and TLS is required on both channels.
   - Everything that is returned was told by curl while it happened; nothing is assumed.
   - The password reaches curl in a file that only root can read, and stands in no command line.
-  - Runs on the customer's host. Nothing on it is changed; the file stays on the server, under the same name each time.
+  - Nothing on the host is changed; the file stays on the server, under the same name each time.
 options:
   fqdn:
     description: Name of the service, which its certificate has to carry.

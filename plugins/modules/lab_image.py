@@ -9,6 +9,7 @@ DOCUMENTATION = r"""
 module: lab_image
 short_description: Build the system image of the lab with mmdebstrap
 description:
+  - Runs on the machine that carries the lab.
   - Makes a bootable Debian system image for Podman out of Debian packages alone; no image registry is involved.
   - The image's tag is a digest of everything that went into it (suite, packages, options, the customisation folder),
     so it is built again only when one of these changes, and every lab on the machine shares it.
@@ -46,10 +47,6 @@ options:
     type: list
     elements: str
     default: []
-  scratch_dir:
-    description: Folder on a disk with about 1 GiB to spare for the archive that is made on the way.
-    type: path
-    default: /var/tmp
 attributes:
   check_mode:
     support: full
@@ -103,6 +100,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 # Raise it when the way of building changes, so that images built the old way are not taken for new ones.
 BUILD_METHOD = 1
+# The archive that is made on the way takes about 1 GiB. Not /tmp, which is memory on many machines
+SCRATCH_DIR = "/var/tmp"  # noqa: S108
 
 
 def digest_of_folder(folder: Path) -> list[tuple[str, bool, str]]:
@@ -245,8 +244,6 @@ def main() -> None:
             "path_excludes": {"type": "list", "elements": "str", "default": []},
             "customize_dir": {"type": "path", "required": True},
             "mirrors": {"type": "list", "elements": "str", "default": []},
-            # A folder of its own is made in there. Not /tmp, which is memory on many machines
-            "scratch_dir": {"type": "path", "default": "/var/tmp"},  # noqa: S108
         },
         supports_check_mode=True,
     )
@@ -261,7 +258,7 @@ def main() -> None:
     if module.check_mode:
         module.exit_json(changed=True, image=image, seconds=0.0, removed=[])
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="lab-image-", dir=options["scratch_dir"]) as work:
+    with tempfile.TemporaryDirectory(prefix="lab-image-", dir=SCRATCH_DIR) as work:
         build(module, image, Path(work))
     removed = remove_older(options["name"], image)
     module.exit_json(changed=True, image=image, seconds=round(time.monotonic() - started, 1), removed=removed)

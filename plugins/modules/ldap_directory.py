@@ -8,6 +8,7 @@ module: ldap_directory
 short_description: Brings one OU of Active Directory to the declared state, in one call
 version_added: "0.1.0"
 description:
+  - Runs on the directory runner, the host that reaches the directory by LDAPS.
   - Takes the whole list of organisational units, groups with their members, and accounts, reads what the managed OU
     holds in a few paged searches, and changes only the difference. Works with Microsoft's and with Samba's directory.
   - Everything in the managed OU is owned. A member nobody declared is removed from its group (also when it is a
@@ -23,40 +24,16 @@ description:
   - Accounts and groups that somebody moved or renamed by hand inside the managed OU are found by C(sAMAccountName),
     else by their place, else by C(userPrincipalName), and put back. They keep their SID and password.
   - An attempt that fails in the middle has made a part of the changes; running it again makes the rest.
+extends_documentation_fragment: [ftps.exchange.ldap_connection]
 options:
-  server_uri:
-    description:
-      - C(ldaps://) and the name of a domain controller as its certificate has it. Several, separated by blanks, are
-        tried in order.
-    type: str
-    required: true
-  bind_dn:
-    description:
-      - Who changes the directory, as a distinguished name or C(name@domain). Needs full control over the descendants
-        of the managed OU (and over its parent to create it), and nothing else.
-    type: str
-    required: true
-  bind_password:
-    description: The password of O(bind_dn).
-    type: str
-    required: true
-  ca_cert:
-    description:
-      - PEM text of the CA certificates that the controller's certificate is verified against, alone. There is no way
-        to go without.
-    type: str
-    required: true
-  managed_ou:
-    description: Distinguished name of the OU that is owned. It is created when its parent exists.
-    type: str
-    required: true
   directory:
     description:
       - What the OU shall hold, as the filter P(exchange_directory#filter) gives it. Has the keys V(ous) (V(dn),
         V(name)), V(groups) (V(name), V(dn), V(description), V(members) as account names), V(users) (V(name), V(dn),
         V(customer), V(display_name), V(upn), V(enabled), V(account_expires) as FILETIME, 0 for never), and
         V(known_customers) (the names of all customers that have a file, the absent ones too).
-    type: dict
+      - A dictionary, or its JSON text, which for thousands of customers is much faster.
+    type: json
     required: true
   when_absent:
     description:
@@ -83,8 +60,9 @@ options:
     description: Age in days from which a password is listed in RV(accounts_due_for_rotation). 0 lists none.
     type: int
     default: 0
-requirements:
-  - python-ldap 3.4 or newer (Debian and Ubuntu, C(python3-ldap))
+notes:
+  - O(bind_dn) needs full control over the descendants of the managed OU (and over its parent to create it, which
+    must exist), and nothing else.
 attributes:
   check_mode:
     support: full
@@ -164,10 +142,10 @@ counts:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.ftps.exchange.plugins.module_utils.arguments import from_json
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.changes import make_plan
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired, read_desired
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import names_not_found
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import (
     NAMESAKE_ATTRIBUTES,
     READ_ATTRIBUTES,
@@ -175,20 +153,20 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan impor
     Plan,
     Settings,
 )
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection import (
     LDAP_IMPORT_ERROR,
-    DirectoryError,
-    Entry,
     LdapsSession,
-    NoSuchObjectError,
+    ldap_arguments,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, parent_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, Entry, NoSuchObjectError
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import (
     Session,
-    connection_arguments,
-    is_below,
-    parent_dn,
     read_root,
     search,
     search_names,
 )
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 def read_current(session: Session, desired: Desired) -> tuple[Current, str]:
@@ -253,8 +231,8 @@ def diff_of(plan: Plan, managed_ou: str) -> dict[str, str]:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **connection_arguments(),
-            "directory": {"type": "dict", "required": True},
+            **ldap_arguments(),
+            "directory": {"type": "json", "required": True},
             "when_absent": {"type": "str", "choices": ["disable", "delete"], "default": "disable"},
             "removal_limit_percent": {"type": "int", "default": 50},
             "removal_confirmed": {"type": "bool", "default": False},
@@ -272,7 +250,7 @@ def main() -> None:
         password_max_age_days=options["password_max_age_days"],
     )
     try:
-        desired = read_desired(options["directory"], options["managed_ou"])
+        desired = read_desired(from_json(module, "directory", dict), options["managed_ou"])
         session = LdapsSession(options["server_uri"], options["bind_dn"], options["bind_password"], options["ca_cert"])
         current, domain_sid = read_current(session, desired)
         plan = make_plan(desired, current, settings)

@@ -8,33 +8,13 @@ module: ldap_passwords
 short_description: Sets passwords of accounts in the managed OU, enables and unlocks them
 version_added: "0.1.0"
 description:
+  - Runs on the directory runner, the host that reaches the directory by LDAPS.
   - Sets the given password of each account. Those named in O(enable) are enabled with the same request, so that no
     account is ever enabled without its new password. A lock-out after failed attempts is lifted.
   - Only accounts in the managed OU. When one of them is not there, the module fails before it changes anything.
   - A password cannot be read back, so each call sets them all and reports a change.
+extends_documentation_fragment: [ftps.exchange.ldap_connection]
 options:
-  server_uri:
-    description: C(ldaps://) and the name of a domain controller as its certificate has it.
-    type: str
-    required: true
-  bind_dn:
-    description:
-      - Who changes the directory, as a distinguished name or C(name@domain). Needs the right to reset passwords in
-        the managed OU.
-    type: str
-    required: true
-  bind_password:
-    description: The password of O(bind_dn).
-    type: str
-    required: true
-  ca_cert:
-    description: PEM text of the CA certificates that the controller's certificate is verified against, alone.
-    type: str
-    required: true
-  managed_ou:
-    description: Distinguished name of the OU that is owned.
-    type: str
-    required: true
   passwords:
     description:
       - The password of each account, by account name. In check mode the values do not matter; the accounts are looked
@@ -46,9 +26,8 @@ options:
     type: list
     elements: str
     default: []
-requirements:
-  - python-ldap 3.4 or newer (Debian and Ubuntu, C(python3-ldap))
 notes:
+  - O(bind_dn) needs the right to reset passwords in the managed OU.
   - No message of this module holds a password. Use C(no_log) on the task all the same, since its arguments do.
 attributes:
   check_mode:
@@ -92,22 +71,25 @@ from collections.abc import Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import is_user
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
-    ACCOUNT_DISABLED,
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection import (
     LDAP_IMPORT_ERROR,
-    LOCKED_OUT,
-    PASSWORD_EXPIRED,
-    PASSWORD_NOT_REQUIRED,
+    LdapsSession,
+    ldap_arguments,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import (
     Change,
     DirectoryError,
     Entry,
-    LdapsSession,
     NoSuchObjectError,
-    Session,
-    connection_arguments,
-    search_names,
 )
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import Session, search_names
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import (
+    ACCOUNT_DISABLED,
+    LOCKED_OUT,
+    PASSWORD_EXPIRED,
+    PASSWORD_NOT_REQUIRED,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 def find_accounts(session: Session, managed_ou: str, names: Iterable[str]) -> dict[str, Entry]:
@@ -126,7 +108,7 @@ def find_accounts(session: Session, managed_ou: str, names: Iterable[str]) -> di
     missing = sorted(name for key, name in wanted.items() if key not in found)
     if missing:
         raise DirectoryError(
-            f"No account of that name in {managed_ou}: {few(missing, ', ')}. No password was set. Run "
+            f"No account of that name in {managed_ou}: {few(missing)}. No password was set. Run "
             "playbooks/directory.yml first, which makes the accounts."
         )
     return {name: found[key] for key, name in wanted.items()}
@@ -162,7 +144,7 @@ def set_passwords(
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            **connection_arguments(),
+            **ldap_arguments(),
             "passwords": {"type": "dict", "required": True, "no_log": True},
             "enable": {"type": "list", "elements": "str", "default": []},
         },

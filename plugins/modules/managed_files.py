@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: managed_files
 short_description: Folders and text files of the system, many in one call
 description:
+  - Runs on a host with Linux.
   - Makes folders and writes text files with given content, owner and mode. What M(ansible.builtin.file) and
     M(ansible.builtin.template) do in two or three calls for each one, this does in one call for all.
   - Writes only what differs, each file in one step (a reader sees the old content or the new, never half of it), and
@@ -106,18 +107,17 @@ pending_paths:
   sample: [/etc/example/example.conf]
 """
 
-import contextlib
 import grp
 import os
 import pwd
 import stat
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file, temporary_file
 
 # Runs a command: (exit status, output, errors)
 Runner = Callable[[str], tuple[int, str, str]]
@@ -207,21 +207,6 @@ def difference(want: Wanted) -> dict[str, str] | None:
     }
 
 
-@contextlib.contextmanager
-def temporary(want: Wanted, folder: Path | None) -> Iterator[Path]:
-    """A file that has the new content, readable by its owner only; removed unless it was renamed."""
-    handle, name = tempfile.mkstemp(prefix=".ansible-", suffix=want.path.suffix, dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(want.content or b"")
-            file.flush()
-            os.fsync(file.fileno())
-        yield Path(name)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-
-
 def check(want: Wanted, path: Path, run: Runner) -> None:
     """Let the file's own program look at the new content."""
     if want.validate is None:
@@ -268,15 +253,16 @@ def apply(want: Wanted, run: Runner, pending: Pending) -> None:
         want.path.mkdir(mode=want.mode, parents=True, exist_ok=True)
         set_attributes(want, want.path)
         return
-    want.path.parent.mkdir(parents=True, exist_ok=True)
     if look(want.path)[1] == want.content and not want.path.is_symlink():
         set_attributes(want, want.path)
         return
-    with temporary(want, want.path.parent) as path:
+
+    def prepare(path: Path) -> None:
         check(want, path, run)
         set_attributes(want, path)
         pending.add(want.path)
-        path.rename(want.path)
+
+    replace_file(want.path, want.content, before=prepare)
 
 
 def foresee(want: Wanted, run: Runner) -> None:
@@ -284,7 +270,7 @@ def foresee(want: Wanted, run: Runner) -> None:
     if want.content is None or want.validate is None or not want.path.exists():
         return
     if look(want.path)[1] != want.content:
-        with temporary(want, None) as path:
+        with temporary_file(want.content, want.path.name) as path:
             check(want, path, run)
 
 

@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 module: nftables_table
 short_description: Owns one nftables table, its rules and the elements of its named sets
 description:
+  - Runs on a host with Linux.
   - Makes one table of the running kernel, and the file that loads it at boot, equal to what is declared. Everything
     in the table is owned, so a rule, a set or an element that nobody declared is removed; other tables are not touched.
   - What is running is compared with what the declaration becomes once a kernel has parsed it. For that the
@@ -40,9 +41,12 @@ options:
       - The elements of named sets of addresses, by name of the set, each a list of dictionaries. C(element) is an
         address, a network in CIDR notation, or a range C(first-last); C(comment) says who it is, in at most 128
         bytes, which is the limit of nft.
+      - A name may also be that of a map from addresses to marks. Each of its elements has a C(value), the mark as a
+        number.
       - Sets that are declared in O(definition) and not named here keep the elements that the definition gives them.
-    type: dict
-    default: {}
+      - A dictionary, or its JSON text, which for thousands of elements is much faster.
+    type: json
+    default: "{}"
   path:
     description: The file that loads the table at boot, readable by root only.
     type: path
@@ -118,6 +122,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.arguments import from_json
 from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.declared import check_sets, declared_elements
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.diff import diff_of, make_diff
@@ -206,7 +211,7 @@ def main() -> None:
             "family": {"type": "str", "choices": ["inet", "ip", "ip6"], "default": "inet"},
             "name": {"type": "str", "required": True},
             "definition": {"type": "str"},
-            "sets": {"type": "dict", "default": {}},
+            "sets": {"type": "json", "default": "{}"},
             "path": {"type": "path", "required": True},
             "rollback_seconds": {"type": "int", "default": 0},
             "state": {"type": "str", "choices": ["loaded", "confirmed"], "default": "loaded"},
@@ -222,7 +227,7 @@ def main() -> None:
         code, output, error = module.run_command(list(command), data=data or None, binary_data=True)
         return code, output, error
 
-    params = module.params
+    params = {**module.params, "sets": from_json(module, "sets", dict)}
     nft = Nft(run, params["family"], params["name"])
     rollback = Rollback(run, params["family"], params["name"])
     try:

@@ -8,6 +8,7 @@ DOCUMENTATION = r"""
 module: server_certificate
 short_description: Check and replace the PEM file with a server's key, certificate and chain
 description:
+  - Runs on an FTPS server with Linux.
   - Reads the PEM file that a server serves TLS with and says whether it is good for the names it has to carry, who
     signed it, for how many days it lasts, and whether a new one is due.
   - When O(certificate) is given and differs from what is installed, it is checked as a whole first (it belongs to the
@@ -17,6 +18,7 @@ description:
   - The private key is read where it lies and written beside itself. It is no parameter and no return value.
 requirements:
   - python3-cryptography (38 or newer, as in Debian 12) and the program C(openssl) on the host
+extends_documentation_fragment: [ftps.exchange.server_certificate]
 options:
   path:
     description: The PEM file, kept at mode V(0600). Its folder is made with mode V(0700) when it does not exist.
@@ -35,36 +37,6 @@ options:
       - Removed when a certificate for it has been installed.
     type: path
     required: true
-  dns_names:
-    description: Names that the certificate must be made out for.
-    type: list
-    elements: str
-    required: true
-  ip_addresses:
-    description: Addresses that the certificate must be made out for.
-    type: list
-    elements: str
-    default: []
-  ca:
-    description:
-      - The certificates, in PEM, of which one must be the end of the chain.
-      - Without it the chain must lead to one of the authorities that the host's operating system trusts.
-    type: str
-  key_type:
-    description: The key asked for. Another one makes a new certificate due.
-    type: str
-    choices: [ecc_p256, ecc_p384, rsa_3072, rsa_4096]
-    required: true
-  renew_days:
-    description:
-      - A new certificate is due when fewer days than these are left to it or to a certificate of its chain.
-      - One that has fewer left from the start is refused.
-    type: int
-    required: true
-  renew:
-    description: Say that a new certificate is due whatever the old one is like.
-    type: bool
-    default: false
   certificate:
     description: The certificate to install, with its chain, in PEM and in any order. Nothing when left out or empty.
     type: str
@@ -148,6 +120,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.certificate import (
     Wanted,
     authority_of,
     candidate,
+    certificate_arguments,
     days_left,
     describe,
     key_type,
@@ -251,14 +224,7 @@ class State:
 def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
     params = module.params
     path, key_file = params["path"], params["key_file"]
-    wanted = Wanted(
-        tuple(params["dns_names"]),
-        tuple(params["ip_addresses"]),
-        params["ca"] or None,
-        params["key_type"],
-        params["renew_days"],
-        now,
-    )
+    wanted = Wanted.of(params, now)
     state = State.of(path, wanted)
     before = state.told(now)
     after = before
@@ -322,12 +288,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "path": {"type": "path", "required": True},
     "key_file": {"type": "path", "required": True},
     "request_file": {"type": "path", "required": True},
-    "dns_names": {"type": "list", "elements": "str", "required": True},
-    "ip_addresses": {"type": "list", "elements": "str", "default": []},
-    "ca": {"type": "str"},
-    "key_type": {"type": "str", "choices": ["ecc_p256", "ecc_p384", "rsa_3072", "rsa_4096"], "required": True},
-    "renew_days": {"type": "int", "required": True},
-    "renew": {"type": "bool", "default": False},
+    **certificate_arguments(),
     "certificate": {"type": "str"},
 }
 

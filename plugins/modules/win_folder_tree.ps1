@@ -447,7 +447,7 @@ function Invoke-FolderTree {
 $module = [Ansible.Basic.AnsibleModule]::Create($args, @{
         options = @{
             root = @{ type = 'str'; required = $true }
-            folders = @{ type = 'str'; required = $true }
+            folders = @{ type = 'json'; required = $true }
             sids = @{ type = 'json'; default = '{}' }
         }
         supports_check_mode = $true

@@ -15,6 +15,7 @@ Set-StrictMode -Version 3.0
 $module = [Ansible.Basic.AnsibleModule]::Create($args, @{
         options = @{
             settings = @{ type = 'json'; required = $true }
+            thumbprint = @{ type = 'str' }
         }
         supports_check_mode = $true
         # An entry of the event log takes 31 KB; the list has megabytes
@@ -26,6 +27,8 @@ $SITES_PATH = 'system.applicationHost/sites'
 $SERVER = 'MACHINE/WEBROOT/APPHOST'
 # Sections that the FTP service reads when it starts, and not again
 $READ_AT_START = @('system.ftpServer/firewallSupport')
+# The mark in the list for the certificate of this host
+$CERTIFICATE = '"<thumbprint>"'
 # Here a restart that is due waits until it is done: a run may end between the commit and the restart
 $PENDING = Join-Path $env:ProgramData 'ftps-exchange/restart-of-ftpsvc'
 # The error of a question that has no answer here: ERROR_NOT_SUPPORTED as an HRESULT
@@ -95,6 +98,13 @@ function Stop-Run($problem, $remedy) {
 #   Collections  sections that are known to have one
 #   Purges       by site: the sections of which it loses what nobody listed
 function Read-List($text) {
+    # Where a site names its certificate, the list has this mark: it is the same for all hosts, the certificate is not
+    if ($text.Contains($CERTIFICATE)) {
+        if ($module.Params.thumbprint -notmatch '^[0-9A-Fa-f]{40}\z') {
+            Stop-Run "thumbprint '$($module.Params.thumbprint)' is not 40 hexadecimal digits" 'Name the certificate that the sites serve.'
+        }
+        $text = $text.Replace($CERTIFICATE, "`"$($module.Params.thumbprint.ToUpperInvariant())`"")
+    }
     try { $list = [Ansible.Basic.AnsibleModule]::FromJson($text) }
     catch { Stop-Run "settings is no JSON: $($_.Exception.GetBaseException().Message)" 'Write it with the filter to_json.' }
     foreach ($name in 'sites', 'forms', 'rows', 'sections', 'purge') {

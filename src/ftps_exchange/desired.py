@@ -2,17 +2,21 @@
 
 What modules read is text, because Ansible looks at each value of a structure for a template, wherever one goes from a
 filter to a fact or from a fact to a module: with 10,000 customers that is five seconds for the directory, of which half
-a second is work. A module takes the JSON text of a dictionary in place of the dictionary.
+a second is work. So one fact has one JSON text for each target, and the options that take it are of the type ``json``.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TypedDict
 
 from .access import AccountAccess, exchange_access
 from .directory import exchange_directory
-from .edge import exchange_edge_sets
+from .edge import exchange_host_sets
+from .folders import exchange_folders
+from .iis.settings import exchange_iis_problems, exchange_iis_settings
+from .wire import wire_text
 
 
 class Desired(TypedDict):
@@ -22,21 +26,44 @@ class Desired(TypedDict):
     """JSON of what exchange_directory gives."""
     customer_sets: str
     """JSON of what exchange_edge_sets gives."""
-    customer_networks: str
-    """The networks in those sets, separated by commas."""
+    host_sets: str
+    """JSON of what exchange_host_sets gives."""
     accounts: list[AccountAccess]
     """What exchange_access gives; empty unless asked for."""
 
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
     """Checked model -> arguments of modules, as texts; ``accounts`` only for servers that keep them in files."""
-    sets = exchange_edge_sets(model)
+    sets = exchange_host_sets(model)
     return {
         "directory": _json(exchange_directory(model)),
-        "customer_sets": _json(sets),
-        "customer_networks": ",".join(entry["element"] for entry in [*sets["customers4"], *sets["customers6"]]),
+        "customer_sets": _json({name: sets[name] for name in ("customers4", "customers6")}),
+        "host_sets": _json(sets),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
     }
+
+
+def exchange_desired_folders(model: object, sids: object, platform: str = "posix") -> str:
+    """Checked model and the groups' SIDs -> JSON of what exchange_folders gives."""
+    return _json(exchange_folders(model, sids, platform))
+
+
+def exchange_desired_iis(model: object, options: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """Checked model and the options of each host with IIS -> JSON of what exchange_iis_settings gives, by host.
+
+    Computed once for all hosts with the same options, which mostly are all of them.
+    """
+    texts: dict[str, str] = {}
+    for chosen in options.values():
+        if (key := wire_text(chosen)) not in texts:
+            texts[key] = _json(exchange_iis_settings(model, chosen))
+    return {str(host): texts[wire_text(chosen)] for host, chosen in options.items()}
+
+
+def exchange_desired_iis_problems(model: object, options: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Checked model and the options of each host with IIS -> what exchange_iis_problems reports, each sentence once."""
+    different = {wire_text(chosen): chosen for chosen in options.values()}
+    return list(dict.fromkeys(found for chosen in different.values() for found in exchange_iis_problems(model, chosen)))
 
 
 def _json(value: object) -> str:

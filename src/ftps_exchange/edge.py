@@ -1,15 +1,20 @@
-"""Checked model -> the elements of the edge's sets of known sources, each with its customers as the comment.
+"""Checked model -> the elements of the firewalls' sets of known sources, each with its customers as the comment.
 
 nftables refuses overlapping elements in an interval set, and ``auto-merge`` would lose the comments and counters.
 Customers behind one exit may overlap, so the address space is cut where the set of owners changes (one sweep over the
 ends of all networks), and each piece is written in CIDR blocks. The result depends on who owns which address and on
 nothing else: not on the order of the input, nor on how a customer cut its own networks.
+
+The servers' firewall also counts connections, of a customer and not of an address: each piece has a mark, the same for
+all pieces with the same owners in both families. It comes from the owners' names, so a mark stays when other customers
+come and go.
 """
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final, Literal, TypedDict
@@ -21,6 +26,9 @@ type Family = Literal[4, 6]
 
 LONGEST_COMMENT: Final = 128
 """NFTNL_UDATA_COMMENT_MAXLEN: nft refuses a longer comment. Names are ASCII, so characters are bytes."""
+
+HIGHEST_MARK: Final = (1 << 32) - 2
+"""Marks have 32 bits. 0 means that a packet has none, and the highest one that a customer has no connection left."""
 
 _ADDRESS_BITS: Final[dict[Family, int]] = {4: 32, 6: 128}
 _SEPARATOR: Final = ", "
@@ -35,11 +43,24 @@ class Element(TypedDict):
     comment: str
 
 
+class Budget(Element):
+    """The same as an element of an nft map, with the mark for which connections are counted."""
+
+    value: int
+
+
 class EdgeSets(TypedDict):
     """The sets by address family, each sorted by address."""
 
     customers4: list[Element]
     customers6: list[Element]
+
+
+class HostSets(EdgeSets):
+    """What a server's own firewall holds: the same sets, and a map of the same pieces to marks for each family."""
+
+    budgets4: list[Budget]
+    budgets6: list[Budget]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +72,41 @@ class _Block:
     owner: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A range of addresses with one and the same set of owners."""
+
+    first: int
+    last: int
+    comment: str
+    owners: int
+    """A fingerprint of the set of owners."""
+
+
 def exchange_edge_sets(model: object) -> EdgeSets:
     """Checked model -> what may reach the service, of customers who are present and have an enabled account."""
-    checked = read_model(model)
-    customers = list(checked.admitted)
+    customers = _admitted(model)
+    return {"customers4": _elements(_pieces(customers, 4), 4), "customers6": _elements(_pieces(customers, 6), 6)}
+
+
+def exchange_host_sets(model: object) -> HostSets:
+    """Checked model -> the same sets, and the marks by which a server counts the connections of a customer."""
+    customers = _admitted(model)
+    pieces4, pieces6 = _pieces(customers, 4), _pieces(customers, 6)
+    marks = _marks({piece.owners for piece in (*pieces4, *pieces6)})
+    return {
+        "customers4": _elements(pieces4, 4),
+        "customers6": _elements(pieces6, 6),
+        "budgets4": _budgets(pieces4, 4, marks),
+        "budgets6": _budgets(pieces6, 6, marks),
+    }
+
+
+def _admitted(model: object) -> list[Customer]:
+    customers = list(read_model(model).admitted)
     for customer in customers:
         require_sources(customer)
-    return {"customers4": _elements(customers, 4), "customers6": _elements(customers, 6)}
+    return customers
 
 
 def require_sources(customer: Customer) -> None:
@@ -72,17 +121,46 @@ def require_sources(customer: Customer) -> None:
         )
 
 
-def _elements(customers: Iterable[Customer], family: Family) -> list[Element]:
+def _pieces(customers: Iterable[Customer], family: Family) -> list[_Piece]:
     blocks = [
         _block(network, family, customer)
         for customer in customers
         for network in (customer.sources4 if family == 4 else customer.sources6)
     ]
+    return list(_owned_ranges(blocks))
+
+
+def _elements(pieces: Iterable[_Piece], family: Family) -> list[Element]:
     return [
-        {"element": element, "comment": comment}
-        for first, last, comment in _owned_ranges(blocks)
-        for element in _cidr_blocks(first, last, family)
+        {"element": element, "comment": piece.comment}
+        for piece in pieces
+        for element in _cidr_blocks(piece.first, piece.last, family)
     ]
+
+
+def _budgets(pieces: Iterable[_Piece], family: Family, marks: Mapping[int, int]) -> list[Budget]:
+    return [
+        {"element": element, "comment": piece.comment, "value": marks[piece.owners]}
+        for piece in pieces
+        for element in _cidr_blocks(piece.first, piece.last, family)
+    ]
+
+
+def _fingerprint(owner: str) -> int:
+    return int.from_bytes(hashlib.sha256(owner.encode()).digest()[:8], "big")
+
+
+def _marks(fingerprints: Iterable[int]) -> dict[int, int]:
+    """A mark for each set of owners, never the same for two."""
+    marks: dict[int, int] = {}
+    taken: set[int] = set()
+    for fingerprint in sorted(fingerprints):
+        mark = fingerprint % HIGHEST_MARK + 1
+        while mark in taken:
+            mark = mark % HIGHEST_MARK + 1
+        taken.add(mark)
+        marks[fingerprint] = mark
+    return marks
 
 
 def _block(network: str, family: Family, customer: Customer) -> _Block:
@@ -100,7 +178,7 @@ def _block(network: str, family: Family, customer: Customer) -> _Block:
     return _Block(int(parsed.network_address), int(parsed.broadcast_address), customer.name)
 
 
-def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[tuple[int, int, str]]:
+def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[_Piece]:
     """The ranges of addresses with one and the same set of owners, in order, each with the comment that names them."""
     changes_at: dict[int, dict[str, int]] = {}  # How many networks of an owner begin (+) or have ended (-) there.
     for block in blocks:
@@ -109,7 +187,7 @@ def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[tuple[int, int, str]]:
             changes[block.owner] = changes.get(block.owner, 0) + difference
     networks_of: dict[str, int] = {}  # A customer may have several networks over one address.
     owners: list[str] = []  # Those with at least one, sorted.
-    start = 0
+    start, fingerprint = 0, 0
     for position, changes in sorted(changes_at.items()):
         now = {owner: networks_of.get(owner, 0) + difference for owner, difference in changes.items()}
         changed = [owner for owner, networks in now.items() if bool(networks) != bool(networks_of.get(owner, 0))]
@@ -117,9 +195,10 @@ def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[tuple[int, int, str]]:
         if not changed:
             continue
         if owners:
-            yield start, position - 1, _comment(owners)
+            yield _Piece(start, position - 1, _comment(owners), fingerprint)
         start = position
         for owner in changed:
+            fingerprint ^= _fingerprint(owner)
             if networks_of[owner]:
                 insort(owners, owner)
             else:

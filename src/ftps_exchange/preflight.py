@@ -68,8 +68,8 @@ def _edge(settings: Settings) -> Iterator[str]:
 
 def _host_firewall(settings: Settings) -> Iterator[str]:
     yield from _packet_filter(settings, "host_firewall", "the server")
-    if int(settings["host_firewall_max_connections_per_address"]) < 0:
-        yield "host_firewall_max_connections_per_address must be at least 1, or 0 for no limit"
+    if int(settings["host_firewall_max_connections_per_customer"]) < 0:
+        yield "host_firewall_max_connections_per_customer must be at least 1, or 0 for no limit"
 
 
 def _packet_filter(settings: Settings, role: str, host: str) -> Iterator[str]:

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
-from typing import Final
+from typing import Any, Final
 
 from .errors import ExchangeError
 
 _HEX: Final = re.compile(r"[0-9A-F]{40}")
 
 
-def exchange_firewall_addresses(networks: object) -> str:
-    """Networks -> the address list of one rule of the Windows Firewall: as few as say the same, sorted, IPv4 first.
+def exchange_firewall_addresses(customer_sets: object, extra_networks: Iterable[str] | None = None) -> str:
+    """Sets of customers -> the address list of one rule of the Windows Firewall: as few as possible, IPv4 first.
 
-    They come as a list, or as a text with commas between them.
-    The list is never empty. The Windows Firewall reads an empty one as "any", and so it reads ``0.0.0.0/0``.
+    The sets are what ``exchange_edge_sets`` gives, or its JSON text. Where nobody may come in, the result is empty, and
+    then there must be no rule: the Windows Firewall reads an empty list as "any", and so it reads ``0.0.0.0/0``.
     """
-    if isinstance(networks, str):
-        networks = [network.strip() for network in networks.split(",")] if networks.strip() else []
-    if not isinstance(networks, Iterable):
-        raise ExchangeError(
-            "is no list of networks",
-            field="networks",
-            value=networks,
-            remedy="Give the customers' networks as a list, or as a text with commas between them",
-        )
+    networks = [*_elements(customer_sets), *(extra_networks or ())]
     four: list[IPv4Network] = []
     six: list[IPv6Network] = []
     for text in networks:
@@ -36,13 +29,6 @@ def exchange_firewall_addresses(networks: object) -> str:
             four.append(network)
         else:
             six.append(network)
-    if not four and not six:
-        raise ExchangeError(
-            "an empty list would let everybody in",
-            field="networks",
-            value=[],
-            remedy="Remove the rule where there is no network",
-        )
     joined: list[IPv4Network | IPv6Network] = [*collapse_addresses(four), *collapse_addresses(six)]
     everybody = [str(network) for network in joined if network.prefixlen == 0]
     if everybody:
@@ -54,6 +40,18 @@ def exchange_firewall_addresses(networks: object) -> str:
         )
     # A host by itself is written without a length
     return ",".join(str(network.network_address) if network.num_addresses == 1 else str(network) for network in joined)
+
+
+def _elements(customer_sets: object) -> list[str]:
+    sets: Any = json.loads(customer_sets) if isinstance(customer_sets, str) else customer_sets
+    try:
+        return [entry["element"] for name in ("customers4", "customers6") for entry in sets[name]]
+    except (KeyError, TypeError):
+        raise ExchangeError(
+            "has no customers4 and customers6, each a list of elements",
+            field="customer_sets",
+            remedy="Give what the filter exchange_edge_sets returns",
+        ) from None
 
 
 def _network(text: object) -> IPv4Network | IPv6Network:

@@ -4,6 +4,8 @@ One text instead of a structure, because Ansible's wrapper on the host converts 
 PowerShell (10,000 small dictionaries: 22 s; as a text: 5 s). A long text is packed, because the wrapper reads the whole
 call with ``ConvertFrom-Json``, and Windows PowerShell's is said to refuse more than 2,097,152 characters. Short texts
 stay as they are: what crosses the wire can be read as long as somebody would read it.
+
+The actions of the Windows modules (``plugins/action/win_*.py``) do this. Nothing before them packs anything.
 """
 
 from __future__ import annotations
@@ -11,11 +13,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Mapping
-from typing import Any, Final, TypedDict
-
-from .folders import exchange_folders
-from .iis.settings import exchange_iis_settings
+from typing import Any, Final
 
 PACKED: Final = "gzip:"
 """How a packed text begins; Expand-FtpsExchangeText in module_utils/ knows it too."""
@@ -25,39 +23,14 @@ LONGEST_PLAIN: Final = 500_000
 
 
 def wire_text(value: object, longest_plain: int = LONGEST_PLAIN) -> str:
-    """Structure -> JSON without blanks, packed when it is long. The same structure always gives the same text."""
-    text = json.dumps(_plain(value), separators=(",", ":"))
-    if len(text) <= longest_plain:
-        return text
-    return PACKED + base64.b64encode(gzip.compress(text.encode("ascii"), compresslevel=6, mtime=0)).decode("ascii")
+    """Structure, or its JSON text -> the text, packed when it is long. The same always gives the same.
 
-
-class WindowsLists(TypedDict):
-    """The texts of what grows with the customers: empty where what it names is not known."""
-
-    folders: str
-    sids: str
-    settings: str
-
-
-def exchange_windows_lists(
-    model: object,
-    sids: Mapping[str, str] | None = None,
-    thumbprint: str | None = None,
-    options: Mapping[str, Any] | None = None,
-    longest_plain: int = LONGEST_PLAIN,
-) -> WindowsLists:
-    """Checked model -> ``folders`` and ``sids`` of win_folder_tree and ``settings`` of win_iis_settings, as texts.
-
-    One filter for the way from the model to the text, because Ansible looks at each value of a structure that goes from
-    one filter to the next: four seconds with 10,000 customers. Without SIDs there are no folders, without a thumbprint
-    no settings: a run that is asked for one of them (``--tags``) does not know the other's.
+    What is packed already stays as it is.
     """
-    return {
-        "folders": wire_text(exchange_folders(model, sids, "windows"), longest_plain) if sids else "",
-        "sids": wire_text(sids or {}, longest_plain),
-        "settings": wire_text(exchange_iis_settings(model, thumbprint, options), longest_plain) if thumbprint else "",
-    }
+    text = str(value) if isinstance(value, str) else json.dumps(_plain(value), separators=(",", ":"))
+    if len(text) <= longest_plain or text.startswith(PACKED):
+        return text
+    return PACKED + base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode("ascii")
 
 
 def _plain(value: object) -> Any:

@@ -93,7 +93,7 @@ def pack(lab: Lab, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytes
     # With tickets the pack has a program in Go and one with rclone too; all else in it is the same
     service = yaml.safe_load((PROJECT / lab.data["inventory"] / "group_vars/all/exchange.yml").read_text())["exchange"]
     variables = {
-        "customer_packs_directory": str(folder),
+        "customer_packs_dir": str(folder),
         "customer_packs_ca_file": lab.ca_file,
         "exchange": {**service, "tls_session_tickets": True},
     }

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.ftps.exchange.plugins.modules.lab_containers import limit_arguments, runtime_arguments
+from ansible_collections.ftps.exchange.plugins.module_utils.lab.podman import limit_arguments, runtime_arguments
 
 from tests.exchange.lab import PROJECT, Container, Host, Lab
 

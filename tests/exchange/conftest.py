@@ -69,7 +69,7 @@ def recorder_of(config: pytest.Config) -> Recorder:
         target = Target(described())
         if target.ca_file and not Path(target.ca_file).is_file():
             pytest.exit(f"{target.ca_file}, the authority's certificate, does not exist", returncode=2)
-        words = ["full" if not target.harmless else "harmless"]
+        words = ["beside real customers" if target.real_customers else "full"]
         words += ["quick"] if config.getoption("quick") else []
         words += [f"risk {risk}" for risk in config.getoption("risk")]
         recorder = Recorder(target, ", ".join(words), config.getoption("reports"))
@@ -111,7 +111,7 @@ def _left_out(config: pytest.Config, target: Target, item: pytest.Item) -> str |
     risks: list[str] = config.getoption("risk")
     if risks and not any(mark.args[0] in risks for mark in item.iter_markers("risk")):
         return "only checks of other risks were asked for"
-    if target.harmless:
+    if target.real_customers:
         for marker, reason in LEFT_OUT.items():
             if _has(item, marker):
                 return reason
@@ -302,7 +302,7 @@ def session(target: Target, secured: Connect) -> Session:
         account = account or customer.writer
         if "tls" not in options:
             verified = trusted(target, customer.host, bool(options.get("implicit")))
-            if not verified and target.harmless:
+            if not verified and target.real_customers:
                 not_tested("the server did not prove who it is, so no password was sent to it")
             options["tls"] = target.context(verify=verified)
         if version is not None:
@@ -353,7 +353,7 @@ def need_folder(target: Target, client: FtpsClient) -> None:
 @pytest.fixture
 def scratch(target: Target, fresh: str) -> Iterator[Scratch]:
     """Paths for files of a check, in the agreed folder; whatever is left of them is removed at the end."""
-    if target.harmless and not target.folder:
+    if target.real_customers and not target.folder:
         not_tested("no folder is agreed in which checks may write (verify_folder)")
     made: list[tuple[FtpsClient, str]] = []
 

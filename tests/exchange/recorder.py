@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jmespath
 import pytest
+from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 
 from ftps_exchange.verify.machine import junit, metrics
 from ftps_exchange.verify.mask import masked, masker
@@ -148,13 +149,12 @@ class Recorder:
 
     def write(self, run: Run, folder: Path) -> None:
         """All of the report, each file put in place whole."""
-        folder.mkdir(parents=True, exist_ok=True)
         record = folder / "verify.json"
         try:
             previous = json.loads(record.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             previous = None
-        if previous and previous.get("target", {}).get("name") != run.target["name"]:
+        if jmespath.search("target.name", previous) != run.target["name"]:
             previous = None
         data = run.as_json(previous)
         for name, text in (
@@ -163,11 +163,8 @@ class Recorder:
             ("verify.prom", metrics(run, time.time())),
             ("verify.json", json.dumps(data, indent=1, ensure_ascii=False) + "\n"),
         ):
-            scratch = folder / f".{name}.{os.getpid()}"
             # A name on a foreign server may be anything, also no Unicode
-            scratch.write_text(self.mask(text), encoding="utf-8", errors="backslashreplace")
-            scratch.chmod(0o644)
-            scratch.replace(folder / name)
+            replace_file(folder / name, self.mask(text).encode(errors="backslashreplace"), 0o644)
             self.written.append(folder / name)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -85,7 +85,7 @@ class Target:
         self.ca_file: str | None = description.get("ca_file")
         self.folder: str = description.get("folder") or ""
         self.complete: bool = description.get("complete", False)
-        self.harmless: bool = description.get("harmless", True)
+        self.real_customers: bool = description.get("real_customers", True)
         self.warn_days: int = description.get("warn_days", describe.WARN_DAYS)
         self.customers = {
             entry["name"]: Customer(

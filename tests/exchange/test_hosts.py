@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from . import packets
 from .codes import DONE, expect
 from .conftest import Connect, Session
 from .outcomes import does_not_apply
@@ -270,3 +271,30 @@ def test_nobody_forges_a_record_of_the_log(
     accepted = [line for line in lines if line["outcome"] not in ("unreadable", "denied")]
     assert not accepted, f"taken for a transfer: {accepted}"
     assert not [line for line in lines if line.get("account") == "forged"]
+
+
+@pytest.mark.risk("starving")
+def test_no_neighbour_moves_the_route_of_a_server(target: Target, server: Inspected) -> None:
+    """A host on the server's network that says it is the router for IPv6 is not believed.
+
+    The announcement is good for three seconds, whatever comes of it.
+
+    Source: RFC 6104 (rogue router advertisements); docs/edge.md.
+    """
+    packets.announce_router(target.directory, lifetime=3)
+    time.sleep(0.5)
+    route = server.run("ip -6 route show default proto ra").stdout.strip()
+    assert not route, f"the server has taken a route from {target.directory.name}: {route}"
+
+
+@pytest.mark.risk("starving")
+@pytest.mark.parametrize("which", ["server", "edge"])
+def test_redirects_are_neither_taken_nor_sent(target: Target, which: str) -> None:
+    """No interface takes or sends redirects of ICMP.
+
+    Source: CIS Benchmark for Debian Linux, section 3.3; RFC 4890 section 4.3.
+    """
+    host = target.server if which == "server" else target.edge
+    files = "/proc/sys/net/ipv*/conf/*/accept_redirects /proc/sys/net/ipv4/conf/*/send_redirects"
+    wrong = host.run("sh", "-c", f"grep -L '^0$' {files}").stdout.decode().split()
+    assert not wrong, f"{host.name}: {', '.join(wrong)}"

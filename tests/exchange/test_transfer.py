@@ -82,9 +82,9 @@ def desk(
     if index >= len(everybody):
         does_not_apply("there is one customer only")
     customer = everybody[index]
-    if target.harmless and not target.folder:
+    if target.real_customers and not target.folder:
         not_tested("no folder is agreed in which checks may write (verify_folder)")
-    if target.harmless and not trusted(target, customer.host, False):
+    if target.real_customers and not trusted(target, customer.host, False):
         not_tested("the server did not prove who it is, so no password was sent to it")
     writer = customer.writer
     if target.folder:

@@ -98,6 +98,39 @@ def on_both_firewalls(*commands: str) -> Callable[[Lab], None]:
     return put
 
 
+def one_address_for_all(lab: Lab) -> None:
+    """All sources meet the daemon at the host's own address."""
+    _nft(lab, "server", f"flush chain {HOST} own_address", f"flush chain {HOST} own_address_proven")
+
+
+def foreign_data_address(lab: Lab) -> None:
+    """Neither the firewall nor the daemon asks whose the data connection is."""
+    one_address_for_all(lab)
+    configured(("AllowForeignAddress       off", "AllowForeignAddress       on"))(lab)
+
+
+def no_budget(lab: Lab) -> None:
+    _nft(lab, "server", f"flush chain {HOST} budget")
+    # The daemon's own limit is by address and port
+    configured(("  MaxConnectionsPerHost     20\n", ""))(lab)
+
+
+def counted_before_the_handshake(lab: Lab) -> None:
+    """A limit of handshakes by address, as tutorials have it."""
+    _nft(
+        lab,
+        "server",
+        f"add set {HOST} begun {{ type ipv4_addr; size 65535; flags dynamic, timeout; timeout 1m; }}",
+        f'insert rule {HOST} input iifname != "lo" tcp dport {{ 21, 990 }} tcp flags & (fin | syn | rst | ack) == syn '
+        "add @begun { ip saddr limit rate over 1/minute burst 40 packets } drop",
+    )
+
+
+def routes_from_strangers(lab: Lab) -> None:
+    _nft(lab, "server", f"insert rule {HOST} input icmpv6 type nd-router-advert accept")
+    lab.server.sh("for file in /proc/sys/net/ipv6/conf/*/accept_ra; do echo 1 > $file; done")
+
+
 def stranger_let_in(lab: Lab) -> None:
     address = lab.public_ip.rpartition(".")[0] + ".66"
     on_both_firewalls(f'add element TABLE customers4 {{ {address} comment "nobody" }}')(lab)
@@ -242,7 +275,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "foreign-data-address",
         "Data connections are taken from any address",
-        configured(("AllowForeignAddress       off", "AllowForeignAddress       on")),
+        foreign_data_address,
         "data_from_another_address_is_refused",
     ),
     Fault(
@@ -473,6 +506,31 @@ FAULTS: tuple[Fault, ...] = (
         "One account may hold every session",
         configured(("  MaxClientsPerUser         8\n", "")),
         "the_sessions_of_an_account_are_limited",
+    ),
+    Fault(
+        "ports-answer-everybody",
+        "A passive port answers whoever comes first, and the transfer is given up",
+        one_address_for_all,
+        "a_neighbour_at_the_passive_ports_stops_no_transfer",
+        in_scenario=True,
+    ),
+    Fault(
+        "no-budget",
+        "One customer takes every session",
+        no_budget,
+        "one_customer_does_not_take_every_session",
+    ),
+    Fault(
+        "counted-before-the-handshake",
+        "Whoever forges a customer's address uses up its connections",
+        counted_before_the_handshake,
+        "forged_handshakes_use_up_nobodys_connections",
+    ),
+    Fault(
+        "routes-from-strangers",
+        "The server believes every host that says it is the router",
+        routes_from_strangers,
+        "no_neighbour_moves_the_route_of_a_server",
     ),
     Fault(
         "logging-off",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import json
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from scripts import role_docs
+from scripts.fragments import with_fragments
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 ROLES = sorted(path for path in (PROJECT / "roles").iterdir() if path.is_dir())
@@ -152,6 +154,10 @@ def test_every_filter_serves_somebody(name: str, used_or_offered: str) -> None:
 # Modules
 
 
+def documentation_of(name: str) -> dict[str, Any]:
+    return with_fragments(yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{name}").DOCUMENTATION))
+
+
 class SpecTakenError(Exception):
     """Stops a module's main() at the moment that it hands over its argument specification."""
 
@@ -190,7 +196,7 @@ def check_options(documented: dict[str, Any], accepted: dict[str, Any], where: s
 
 @pytest.mark.parametrize("name", MODULES)
 def test_module_documentation_is_what_the_module_accepts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    documentation = yaml.safe_load(importlib.import_module(f"{PLUGINS}.modules.{name}").DOCUMENTATION)
+    documentation = documentation_of(name)
     taken = taken_arguments(name, monkeypatch)
     assert documentation["module"] == name
     assert documentation["short_description"]
@@ -200,7 +206,7 @@ def test_module_documentation_is_what_the_module_accepts(name: str, monkeypatch:
 @pytest.mark.parametrize("name", MODULES)
 def test_module_examples_use_options_that_exist(name: str) -> None:
     module = importlib.import_module(f"{PLUGINS}.modules.{name}")
-    options = yaml.safe_load(module.DOCUMENTATION).get("options") or {}
+    options = documentation_of(name).get("options") or {}
     tasks = yaml.safe_load(module.EXAMPLES)
     used = [task[f"ftps.exchange.{name}"] for task in tasks if f"ftps.exchange.{name}" in task]
     assert used, "no example uses the module by its full name"
@@ -237,7 +243,49 @@ def test_no_filter_description_is_left_over() -> None:
     assert sorted(path.stem for path in (PROJECT / "plugins" / "filter").glob("*.yml")) == sorted(FILTERS)
 
 
+# Python
+
+
+def renames(content: str) -> list[str]:
+    """How Python text renames files. (``str.replace`` takes two arguments, ``Path.replace`` one.)"""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(content)):
+        match node:
+            case ast.Attribute(value=ast.Name(id="os"), attr="replace" | "rename" | "renames" as name):
+                found.append(name)
+            case ast.Call(func=ast.Attribute(attr="replace" | "rename" as name), args=[_], keywords=[]):
+                found.append(name)
+    return found
+
+
+def test_files_are_replaced_in_one_place() -> None:
+    samples = ("os.rename(a, b)", "path.replace(b)", "Path(a).rename(b)", "move = os.replace")
+    assert [renames(sample) for sample in samples] == [["rename"], ["replace"], ["rename"], ["replace"]]
+    assert not any(map(renames, ("'a'.replace('a', 'b')", "now.replace(tzinfo=UTC)", "ftp.rename(a, b)")))
+    found = {
+        str(path.relative_to(PROJECT)): renames(path.read_text(encoding="utf-8"))
+        for path in text_files()
+        if re.match("(plugins|roles|scripts|src|tests/exchange)/", path.relative_to(PROJECT).as_posix())
+        # The snippets are customers' own programs.
+        and "snippets" not in path.parts
+        and (path.suffix == ".py" or re.match(r"#!.*python", path.read_text(encoding="utf-8")))
+    }
+    # Scripts of roles stand alone on a host: each has one function for it (and may move its log away).
+    alone = {path for path in found if path.startswith("roles/")}
+    assert [path for path in alone if found[path].count("replace") > 1] == []
+    # The package knows nothing of modules.
+    places = {"plugins/module_utils/files.py", "src/ftps_exchange/packs/store.py"}
+    assert {path for path in found.keys() - alone if found[path]} == places, "use plugins/module_utils/files.py"
+
+
 # Commands, pins and texts
+
+
+def test_contributing_names_files_that_exist() -> None:
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[`(]((?:docs|playbooks|plugins|roles|src|tests)/[\w./-]+)[`)]", text))
+    assert len(named) > 10
+    assert sorted(name for name in named if not (PROJECT / name).exists()) == []
 
 
 def test_makefile_and_readme_agree_on_the_commands() -> None:
@@ -283,18 +331,24 @@ def test_galaxy_would_give_the_collections_that_are_used_here() -> None:
         assert collection["version"] == manifest["collection_info"]["version"], collection["name"]
 
 
-def test_every_collection_that_is_used_is_declared() -> None:
-    declared = {collection["name"] for collection in load(PROJECT / "requirements.yml")["collections"]}
-    call = re.compile(
-        r"^\s+(?:- )?(?:connection: |ansible_connection: )?((?!ansible\.builtin)[a-z_]+\.[a-z_]+)\.[a-z_0-9]+:?$", re.M
+def used_collections(*folders: str) -> set[str]:
+    """Of modules, connections, filters, tests and lookups, wherever they are named in full."""
+    named = re.compile(
+        r"^\s+(?:- )?(?:connection: |ansible_connection: )?([a-z_]+\.[a-z_]+)\.[a-z_0-9]+:?$"
+        r"|(?:\||\bis|\bis not|lookup\(['\"]|query\(['\"])\s*([a-z_]+\.[a-z_]+)\.[a-z_0-9]+",
+        re.M,
     )
-    used = {
-        name
-        for folder in ("roles", "playbooks", "inventories", "molecule")
-        for path in (PROJECT / folder).rglob("*.yml")
-        for name in call.findall(path.read_text(encoding="utf-8"))
-    }
-    assert used <= declared | {"ftps.exchange"}
+    files = [path for folder in folders for path in (PROJECT / folder).rglob("*.yml")]
+    found = {name for path in files for names in named.findall(path.read_text(encoding="utf-8")) for name in names}
+    return found - {"", "ansible.builtin", "ftps.exchange"}
+
+
+def test_every_collection_that_is_used_is_declared() -> None:
+    pinned = {entry["name"]: entry["version"] for entry in load(PROJECT / "requirements.yml")["collections"]}
+    assert used_collections("roles", "playbooks", "inventories", "molecule") <= pinned.keys()
+    required: dict[str, str] = load(PROJECT / "galaxy.yml")["dependencies"]
+    assert used_collections("roles", "playbooks") == required.keys(), "galaxy.yml is what the collection itself needs"
+    assert required == {name: f">={pinned[name]}" for name in required}
 
 
 def test_the_package_is_installed_from_this_checkout() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ PLAYBOOK = PROJECT / "playbooks" / "windows_preview.yml"
 OWN_MODULES = sorted(path.stem for path in (PROJECT / "plugins" / "modules").glob("win_*.ps1"))
 
 PASSWORD = "never shown"
+THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 
 
 def run(inventory: Path, reports: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -35,7 +37,7 @@ def run(inventory: Path, reports: Path, **environment: str) -> subprocess.Comple
             "--inventory",
             inventory,
             "--extra-vars",
-            json.dumps({"windows_preview_directory": str(reports), "iis_ftp_site_probe_password": PASSWORD}),
+            json.dumps({"windows_preview_dir": str(reports), "iis_ftp_site_probe_password": PASSWORD}),
             PLAYBOOK,
         ],
         cwd=PROJECT,
@@ -73,21 +75,22 @@ def test_the_settings_are_whole_and_the_configuration_is_theirs(shown: tuple[Pat
     reports, _output = shown
     settings = json.loads(arguments(reports, "win_iis_settings")["settings"])
     check_settings(settings)
-    assert (reports / "applicationHost.config").read_text() == exchange_iis_application_host(settings)
+    assert (reports / "applicationHost.config").read_text() == exchange_iis_application_host(
+        settings, thumbprint=THUMBPRINT
+    )
     assert "/EXAMPLE/" in (reports / "applicationHost.config").read_text()
 
 
 def test_what_is_made_up_is_named_in_the_output(shown: tuple[Path, str]) -> None:
     reports, output = shown
     said = " ".join(output.split())
-    settings = arguments(reports, "win_iis_settings")["settings"]
-    thumbprint = "0123456789ABCDEF0123456789ABCDEF01234567"
-    assert f'"serverCertHash":"{thumbprint}"' in settings
+    assert arguments(reports, "win_iis_settings")["thumbprint"] == THUMBPRINT
+    assert f'serverCertHash="{THUMBPRINT}"' in (reports / "applicationHost.config").read_text()
     assert (
         f"Made up, since they exist only later: the SIDs of the groups (all of the domain {PREDICTED_DOMAIN_SID})"
         in said
     )
-    assert f"the thumbprint of the certificate ({thumbprint})" in said
+    assert f"the thumbprint of the certificate ({THUMBPRINT})" in said
     assert PREDICTED_DOMAIN_SID in arguments(reports, "win_folder_tree")["folders"]
 
 
@@ -151,24 +154,28 @@ def tasks(content: Any) -> Iterator[dict[str, Any]]:
                 yield from tasks(task.get(part))
 
 
-def calls_in_roles() -> list[tuple[str, str, dict[str, Any]]]:
-    found = []
-    for path in sorted((PROJECT / "roles").glob("*/tasks/*.yml")):
-        for task in tasks(yaml.safe_load(path.read_text())):
-            found += [
-                (str(path.relative_to(PROJECT)), name, task[full])
-                for name in OWN_MODULES
-                if (full := f"ftps.exchange.{name}") in task
-            ]
-    return found
+def calls_in_roles() -> list[tuple[Path, str, dict[str, Any]]]:
+    """Role, module and the arguments that stand in the task itself."""
+    return [
+        (path.parents[1], name, task[full] or {})
+        for path in sorted((PROJECT / "roles").glob("*/tasks/*.yml"))
+        for task in tasks(yaml.safe_load(path.read_text()))
+        for name in OWN_MODULES
+        if (full := f"ftps.exchange.{name}") in task
+    ]
 
 
 def test_every_own_module_is_called_by_a_role() -> None:
-    assert {name for _path, name, _arguments in calls_in_roles()} == set(OWN_MODULES)
+    assert {name for _role, name, _arguments in calls_in_roles()} == set(OWN_MODULES)
 
 
 @pytest.mark.parametrize("module", OWN_MODULES)
-def test_the_preview_shows_the_arguments_that_a_role_passes(module: str) -> None:
-    [play] = [play for play in yaml.safe_load(PLAYBOOK.read_text()) if "iis_servers" in str(play.get("hosts"))]
-    passed = [arguments for _path, name, arguments in calls_in_roles() if name == module]
-    assert play["vars"]["windows_preview_modules"][module] in passed
+def test_the_preview_shows_the_arguments_that_a_role_passes(module: str, shown: tuple[Path, str]) -> None:
+    """They stand in one variable of the role: the module's defaults in its tasks, and what its preview writes."""
+    [role] = {role for role, name, _arguments in calls_in_roles() if name == module}
+    first = next(tasks(yaml.safe_load((role / "tasks" / "main.yml").read_text())))
+    variable = first["module_defaults"][f"ftps.exchange.{module}"].strip("{} ")
+    assert re.search(rf"\b{variable}\b", (role / "tasks" / "preview.yml").read_text())
+    common = yaml.safe_load((role / "vars" / "main.yml").read_text())[variable]
+    assert arguments(shown[0], module).keys() == common.keys()
+    assert [own for _role, name, own in calls_in_roles() if name == module and own.keys() & common.keys()] == []

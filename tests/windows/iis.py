@@ -12,6 +12,7 @@ from .powershell import PROJECT, PowerShell
 MODULE = PROJECT / "plugins" / "modules" / "win_iis_settings.ps1"
 SOURCE = Path(__file__).parent / "stand_ins" / "web_administration.cs"
 SCHEMA = PROJECT / "src" / "ftps_exchange" / "iis" / "schema.json"
+CERTIFICATE = "3B7E0F6C1D2A49587766554433221100FFEEDDCC"
 QUESTIONS = ("LOCALITY", "NOWHERE", "UNCOMMITTED", "NEW_SITES")
 READINGS = (
     ("deepest", "throws", "visible", "known"),
@@ -84,6 +85,7 @@ class Iis:
         self,
         settings: Mapping[str, Any] | str,
         *,
+        thumbprint: str | None = CERTIFICATE,
         check: bool = False,
         diff: bool = True,
         fail_at: int = 0,
@@ -93,7 +95,10 @@ class Iis:
         self._runs += 1
         return self.powershell.module(
             MODULE,
-            {"settings": settings if isinstance(settings, str) else json.dumps(settings)},
+            {
+                "settings": settings if isinstance(settings, str) else json.dumps(settings),
+                **({} if thumbprint is None else {"thumbprint": thumbprint}),
+            },
             check=check,
             diff=diff,
             environment=self.environment

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ftps_exchange.generate import write_customers
+from benchmarks.generate import write_customers
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCENARIO = PROJECT / "molecule" / "windows"

@@ -17,7 +17,8 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan impor
     Plan,
     Settings,
 )
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change, Entry
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import (
     ACCOUNT_DISABLED,
     LOCKED_OUT,
     NEVER,
@@ -25,8 +26,6 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
     PASSWORD_EXPIRED,
     PASSWORD_NEVER_EXPIRES,
     SENSITIVE_NOT_DELEGATED,
-    Change,
-    Entry,
     filetime_to_datetime,
 )
 

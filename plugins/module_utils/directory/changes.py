@@ -28,7 +28,8 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.guards imp
 )
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import Matched, by_primary_group, match
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import MARK, UNITS, Current, Plan, Settings
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import Change, normalise_dn, split_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn, split_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change
 
 
 def make_plan(desired: Desired, current: Current, settings: Settings) -> Plan:

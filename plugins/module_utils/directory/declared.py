@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import DirectoryError, is_below, normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,16 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan impor
     Plan,
     Settings,
 )
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
-    MEMBERS_PER_CHANGE,
-    Change,
-    Entry,
-    normalise_dn,
-)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change, Entry
 
 GLOBAL_GROUP: Final = -2147483646
 UNIVERSAL_GROUP: Final = -2147483640
 DOMAIN_LOCAL_GROUP: Final = -2147483644
 """groupType of a security group (MS-ADTS 2.2.12): a signed number, the top bit says security."""
+
+MEMBERS_PER_CHANGE: Final = 1000
+"""Values in one change of a member list. Microsoft advises to stay below 5,000 changes of links in one transaction."""
 
 Value = TypeVar("Value")
 

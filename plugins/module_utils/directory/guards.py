@@ -7,15 +7,11 @@ from collections.abc import Sequence
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.accounts import control_of
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import Matched, is_user
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import MARK, Current, Settings
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
-    ACCOUNT_DISABLED,
-    DirectoryError,
-    Entry,
-    is_below,
-    normalise_dn,
-)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, Entry
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import ACCOUNT_DISABLED
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 
 def check_readable(entries: Sequence[Entry]) -> None:
@@ -88,7 +84,7 @@ def check_ownership(desired: Desired, current: Current, matched: Matched, settin
     strangers = [*matched.undeclared_users, *matched.undeclared_groups]
     ours = bool(matched.users or matched.groups) or any(entry.text("description") == MARK for entry in current.entries)
     if strangers and not ours and not settings.removal_confirmed:
-        names = few([entry.text("sAMAccountName") or entry.dn for entry in strangers], ", ")
+        names = few([entry.text("sAMAccountName") or entry.dn for entry in strangers])
         raise DirectoryError(
             f"{desired.managed_ou} holds {len(strangers)} accounts and groups, and none of them is the "
             f"exchange's: {names}. Nothing was changed. "
@@ -113,7 +109,7 @@ def check_vanished(desired: Desired, entries: Sequence[Entry], settings: Setting
         raise DirectoryError(
             f"{len(vanished)} of the {len(customers)} customers with enabled accounts have no file any more "
             f"({share} %, the limit is "
-            f"{settings.removal_limit_percent} %): {few(vanished, ', ')}. Nothing was changed. If files were "
+            f"{settings.removal_limit_percent} %): {few(vanished)}. Nothing was changed. If files were "
             "lost, bring them back. "
             "If it is meant, write `state: absent` into the files, or run once with -e "
             "directory_removal_confirmed=true."

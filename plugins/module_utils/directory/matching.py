@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired, Group, User
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import Entry, normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Entry
 
 DOMAIN_USERS: Final = 513
 """RID of the group that is everybody's primary group unless somebody changed it (MS-DTYP 2.4.2.4)."""

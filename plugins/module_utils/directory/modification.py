@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import MOVE
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import Change, Entry, normalise_dn, parent_dn, split_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn, parent_dn, split_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change, Entry
 
 
 @dataclass

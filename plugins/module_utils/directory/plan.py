@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import User
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import Change, Entry
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change, Entry
 
 MARK: Final = "Managed by ftps-exchange"
 """The description of what this project makes: a person who meets it elsewhere knows whom to ask."""

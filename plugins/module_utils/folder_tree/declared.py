@@ -28,11 +28,14 @@ class Folder:
             yield from inner.all()
 
 
-def declared_tree(folders: Iterable[dict[str, Any]]) -> Folder:
+def declared_tree(folders: Iterable[Any]) -> Folder:
     """Check the list and turn it into a tree, with every problem in one message."""
     problems: list[str] = []
     declared: dict[str, Folder] = {}
-    for item in folders:
+    for number, item in enumerate(folders):
+        if not isinstance(item, dict) or not all(isinstance(item.get(key), str) for key in ("path", "sddl")):
+            problems.append(f"folders[{number}] has no path and no sddl, each a text")
+            continue
         path, problem = item["path"], _path_problem(item["path"])
         if problem:
             problems.append(f"folder {path!r}: {problem}")

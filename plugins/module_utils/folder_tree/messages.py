@@ -15,9 +15,3 @@ def printable(name: str) -> str:
     """A path as text of bearable length; what is not UTF-8 in it is replaced."""
     text = os.fsencode(name).decode(errors="replace")
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
-
-
-def some(texts: list[str], most: int = 5) -> str:
-    """The first few of a list, and how many more there are."""
-    rest = len(texts) - most
-    return ", ".join(texts[:most]) + (f" and {rest} more" if rest > 0 else "")

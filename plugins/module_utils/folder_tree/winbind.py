@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import time
 
-from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.messages import FolderError, some
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.messages import FolderError
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.posix_acl import UnixId, pack_sid
 
 
@@ -61,7 +62,7 @@ def translated(sids: list[str], wait_seconds: int) -> dict[str, UnixId]:
             unknown = [sid for sid in sids if sid not in ids]
             if not unknown:
                 return ids
-            problem = f"winbindd knows no group for {some(unknown)}: does the host belong to that domain?"
+            problem = f"winbindd knows no group for {few(unknown)}: does the host belong to that domain?"
         except FolderError as error:
             problem = str(error)
         if time.monotonic() >= deadline:

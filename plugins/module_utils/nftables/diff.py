@@ -35,6 +35,6 @@ def _rules_text(table: Table, order: Sequence[str], managed: Mapping[str, SetCha
     text = ""
     for header in order:
         text += table.blocks.get(header, "")
-        if header.removeprefix("set ") not in managed:
+        if header.removeprefix("set ").removeprefix("map ") not in managed:
             text += "".join(f"{header}: {element}\n" for element in table.contents.get(header, []))
     return text

@@ -26,14 +26,16 @@ def _element_text(value: Any) -> str:
 
 
 def read_elements(listed: Sequence[Any]) -> Elements:
-    """The elem list of a set of addresses in nft's JSON -> elements by interval."""
+    """The elem list of a set or map of addresses in nft's JSON -> elements by interval."""
     elements: Elements = {}
     for item in listed:
-        detail = item["elem"] if isinstance(item, dict) and "elem" in item else {"val": item}
+        # Of a map: the element and its value
+        key, value = item if isinstance(item, list) else (item, None)
+        detail = key["elem"] if isinstance(key, dict) and "elem" in key else {"val": key}
         text = _element_text(detail["val"])
         counter = detail.get("counter") or {}
         elements[parse_interval(text)[1]] = Element(
-            text, detail.get("comment", ""), counter.get("packets", 0), counter.get("bytes", 0)
+            text, detail.get("comment", ""), counter.get("packets", 0), counter.get("bytes", 0), value
         )
     return elements
 
@@ -63,19 +65,22 @@ def read_table(listing_json: str, listing_text: str) -> Table:
             declared = item[kind]
             elements = declared.get("elem", [])
             header = f"{kind} {declared['name']}"
-            if kind == "set":
+            numbers = kind == "set" or declared.get("map") == "mark"
+            if numbers:
                 table.set_types[declared["name"]] = str(declared["type"])
             # Elements of dynamic sets come from the traffic, not from anybody's declaration. The text tells which they
             # are: nft 1.0.6 leaves this flag out of its JSON.
             if re.search(r"^\t\tflags .*\bdynamic\b", table.blocks[header], re.MULTILINE):
                 continue
-            if str(declared["type"]) in ADDRESS_BITS and kind == "set":
+            if str(declared["type"]) in ADDRESS_BITS and numbers:
                 table.elements[declared["name"]] = read_elements(elements)
             table.contents[header] = sorted(_without_counters(item) for item in elements)
     return table
 
 
 def _without_counters(item: Any) -> str:
+    if isinstance(item, list):
+        return json.dumps([_without_counters(part) for part in item])
     if isinstance(item, dict) and "elem" in item:
         item = {"elem": {key: value for key, value in item["elem"].items() if key != "counter"}}
     return json.dumps(item, sort_keys=True)

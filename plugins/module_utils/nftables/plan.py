@@ -18,7 +18,7 @@ MOST_DELETIONS = 100
 class SetChange:
     added: Elements
     removed: Elements
-    #: same element, other comment: as it is to be, with the counter it has
+    #: same element, other comment or value: as it is to be, with the counter it has
     updated: Elements
     #: what stays as it is, with the counter it has
     kept: Elements
@@ -36,6 +36,8 @@ class Plan:
     #: headers of what must go before the definition is read again, chains first
     stale: list[str]
     sets: dict[str, SetChange]
+    #: name of each of those -> "set NAME" or "map NAME"
+    headers: dict[str, str]
 
     @property
     def changed(self) -> bool:
@@ -49,7 +51,7 @@ def make_plan(live: Table | None, desired: Table, declared: Mapping[str, Element
     """What must happen for the live table to become the desired one with the declared elements."""
     now = live or Table()
     replace_table = live is not None and now.blocks.get("table") != desired.blocks.get("table")
-    managed = {f"set {name}" for name in declared}
+    managed = {desired.header(name) for name in declared}
     stale = [
         header
         for header, text in now.blocks.items()
@@ -68,12 +70,13 @@ def make_plan(live: Table | None, desired: Table, declared: Mapping[str, Element
         name: _set_change(
             now.elements.get(name, {}),
             elements,
-            survives=f"set {name}" not in stale and not replace_table,
-            counts="\tcounter\n" in desired.blocks[f"set {name}"],
+            survives=desired.header(name) not in stale and not replace_table,
+            counts="\tcounter\n" in desired.blocks[desired.header(name)],
         )
         for name, elements in declared.items()
     }
-    return Plan(live is None, rules_changed, replace_table, stale, sets)
+    headers = {name: desired.header(name) for name in declared}
+    return Plan(live is None, rules_changed, replace_table, stale, sets, headers)
 
 
 def _set_change(live: Elements, wanted: Elements, survives: bool, counts: bool) -> SetChange:
@@ -85,8 +88,9 @@ def _set_change(live: Elements, wanted: Elements, survives: bool, counts: bool) 
             change.added[interval] = element
             continue
         counter = {"packets": old.packets, "bytes": old.bytes} if counts else {}
-        same = old.comment == element.comment and survives
-        (change.kept if same else change.updated)[interval] = Element(element.text, element.comment, **counter)
+        same = (old.comment, old.value) == (element.comment, element.value) and survives
+        now = Element(element.text, element.comment, **counter, value=element.value)
+        (change.kept if same else change.updated)[interval] = now
     return change
 
 
@@ -104,10 +108,11 @@ def transaction(family: str, name: str, definition: str, plan: Plan) -> str:
         lines.append(definition_text(family, name, definition))
     for set_name, change in plan.sets.items():
         deleted, added = change.removed | change.updated, change.updated | change.added
-        if f"set {set_name}" in plan.stale or plan.replace_table:
+        header = plan.headers[set_name]
+        if header in plan.stale or plan.replace_table:
             pass  # gone already, elements and all
         elif len(deleted) > MOST_DELETIONS:
-            lines.append(f"flush set {family} {name} {set_name}\n")
+            lines.append(f"flush {header.partition(' ')[0]} {family} {name} {set_name}\n")
             added |= change.kept
         else:
             lines.append(elements_text("delete", family, name, set_name, deleted))

@@ -16,20 +16,28 @@ class TableError(Exception):
 
 @dataclass(frozen=True)
 class Element:
-    """One element of a named set; the counter only where it was read from a kernel."""
+    """One element of a named set or map; the counter only where it was read from a kernel."""
 
     text: str
     comment: str = ""
     packets: int = 0
     bytes: int = 0
+    #: what a map gives for it, a number; None in a set
+    value: int | None = None
 
     def declaration(self) -> str:
         counter = f" counter packets {self.packets} bytes {self.bytes}" if self.packets else ""
         comment = f' comment "{self.comment}"' if self.comment else ""
-        return f"{self.text}{counter}{comment}"
+        return f"{self.text}{counter}{comment}{self._value()}"
+
+    def deletion(self) -> str:
+        return f"{self.text}{self._value()}"
+
+    def _value(self) -> str:
+        return "" if self.value is None else f" : {self.value}"
 
     def line(self) -> str:
-        return f"{self.text}  {self.comment}".rstrip()
+        return f"{self.deletion()}  {self.comment}".rstrip()
 
 
 Elements = dict[Interval, Element]
@@ -41,12 +49,16 @@ class Table:
 
     #: header ("chain forward", "set customers4") -> its text, without counters and elements
     blocks: dict[str, str] = field(default_factory=dict)
-    #: name of a set -> type of its elements, such as ipv4_addr
+    #: name of a set or map -> type of its elements, such as ipv4_addr
     set_types: dict[str, str] = field(default_factory=dict)
-    #: name of a set of addresses -> its elements
+    #: name of a set or map of addresses -> its elements
     elements: dict[str, Elements] = field(default_factory=dict)
     #: "set x" or "map x" -> every element in a comparable form
     contents: dict[str, list[str]] = field(default_factory=dict)
+
+    def header(self, name: str) -> str:
+        """The header of a named set or map."""
+        return f"map {name}" if f"map {name}" in self.blocks else f"set {name}"
 
 
 def parse_interval(text: str) -> tuple[int, Interval]:

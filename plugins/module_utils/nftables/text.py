@@ -16,7 +16,7 @@ def elements_text(verb: str, family: str, name: str, set_name: str, elements: Ma
     """One nft command for all elements of one set, or nothing."""
     if not elements:
         return ""
-    items = [e.declaration() if verb == "add" else e.text for e in elements.values()]
+    items = [e.declaration() if verb == "add" else e.deletion() for e in elements.values()]
     return f"{verb} element {family} {name} {set_name} {{\n\t" + ",\n\t".join(items) + "\n}\n"
 
 

@@ -23,9 +23,12 @@ from typing import Any, Final
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from ..windows import exchange_thumbprint
 from .schema import (
+    CERTIFICATE,
     EVERY_SITE,
     GIVEN_BY_IIS,
+    THUMBPRINT,
     Collection,
     Element,
     Value,
@@ -40,8 +43,13 @@ type Xml = ElementTree.Element
 _INDENT: Final = "    "
 
 
-def exchange_iis_application_host(settings: Mapping[str, Any] | str, base: str | None = None) -> str:
-    """Settings, or their JSON text -> the text of the applicationHost.config that they make of the base."""
+def exchange_iis_application_host(
+    settings: Mapping[str, Any] | str, base: str | None = None, thumbprint: str | None = None
+) -> str:
+    """Settings, or their JSON text -> the text of the applicationHost.config that they make of the base.
+
+    ``thumbprint`` names the certificate of the host; without it the settings' mark for it stays.
+    """
     wanted: Mapping[str, Any] = json.loads(settings) if isinstance(settings, str) else settings
     check_settings(wanted)
     if base is None:
@@ -51,6 +59,10 @@ def exchange_iis_application_host(settings: Mapping[str, Any] | str, base: str |
     preview = _Preview(wanted, root)
     preview.apply()
     preview.purge()
+    if thumbprint is not None:
+        for element in root.iter("ssl"):
+            if element.get(CERTIFICATE) == THUMBPRINT:
+                element.set(CERTIFICATE, exchange_thumbprint(thumbprint))
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + "".join(_written(root, ""))
 
 

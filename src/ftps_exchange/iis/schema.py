@@ -46,6 +46,13 @@ _FORM_OPTIONAL: Final = ("columns", "constants", "stored")
 _CORRECT: Final = "Correct it in src/ftps_exchange/iis/settings.py"
 
 
+CERTIFICATE: Final = "serverCertHash"
+"""The attribute by which a site names its certificate."""
+
+THUMBPRINT: Final = "<thumbprint>"
+"""What stands there in the list: each host has a certificate of its own, and win_iis_settings knows its thumbprint."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attribute:
     """An attribute: what it may be, and what it is when nobody says."""
@@ -94,6 +101,8 @@ class Attribute:
             return None if _TIME_SPAN.fullmatch(value) else "is no time span (hh:mm:ss)"
         if _CONTROL.search(value):
             return "holds a control character"
+        if value == THUMBPRINT and self.name == CERTIFICATE:
+            return None
         if self.pattern is not None and not self.pattern.fullmatch(value):
             return f"is not of the form {self.pattern.pattern}"
         return None

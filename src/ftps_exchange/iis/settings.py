@@ -26,7 +26,7 @@ from ..checked import Customer, Model, read_model
 from ..directory import ACCESSES, home_group, share_group
 from ..edge import require_sources
 from ..errors import ExchangeError
-from .schema import EVERY_SITE, Element, Value, check_settings, nearest, sections
+from .schema import CERTIFICATE, EVERY_SITE, THUMBPRINT, Element, Value, check_settings, nearest, sections
 
 SITES: Final = "system.applicationHost/sites"
 AUTHORIZATION: Final = "system.ftpServer/security/authorization"
@@ -40,12 +40,8 @@ IMPLICIT_PORT: Final = 990
 """The one port on which IIS speaks TLS from the first byte."""
 
 _PERMISSIONS: Final = {"read": "Read", "write": "Read, Write"}
-_ANY_THUMBPRINT: Final = "0" * 40
 _WHOLE_ADDRESS: Final = "255.255.255.255"
 _LOOPBACK: Final = "127.0.0.1"
-
-# What is pasted from the certificate dialog brings blanks and, unseen, a left-to-right mark
-_IN_A_PASTED_THUMBPRINT: Final = re.compile("[\\s:\u200e\u200f\u202a-\u202e\ufeff]")
 
 
 class Form(TypedDict):
@@ -91,11 +87,10 @@ class Service:
     netbios_name: str
     homes_below: str
     root: str
-    thumbprint: str
     store: str
     site_name: str
     address: str
-    log_directory: str
+    log_dir: str
     former_site_names: tuple[str, ...]
 
     @property
@@ -219,9 +214,9 @@ SITE_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("security/commandFiltering", "allowUnlisted", True, "what must not be said is listed"),
     Setting(
         "security/ssl",
-        "serverCertHash",
-        lambda service: service.thumbprint,
-        "the certificate that the run has checked and installed",
+        CERTIFICATE,
+        lambda _service: THUMBPRINT,
+        "the certificate that the run has checked and installed on this host",
         "the role `windows_certificate`",
     ),
     Setting(
@@ -303,9 +298,9 @@ SITE_SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "logFile",
         "directory",
-        lambda service: service.log_directory,
+        lambda service: service.log_dir,
         "a folder for each site is made below it",
-        "`iis_options.log_directory`",
+        "`iis_options.log_dir`",
     ),
     Setting("logFile", "enabled", True, "who did what, from where"),
     Setting("logFile", "period", "Daily", "a file a day, which is easy to keep and to remove"),
@@ -434,7 +429,7 @@ _OPTIONS: Final[Mapping[str, str | None]] = {
     "site_name": "FTPS Exchange",
     "address": "*",
     "store": "MY",
-    "log_directory": "%SystemDrive%\\inetpub\\logs\\LogFiles",
+    "log_dir": "%SystemDrive%\\inetpub\\logs\\LogFiles",
     "root": None,
     "homes_below": None,
 }
@@ -444,10 +439,13 @@ _FORMER: Final = "former_site_names"
 """One more option, a list, empty by default."""
 
 
-def exchange_iis_settings(model: object, thumbprint: object, options: object = None) -> Settings:
-    """Checked model, the thumbprint of the certificate and the deployment's options -> the whole list, checked."""
+def exchange_iis_settings(model: object, options: object = None) -> Settings:
+    """Checked model and the deployment's options -> the whole list, checked.
+
+    It is the same for every host with these options: where a site names its certificate, it has ``THUMBPRINT``.
+    """
     checked = read_model(model)
-    service = _service(model, thumbprint, options)
+    service = _service(model, options)
     _require_tls(model)
     customers = list(checked.admitted)
     shares = {share.name for share in checked.shares}
@@ -478,11 +476,11 @@ def exchange_iis_settings(model: object, thumbprint: object, options: object = N
 def exchange_iis_problems(model: object, options: object = None) -> list[str]:
     """Checked model and the deployment's options -> all that IIS could not serve, a sentence each, remedy included.
 
-    The settings themselves are computed late in a run, when the certificate is known. What they would stumble over is
-    told by this at its beginning, before any host is touched, and all of it at once.
+    The settings are computed when servers with Windows have their turn. What they would stumble over is reported by
+    this at the beginning of the run, before any host is touched, and all of it at once.
     """
     checked = read_model(model)
-    problems = _told(lambda: _service(model, _ANY_THUMBPRINT, options)) + _told(_require_tls, model)
+    problems = _told(lambda: _service(model, options)) + _told(_require_tls, model)
     shares = {share.name for share in checked.shares}
     for customer in checked.admitted:
         problems += (
@@ -718,7 +716,7 @@ def _require_shares(customer: Customer, known: set[str]) -> None:
             )
 
 
-def _service(model: object, thumbprint: object, options: object) -> Service:
+def _service(model: object, options: object) -> Service:
     exchange = model["exchange"] if isinstance(model, Mapping) else {}
     chosen = _options(options)
     first, last = _given(exchange, "passive_ports")
@@ -742,11 +740,10 @@ def _service(model: object, thumbprint: object, options: object) -> Service:
         netbios_name=netbios_name,
         homes_below=chosen["homes_below"] or netbios_name,
         root=_windows_root(chosen["root"] or str(_given(exchange, "root"))),
-        thumbprint=_thumbprint(thumbprint),
         store=chosen["store"] or "",
         site_name=chosen["site_name"] or "",
         address=chosen["address"] or "",
-        log_directory=chosen["log_directory"] or "",
+        log_dir=chosen["log_dir"] or "",
         former_site_names=_former_site_names(options, chosen["site_name"] or ""),
     )
 
@@ -871,7 +868,7 @@ _OPTION_FORMS: Final = (
     ),
     ("store", r"[A-Za-z][A-Za-z ]*", "Name a store of the local machine, such as MY"),
     (
-        "log_directory",
+        "log_dir",
         r'(?:[A-Za-z]:|%[A-Za-z]+%)(?:\\[^\\/:*?"<>|%\x00-\x1f]+)+',
         "Give an absolute Windows path, such as D:\\Logs\\FTPS",
     ),
@@ -887,16 +884,3 @@ def _windows_root(root: str) -> str:
             remedy="Set iis_root for the hosts with Windows (or exchange.root for all), such as D:\\ftps-exchange",
         )
     return root
-
-
-def _thumbprint(thumbprint: object) -> str:
-    """40 hexadecimal digits: IIS stores any text, and then finds no certificate (sub-status 44 to 46)."""
-    text = _IN_A_PASTED_THUMBPRINT.sub("", thumbprint) if isinstance(thumbprint, str) else ""
-    if not re.fullmatch("[0-9A-Fa-f]{40}", text):
-        raise ExchangeError(
-            "is no SHA-1 thumbprint of a certificate, 40 hexadecimal digits",
-            field="thumbprint",
-            value=thumbprint,
-            remedy="Pass what the role windows_certificate found, unchanged",
-        )
-    return text.upper()

@@ -6,7 +6,8 @@ is easier to remember than the sum of what each place would allow.
 
 Sources: Microsoft, "Naming Files, Paths, and Namespaces" (device names, trailing dot) and "Naming conventions in
 Active Directory for computers, domains, sites, and OUs" (NetBIOS names, reserved words); sAMAccountName of a user:
-20 characters; Debian base-passwd and systemd for system accounts; RFC 1123 §2.1 for host names; RFC 4514 for DNs.
+20 characters; Debian base-passwd and systemd for system accounts; RFC 1123 §2.1 for host names; RFC 4514 for DNs;
+access.conf(5); YAML 1.1, "Language-Independent Types"; the languages of the packs (src/ftps_exchange/packs).
 """
 
 from __future__ import annotations
@@ -62,6 +63,19 @@ _ACTIVE_DIRECTORY = _words(
 
 _RESERVED_PREFIXES = ("systemd-", "debian-", "krbtgt_", "krbtgt-", "msol_", "aad_", "iusr_", "iwam_", "healthmailbox")
 
+# Words of a language in which names end up: each would mean something else there, at worst everybody. (Those of IIS are
+# '*' and '?', which no name has; SDDL is written with SIDs only; what Windows calls everybody is in the list above.)
+_WORDS_OF_LANGUAGES: dict[str, frozenset[str]] = {
+    # access.conf(5), in any case of letters
+    "pam_access": _words("all except local none"),
+    # Where a rule of a customer's or provider's firewall names who may pass
+    "firewalls": _words("all any any4 any6 permit deny"),
+    # What YAML 1.1 reads as something else than a text
+    "YAML": _words("true false yes no on off null"),
+    # The realm's service for changes of passwords
+    "Kerberos": _words("kadmin"),
+}
+
 # Words that Windows does not accept as the NetBIOS name of a domain (those that the pattern would let through).
 _NETBIOS_RESERVED = _words(
     """
@@ -107,6 +121,13 @@ def check_name(kind: NameKind, name: str) -> str:
         own = f"acme-{name}" if len(name) + 5 <= longest else "acme-up"
         raise RefusedError(
             "is reserved: a server or a directory already has a meaning for it.",
+            f"Choose a name that is the {kind}'s own, for instance '{own}'.",
+        )
+    languages = [language for language, words in _WORDS_OF_LANGUAGES.items() if name in words]
+    if languages:
+        own = f"acme-{name}" if len(name) + 5 <= longest else "acme-up"
+        raise RefusedError(
+            f"is a word of {', '.join(languages)} and would not be taken for a name there.",
             f"Choose a name that is the {kind}'s own, for instance '{own}'.",
         )
     if kind == "account" and name.isdigit():

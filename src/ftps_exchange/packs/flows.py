@@ -14,8 +14,6 @@ from .text import identifier, plain
 
 type Side = Literal["customer", "provider"]
 
-SIDES: Final[tuple[Side, Side]] = ("customer", "provider")
-
 
 @dataclass(frozen=True, slots=True)
 class Flow:

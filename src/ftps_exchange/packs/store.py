@@ -105,7 +105,7 @@ def _not_ours(path: str, customer: str, what: str, kind: type[ExchangeError] = E
         customer=customer,
         field="pack",
         value=path,
-        remedy="Move it away, or give another folder (customer_packs_directory)",
+        remedy="Move it away, or give another folder (customer_packs_dir)",
     )
 
 
@@ -289,7 +289,7 @@ def _create(root: str, customer: str, pack: Pack) -> None:
             os.makedirs(parent, exist_ok=True)
             made.add(parent)
         _write_new(target, data, _mode(path))
-    os.rename(unfinished, os.path.join(root, customer))
+    os.replace(unfinished, os.path.join(root, customer))
 
 
 def _mode(path: str) -> int:
@@ -307,10 +307,11 @@ def _write(path: str, data: bytes) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     _write_new(temporary, data, _mode(path))
-    os.rename(temporary, path)
+    os.replace(temporary, path)
 
 
 def _write_new(path: str, data: bytes, mode: int) -> None:
+    """Not written through to the disk, for which 10,000 packs would wait long: packs can be made again."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(handle, "wb") as file:
         # Packs are handed out: everybody may read them, whatever the umask. Some file systems know no modes.
@@ -343,7 +344,7 @@ def remove_pack(
         target = os.path.join(root, ARCHIVE, f"{customer}-{marker['version'][:12]}")
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if not os.path.lexists(target):
-            os.rename(folder, target)
+            os.replace(folder, target)
             return result
         # The same version lies there already.
     links = _links(folder, marker["files"])

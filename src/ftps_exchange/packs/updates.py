@@ -253,11 +253,6 @@ def update_path(path: str) -> str:
     return f"{path.removesuffix('.txt')}-update.txt"
 
 
-def is_update(path: str) -> bool:
-    """Whether a path is that of an update."""
-    return path.endswith("-update.txt")
-
-
 def wants_update(path: str) -> bool:
     """Whether updates are made from a file, or it is one."""
     return _format_of(path) is not None

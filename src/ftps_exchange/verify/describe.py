@@ -1,13 +1,14 @@
 """What is to be verified: one description, made from a lab's lab.json or from any inventory.
 
     {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports",
-     "tls_minimum_version", "tls_maximum_version", "ca_file", "warn_days", "folder", "complete", "harmless",
+     "tls_minimum_version", "tls_maximum_version", "ca_file", "warn_days", "folder", "complete", "real_customers",
      "customers": [{"name", "host": HOST | null, "firewall": HOST | null, "accounts": [{"name", "password", "access"}],
                     "shares": [{"path", "access"}]}],
      "stranger": HOST | null, "server": HOST | null, "edge": HOST | null, "directory": HOST | null}
 
 HOST is {"name", "connection": "local" | "podman" | "ssh" | "namespace", …}. ``complete`` means that there is a host for
-everything, so that whatever could not be seen is a fault. ``harmless`` means that the service has real customers.
+everything, so that whatever could not be seen is a fault. With
+``real_customers`` nothing is done that they would notice.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def from_lab(lab: Mapping[str, Any]) -> Description:
         "warn_days": WARN_DAYS,
         "folder": "",
         "complete": True,
-        "harmless": False,
+        "real_customers": False,
         "customers": [
             {
                 "name": customer["name"],
@@ -124,7 +125,7 @@ def from_inventory(
         **service,
         "ca_file": str(folder / ca_file) if ca_file else None,
         "complete": False,
-        "harmless": not full,
+        "real_customers": not full,
         "customers": customers,
         "stranger": stranger,
         "server": _first_host(listing, "ftps_servers"),

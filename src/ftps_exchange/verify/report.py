@@ -44,7 +44,7 @@ def html(run: Run, changed: Sequence[Mapping[str, str]], previous: Mapping[str, 
         seen=seen,
         counts=[(LABELS[outcome], count) for outcome, count in run.counted().items() if count],
         answers=answered,
-        verdict=verdict(run, answered),
+        verdict=verdict(answered),
         groups=grouped(run.results),
         changed=changed,
         previous=previous,
@@ -54,7 +54,7 @@ def html(run: Run, changed: Sequence[Mapping[str, str]], previous: Mapping[str, 
     )
 
 
-def verdict(run: Run, answered: Sequence[Answer]) -> tuple[str, str]:
+def verdict(answered: Sequence[Answer]) -> tuple[str, str]:
     """One word for the style, and one sentence."""
     no = [answer for answer in answered if answer.answer == "no"]
     unseen = [answer for answer in answered if answer.answer == "NOT TESTED"]

@@ -76,7 +76,7 @@ def packs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
         lab,
         "playbooks/customer_packs.yml",
         "--extra-vars",
-        f'{{"customer_packs_directory": "{folder}", "customer_packs_ca_file": "{lab.ca_file}", '
+        f'{{"customer_packs_dir": "{folder}", "customer_packs_ca_file": "{lab.ca_file}", '
         '"customer_packs_formats": ["nftables", "iptables"]}',
     )
     return folder

@@ -30,7 +30,7 @@ class Runner:
         given = {
             "exchange": EXCHANGE,
             "customers_dir": str(self.inventory.customers),
-            "directory": str(self.packs),
+            "packs_dir": str(self.packs),
             "ca_file": str(self.ca),
             "today": "2026-06-15",
             **arguments,

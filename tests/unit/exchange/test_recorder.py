@@ -62,7 +62,7 @@ def report(folder: Path, second: str, *options: str) -> dict[str, Any]:
     (folder / "test_three.py").write_text(CHECKS.replace("{second}", second))
     subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), *options, str(folder)],
-        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        env=os.environ | {"PYTHONPATH": f"{PROJECT}{os.pathsep}{PROJECT / 'collections'}"},
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

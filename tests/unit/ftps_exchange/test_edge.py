@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftps_exchange.edge import LONGEST_COMMENT, Element, exchange_edge_sets
+from ftps_exchange.edge import HIGHEST_MARK, LONGEST_COMMENT, Element, exchange_edge_sets, exchange_host_sets
 from ftps_exchange.errors import ExchangeError
 from tests.unit.ftps_exchange.desired_state import (
     Json,
@@ -227,3 +227,33 @@ def test_the_ends_of_the_address_space(field: str, whole_family: IPv4Network | I
     assert [one["element"] for one in elements(model(customer("acme", **{field: [str(whole_family)]})), name)] == [
         str(whole_family)
     ]
+
+
+@given(models())
+def test_a_mark_stands_for_the_same_owners_in_both_families_and_for_nobody_else(whole: Json) -> None:
+    sets = exchange_host_sets(whole)
+    marks: dict[str, set[int]] = {}
+    for family in ("4", "6"):
+        assert sets[f"customers{family}"] == elements(whole, f"customers{family}")  # type: ignore[literal-required]
+        budgets = sets[f"budgets{family}"]  # type: ignore[literal-required]
+        assert [(one["element"], one["comment"]) for one in budgets] == [
+            (one["element"], one["comment"]) for one in elements(whole, f"customers{family}")
+        ]
+        for one in budgets:
+            marks.setdefault(one["comment"], set()).add(one["value"])
+    values = [value for one in marks.values() for value in one]
+    assert all(len(one) == 1 for one in marks.values())
+    assert len(set(values)) == len(values)
+    assert all(0 < value <= HIGHEST_MARK for value in values)
+
+
+def test_a_mark_stays_when_other_customers_come() -> None:
+    def mark(*customers: Json) -> int:
+        [value] = {
+            one["value"] for one in exchange_host_sets(model(*customers))["budgets4"] if one["comment"] == "acme"
+        }
+        return value
+
+    acme = customer("acme", sources4=["198.51.100.20/32"])
+    other = customer("aaa", sources4=["198.51.100.21/32"])
+    assert mark(acme) == mark(other, acme)

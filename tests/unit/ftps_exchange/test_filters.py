@@ -22,26 +22,31 @@ from tests.unit.ftps_exchange.desired_state import GOLDEN, golden
 PROJECT = Path(__file__).parents[3]
 PLUGINS = PROJECT / "plugins" / "filter"
 
-THUMBPRINT = "3B7E0F6C1D2A49587766554433221100FFEEDDCC"
 COPIED_THUMBPRINT = "a1 b2 c3 d4 e5 f6 07 18 29 3a 4b 5c 6d 7e 8f 90 a1 b2 c3 d4"
-NETWORKS = ["198.51.100.128/25", "198.51.100.0/25", "2001:db8:7::/48"]
+NETWORKS = ["192.0.2.7"]
+PORTS = [50000, 50199]
+RULES = "tcp dport 50000-50099 dnat x"
 OPTIONS = {"root": "D:\\ftps-exchange"}
 
 EXPRESSIONS = {
     "exchange_access": "model | ftps.exchange.exchange_access",
     "exchange_desired": "model | ftps.exchange.exchange_desired",
+    "exchange_desired_folders": "model | ftps.exchange.exchange_desired_folders(sids)",
+    "exchange_desired_iis": "model | ftps.exchange.exchange_desired_iis({'ftps1': options})",
+    "exchange_desired_iis_problems": "model | ftps.exchange.exchange_desired_iis_problems({'ftps1': {}})",
     "exchange_directory": "model | ftps.exchange.exchange_directory",
     "exchange_edge_sets": "model | ftps.exchange.exchange_edge_sets",
-    "exchange_firewall_addresses": f"{NETWORKS} | ftps.exchange.exchange_firewall_addresses",
+    "exchange_firewall_addresses": "model | ftps.exchange.exchange_edge_sets"
+    f" | ftps.exchange.exchange_firewall_addresses({NETWORKS})",
     "exchange_folders": "model | ftps.exchange.exchange_folders(sids, platform='posix')",
     "exchange_group_names": "model | ftps.exchange.exchange_group_names",
-    "exchange_iis_application_host": "model | ftps.exchange.exchange_iis_settings(thumbprint, options)"
+    "exchange_host_sets": "model | ftps.exchange.exchange_host_sets",
+    "exchange_iis_application_host": "model | ftps.exchange.exchange_iis_settings(options)"
     " | ftps.exchange.exchange_iis_application_host",
-    "exchange_iis_problems": "model | ftps.exchange.exchange_iis_problems",
-    "exchange_iis_settings": "model | ftps.exchange.exchange_iis_settings(thumbprint, options)",
+    "exchange_iis_settings": "model | ftps.exchange.exchange_iis_settings(options)",
+    "exchange_ports_meanwhile": f"{PORTS} | ftps.exchange.exchange_ports_meanwhile(rules='{RULES}')",
     "exchange_predicted_sids": "model | ftps.exchange.exchange_group_names | ftps.exchange.exchange_predicted_sids",
     "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | ftps.exchange.exchange_thumbprint",
-    "exchange_windows_lists": "model | ftps.exchange.exchange_windows_lists(sids, thumbprint, options)",
 }
 
 
@@ -78,7 +83,9 @@ def ansible(program: str, *arguments: str | Path, where: Path) -> subprocess.Com
 def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: Any) -> Any:
     match name:
         case "exchange_firewall_addresses":
-            return filters[name](NETWORKS)
+            return filters[name](apply("exchange_edge_sets", filters, model, sids), NETWORKS)
+        case "exchange_ports_meanwhile":
+            return filters[name](PORTS, rules=RULES)
         case "exchange_thumbprint":
             return filters[name](COPIED_THUMBPRINT)
         case "exchange_folders":
@@ -86,9 +93,13 @@ def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: A
         case "exchange_iis_application_host":
             return filters[name](apply("exchange_iis_settings", filters, model, sids))
         case "exchange_iis_settings":
-            return filters[name](model, THUMBPRINT, OPTIONS)
-        case "exchange_windows_lists":
-            return filters[name](model, sids, THUMBPRINT, OPTIONS)
+            return filters[name](model, OPTIONS)
+        case "exchange_desired_folders":
+            return filters[name](model, sids)
+        case "exchange_desired_iis":
+            return filters[name](model, {"ftps1": OPTIONS})
+        case "exchange_desired_iis_problems":
+            return filters[name](model, {"ftps1": {}})
         case "exchange_predicted_sids":
             return filters[name](filters["exchange_group_names"](model))
     return filters[name](model)
@@ -145,7 +156,7 @@ PLAY = """
 def test_in_a_play_with_lazily_templated_values(tmp_path: Path) -> None:
     """A value that is itself an expression is only resolved when the filter looks at it."""
     text = (GOLDEN / "model.json").read_text().replace("198.51.100.20/32", "{{ address }}/32")
-    others = json.dumps({"sids": golden("sids"), "thumbprint": THUMBPRINT, "options": OPTIONS})
+    others = json.dumps({"sids": golden("sids"), "options": OPTIONS})
     (tmp_path / "vars.json").write_text(f'{{"model": {text}, {others[1:]}')
     results = ", ".join(f"'{name}': {expression}" for name, expression in EXPRESSIONS.items())
     (tmp_path / "play.yml").write_text(PLAY.format(results=results))

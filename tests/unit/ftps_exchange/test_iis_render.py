@@ -17,7 +17,8 @@ from ftps_exchange.iis.render import exchange_iis_application_host as render
 from ftps_exchange.iis.schema import Element, expand, row_attributes, sections
 from ftps_exchange.iis.settings import AUTHORIZATION, IP_SECURITY, exchange_iis_settings
 from tests.unit.ftps_exchange.desired_state import GOLDEN, Json, customer, golden, model, models
-from tests.unit.ftps_exchange.test_iis_settings import THUMBPRINT, acme, on_windows, settings, windows
+from tests.unit.ftps_exchange.test_iis_settings import acme, on_windows, settings, windows
+from tests.windows.iis import CERTIFICATE
 
 BASE = Path(__file__).parents[3] / "src" / "ftps_exchange" / "iis" / "base.config"
 
@@ -44,7 +45,7 @@ def site(text: str, name: str) -> ElementTree.Element | None:
 
 
 def test_golden() -> None:
-    text = render(exchange_iis_settings(golden("model"), THUMBPRINT, {"root": "D:\\ftps-exchange"}))
+    text = render(exchange_iis_settings(golden("model"), {"root": "D:\\ftps-exchange"}), thumbprint=CERTIFICATE)
     expected = GOLDEN / "applicationHost.config"
     if text != expected.read_text():
         expected.with_suffix(".config.actual").write_text(text)
@@ -144,7 +145,7 @@ def test_what_the_server_hides_already_is_hidden_in_the_site_unless_it_inherits_
 
 @given(whole=models())
 def test_once_more_changes_nothing(whole: Json) -> None:
-    result = exchange_iis_settings(on_windows(whole), THUMBPRINT)
+    result = exchange_iis_settings(on_windows(whole))
     text = render(result)
     assert render(result, text) == text
 
@@ -152,8 +153,8 @@ def test_once_more_changes_nothing(whole: Json) -> None:
 @given(before=models(), after=models())
 @hypothesis_settings(max_examples=30)
 def test_from_one_list_to_another_leaves_nothing_of_the_first(before: Json, after: Json) -> None:
-    first = exchange_iis_settings(windows(on_windows(before)), THUMBPRINT)
-    second = exchange_iis_settings(windows(on_windows(after), implicit_port=None), THUMBPRINT[::-1])
+    first = exchange_iis_settings(windows(on_windows(before)))
+    second = exchange_iis_settings(windows(on_windows(after), implicit_port=None))
     there, back = render(second, render(first)), render(first, render(second))
     assert canonical(parsed(there)) == canonical(parsed(render(second)))
     assert canonical(parsed(back)) == canonical(parsed(render(first)))
@@ -203,7 +204,7 @@ def test_a_foreign_site_whose_name_begins_like_ours_keeps_its_rules() -> None:
 
 def test_the_preview_holds_what_the_list_says_and_no_more() -> None:
     """Counted, for every rule and address: nothing is lost where one location has several sections."""
-    result: Any = exchange_iis_settings(golden("model"), THUMBPRINT, {"root": "D:\\ftps-exchange"})
+    result: Any = exchange_iis_settings(golden("model"), {"root": "D:\\ftps-exchange"})
     wanted: Counter[tuple[str, str, tuple[tuple[str, str], ...]]] = Counter()
     for entry in result["sections"]:
         if entry["section"] in (AUTHORIZATION, IP_SECURITY):
@@ -243,7 +244,7 @@ def assert_known(element: ElementTree.Element, schema: Element) -> None:
 
 
 def test_every_section_of_the_file_is_one_that_the_schema_knows() -> None:
-    root = parsed(render(exchange_iis_settings(golden("model"), THUMBPRINT, {"root": "D:\\ftps-exchange"})))
+    root = parsed(render(exchange_iis_settings(golden("model"), {"root": "D:\\ftps-exchange"})))
     seen = 0
     for place in (root, *root.findall("location")):
         for path, schema in sections().items():
@@ -255,7 +256,7 @@ def test_every_section_of_the_file_is_one_that_the_schema_knows() -> None:
 
 
 def test_names_of_all_kinds_are_escaped() -> None:
-    nasty = settings(customer("acme", sources4=["198.51.100.20/32"]), options={"log_directory": "D:\\a & b"})
+    nasty = settings(customer("acme", sources4=["198.51.100.20/32"]), options={"log_dir": "D:\\a & b"})
     found = site(render(nasty), "FTPS Exchange")
     assert found is not None
     log = found.find("ftpServer/logFile")
@@ -271,7 +272,7 @@ def test_a_list_that_iis_would_refuse_is_not_shown() -> None:
 
 
 def test_nobody_in_the_model_is_nobody_in_the_file() -> None:
-    text = render(exchange_iis_settings(windows(model()), THUMBPRINT))
+    text = render(exchange_iis_settings(windows(model())))
     assert [place.get("path") for place in parsed(text).findall("location")] == [
         "FTPS Exchange",
         "FTPS Exchange implicit",

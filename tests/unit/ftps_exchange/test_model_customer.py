@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ftps_exchange.model import ModelError
 from ftps_exchange.model.names import NAME_PATTERN, check_name
 from ftps_exchange.model.problems import RefusedError
+from ftps_exchange.preflight import WORDS_OF_PAM_ACCESS
 from tests.unit.ftps_exchange.model_inputs import ACME, Inventory, changed
 
 Path_ = tuple[str | int, ...]
@@ -292,6 +293,27 @@ def test_unsafe_and_reserved_names(kind: Any, name: str, expected: str) -> None:
 def test_reserved_names_in_other_spellings_are_refused_too(name: str) -> None:
     with pytest.raises(RefusedError):
         check_name("account", name)
+
+
+@pytest.mark.parametrize("kind", ["customer", "account", "share"])
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [
+        *(("all", "pam_access"), ("except", "pam_access"), ("any", "firewalls"), ("any4", "firewalls")),
+        *(("no", "YAML"), ("on", "YAML"), ("kadmin", "Kerberos")),
+    ],
+)
+def test_words_that_mean_something_else_where_names_end_up(kind: Any, name: str, language: str) -> None:
+    with pytest.raises(RefusedError, match="would not be taken for a name") as raised:
+        check_name(kind, name)
+    assert language in raised.value.message
+    assert f"'acme-{name}'" in raised.value.remedy
+
+
+def test_every_word_of_pam_access_is_refused() -> None:
+    for name in WORDS_OF_PAM_ACCESS:
+        with pytest.raises(RefusedError):
+            check_name("account", name)
 
 
 @pytest.mark.parametrize("name", ["a", "3m", "acme.north", "acme_", "a-b_c.d", "console", "nulls", "x" * 20])

@@ -259,13 +259,6 @@ def nft_number(value: str | int) -> int:
     return value if isinstance(value, int) else int(ip_network(value)[0])
 
 
-def nft_words(right: Any) -> set[str]:
-    """One word, or a set of them, whichever way a version of nft writes it."""
-    if isinstance(right, dict):
-        right = right["set"]
-    return set(right if isinstance(right, list) else [right])
-
-
 def nft_says(ruleset: dict[str, Any]) -> Meaning:
     """The rules as the kernel holds them."""
     result: Meaning = set()

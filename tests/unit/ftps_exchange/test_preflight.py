@@ -22,7 +22,7 @@ HOST: dict[str, Any] = {
     "host_firewall_management_networks": ["192.0.2.0/24"],
     "host_firewall_management_by_network": True,
     "host_firewall_rollback_seconds": 60,
-    "host_firewall_max_connections_per_address": 0,
+    "host_firewall_max_connections_per_customer": 0,
 }
 SERVER: dict[str, Any] = {
     "ftps_server_fqdn": "ftps.exchange.example",
@@ -69,7 +69,7 @@ def test_edge(given: dict[str, Any], problem: str) -> None:
         ({"host_firewall_passive_ports": [50099, 50000]}, "host_firewall_passive_ports must be"),
         ({"host_firewall_management_networks": []}, "nobody could manage the server"),
         ({"host_firewall_rollback_seconds": 5}, "host_firewall_rollback_seconds must be"),
-        ({"host_firewall_max_connections_per_address": -1}, "max_connections_per_address must be"),
+        ({"host_firewall_max_connections_per_customer": -1}, "max_connections_per_customer must be"),
     ],
 )
 def test_host_firewall(given: dict[str, Any], problem: str) -> None:

@@ -13,9 +13,7 @@ from ansible_collections.ftps.exchange.plugins.filter.exchange import FilterModu
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ftps_exchange.folders import exchange_folders
-from ftps_exchange.iis.settings import exchange_iis_settings
-from ftps_exchange.wire import LONGEST_PLAIN, PACKED, exchange_windows_lists, wire_text
+from ftps_exchange.wire import LONGEST_PLAIN, PACKED, wire_text
 from tests.windows.powershell import PowerShell, PowerShellError
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -31,7 +29,7 @@ values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
-)
+).filter(lambda value: not isinstance(value, str))
 
 
 def unpacked(text: str) -> str:
@@ -50,10 +48,18 @@ def test_short_texts_can_be_read() -> None:
 
 
 def test_the_limit() -> None:
-    at, above = "x" * (LONGEST_PLAIN - 2), "x" * (LONGEST_PLAIN - 1)
-    assert wire_text(at) == f'"{at}"'
+    at, above = "x" * LONGEST_PLAIN, "x" * (LONGEST_PLAIN + 1)
+    assert wire_text(at) == at
     assert wire_text(above).startswith(PACKED)
     assert len(wire_text(above)) < 2000
+
+
+def test_a_text_is_sent_as_it_is_and_packed_once() -> None:
+    text = json.dumps({"folders": ["homes/ä"] * 10}, ensure_ascii=False)
+    assert wire_text(text) == text
+    packed = wire_text(text, 0)
+    assert unpacked(packed) == text
+    assert wire_text(packed, 0) == packed
 
 
 def test_the_same_always_gives_the_same() -> None:
@@ -93,37 +99,10 @@ def test_a_text_that_would_fill_the_memory_is_refused(powershell: PowerShell) ->
         powershell.script(SCRIPT, small, wire_text("x" * 100_000, 0))
 
 
-# From the model to both texts
-
-THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
-
-
 @pytest.fixture(scope="module")
 def model() -> dict[str, Any]:
     found: dict[str, Any] = json.loads((PROJECT / "tests/unit/golden/desired_state/model.json").read_text())
     return found
-
-
-@pytest.fixture(scope="module")
-def sids() -> dict[str, str]:
-    found: dict[str, str] = json.loads((PROJECT / "tests/unit/golden/desired_state/sids.json").read_text())
-    return found
-
-
-def test_the_lists_are_what_the_filters_for_each_give(model: dict[str, Any], sids: dict[str, str]) -> None:
-    options = {"root": "E:\\exchange"}
-    lists = exchange_windows_lists(model, sids, THUMBPRINT, options)
-    assert json.loads(lists["folders"]) == exchange_folders(model, sids, "windows")
-    assert json.loads(lists["sids"]) == sids
-    assert json.loads(lists["settings"]) == exchange_iis_settings(model, THUMBPRINT, options)
-
-
-def test_what_is_not_known_gives_no_list(model: dict[str, Any], sids: dict[str, str]) -> None:
-    """An empty text is no list to the modules, and least of all an empty one."""
-    options = {"root": "E:\\exchange"}
-    assert exchange_windows_lists(model, None, THUMBPRINT, options)["folders"] == ""
-    assert exchange_windows_lists(model, None, THUMBPRINT, options)["sids"] == "{}", "only names in a diff"
-    assert exchange_windows_lists(model, sids, None)["settings"] == ""
 
 
 @pytest.mark.parametrize(

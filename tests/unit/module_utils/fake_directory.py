@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import (
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn, parent_dn, split_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import (
     Change,
     DirectoryError,
     NoSuchObjectError,
-    normalise_dn,
-    parent_dn,
-    split_dn,
 )
 
 DOMAIN = "DC=corp,DC=example"

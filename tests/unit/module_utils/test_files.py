@@ -45,3 +45,21 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, mon
         replace_file(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_last_look_is_at_the_finished_file_and_may_refuse_it(tmp_path: Path) -> None:
+    (tmp_path / "tool.conf").write_text("old")
+    seen = []
+
+    def look(finished: Path) -> None:
+        seen.append((finished.read_text(), finished.suffix, finished.parent, stat.S_IMODE(finished.stat().st_mode)))
+        if finished.read_text() == "bad":
+            raise ValueError("no such option")
+
+    with pytest.raises(ValueError, match="no such option"):
+        replace_file(tmp_path / "tool.conf", "bad", 0o644, before=look)
+    assert (tmp_path / "tool.conf").read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["tool.conf"]
+    replace_file(tmp_path / "tool.conf", "good", 0o644, before=look)
+    assert (tmp_path / "tool.conf").read_text() == "good"
+    assert seen == [(text, ".conf", tmp_path, 0o644) for text in ("bad", "good")]

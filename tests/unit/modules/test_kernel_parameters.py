@@ -98,3 +98,26 @@ def test_what_is_right_is_not_written_where_it_could_not_be(machine: Machine, mo
     with pytest.raises(ParameterError, match=r"cannot be set: Read-only file system.*--sysctl net\.ipv4\.ip_forward=1"):
         machine.apply(values={FORWARD: 1})
     assert f"{FORWARD} = 0\n" in machine.path.read_text()
+
+
+def test_a_pattern_holds_for_each_interface_also_one_with_a_dot_in_its_name(machine: Machine) -> None:
+    for interface in ("all", "default", "eth0.100"):
+        file = machine.proc / "net/ipv4/conf" / interface / "send_redirects"
+        file.parent.mkdir(parents=True)
+        file.write_text("1\n")
+    pattern = "net.ipv4.conf.*.send_redirects"
+    result = machine.apply(values={pattern: 0})
+    assert result["set"] == [
+        f"net/ipv4/conf/{interface}/send_redirects" for interface in ("all", "default", "eth0.100")
+    ]
+    assert (machine.proc / "net/ipv4/conf/eth0.100/send_redirects").read_text() == "0\n"
+    # As sysctl.d(5) has it, so that it holds for interfaces to come
+    assert f"{pattern} = 0\n" in machine.path.read_text()
+    assert not machine.apply(values={pattern: 0})["changed"]
+
+
+def test_a_pattern_that_nothing_matches_is_an_error_unless_it_is_optional(machine: Machine) -> None:
+    pattern = "net.ipv6.conf.*.accept_ra"
+    with pytest.raises(ParameterError, match="has no parameter"):
+        machine.apply(values={pattern: 0})
+    assert not machine.apply(values={pattern: 0}, optional=(pattern,), check_mode=True)["set"]

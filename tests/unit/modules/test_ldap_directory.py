@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import DirectoryError
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError
 from ansible_collections.ftps.exchange.plugins.modules import ldap_directory
 
 from tests.unit.module_utils.fake_directory import DOMAIN, MANAGED_OU, USER, FakeDirectory, declaration

@@ -89,13 +89,13 @@ def test_a_mode_alone_is_repaired_in_place(tmp_path: Path) -> None:
 
 def test_new_content_never_shows_with_wider_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    rename = Path.rename
+    replace = os.replace
 
-    def look_and_rename(path: Path, target: Path) -> Path:
+    def look_and_replace(path: Path, target: Path) -> None:
         seen.append(mode_of(path))
-        return rename(path, target)
+        replace(path, target)
 
-    monkeypatch.setattr(Path, "rename", look_and_rename)
+    monkeypatch.setattr(os, "replace", look_and_replace)
     manage(file(tmp_path / "secret", mode="0600"))
     assert seen == [0o600]
 

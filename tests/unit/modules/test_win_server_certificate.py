@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.ftps.exchange.plugins.modules import windows_certificate_choice
+from ansible_collections.ftps.exchange.plugins.action.windows_certificate_choice import ActionModule
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 
+from tests.unit.actions import run_action
 from tests.unit.modules.test_server_certificate import ISSUING, NAME, ROOT, Authority, new_key, pem
 from tests.windows.powershell import PowerShell
 
@@ -49,7 +49,6 @@ class Host:
 
     powershell: PowerShell
     folder: Path
-    capsys: pytest.CaptureFixture[str]
 
     @property
     def stores(self) -> Path:
@@ -84,12 +83,8 @@ class Host:
             "request_keys": store["request_keys"],
             **options,
         }
-        self.capsys.readouterr()
-        with patch_module_args(arguments), pytest.raises(SystemExit):
-            windows_certificate_choice.main()
-        out = self.capsys.readouterr().out
-        assert PASSWORD not in out
-        result: dict[str, Any] = json.loads(out)
+        result = run_action(ActionModule, arguments)
+        assert PASSWORD not in json.dumps(result)
         return result
 
     def add(self, store: str, certificate: x509.Certificate, name: str = "", has_private_key: bool = True) -> None:
@@ -106,8 +101,8 @@ class Host:
 
 
 @pytest.fixture
-def host(powershell: PowerShell, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Host:
-    host = Host(powershell, tmp_path, capsys)
+def host(powershell: PowerShell, tmp_path: Path) -> Host:
+    host = Host(powershell, tmp_path)
     host.add("CA", ISSUING.certificate, has_private_key=False)
     return host
 

@@ -8,20 +8,23 @@ from typing import Any
 import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.community.general.plugins.filter import json_query
 from ansible_collections.ftps.exchange.plugins.filter import preflight
 
 ROLES = Path(__file__).parents[3] / "roles"
 
 
-def role_variables(role: str, given: dict[str, Any]) -> Templar:
-    files = [ROLES / role / "defaults" / "main.yml", ROLES / role / "vars" / "main.yml"]
+def role_variables(role: str, given: dict[str, Any], *more: str) -> Templar:
+    """What a role has, and more roles that are rendered together with it."""
+    files = [ROLES / each / kind / "main.yml" for each in (role, *more) for kind in ("defaults", "vars")]
     variables: dict[str, Any] = {}
     for file in files:
         variables |= trusted(yaml.safe_load(file.read_text())) if file.exists() else {}
     templar = Templar(loader=DataLoader(), variables=variables | given)
     # By the full names that roles use: no collection is looked for here
-    for name, function in preflight.FilterModule().filters().items():
-        templar.environment.filters[f"ftps.exchange.{name}"] = function
+    for collection, plugin in (("ftps.exchange", preflight), ("community.general", json_query)):
+        for name, function in plugin.FilterModule().filters().items():
+            templar.environment.filters[f"{collection}.{name}"] = function
     return templar
 
 

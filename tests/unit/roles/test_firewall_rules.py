@@ -126,30 +126,50 @@ def test_the_server_admits_customers_at_its_ports_before_any_established_flow() 
         "jump essentials",
         "jump refuse",
     ]
-    assert chain(rules, "service") == [
-        "ip saddr @customers4 goto customer",
-        "ip6 saddr @customers6 goto customer",
-        "goto refuse",
-    ]
-    assert chain(rules, "customer") == ["accept"]
+    assert chain(rules, "service") == ["ip saddr @customers4 accept", "ip6 saddr @customers6 accept", "goto refuse"]
 
 
-def test_the_server_counts_the_control_connections_of_an_address_and_of_a_64() -> None:
-    rules = render("host_firewall", "host_firewall.nft.j2", {"host_firewall_max_connections_per_address": 40})
-    control = "ct state new tcp dport { 21, 990 } add"
-    assert chain(rules, "customer") == [
-        f"{control} @connections4 {{ ip saddr ct count over 40 }} goto crowded",
-        f"{control} @connections6 {{ ip6 saddr & ffff:ffff:ffff:ffff:: ct count over 40 }} goto crowded",
-        "accept",
+OWN4 = "dnat ip to ip saddr | 240.0.0.0"
+OWN6 = "dnat ip6 to ip6 saddr & fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff | e000::"
+
+
+def test_each_source_has_an_address_of_its_own_on_the_server() -> None:
+    rules = render("host_firewall", "host_firewall.nft.j2", {})
+    assert chain(rules, "own_address")[1:] == [
+        f"ip saddr @customers4 tcp dport {PORTS} {OWN4}",
+        f"ip6 saddr @customers6 tcp dport {PORTS} {OWN6}",
     ]
-    assert chain(rules, "crowded")[-1] == "counter reject with tcp reset"
+
+
+def test_the_server_counts_the_control_connections_of_a_customer_after_the_handshake() -> None:
+    rules = render("host_firewall", "host_firewall.nft.j2", {"host_firewall_max_connections_per_customer": 40})
+    syn = "tcp flags & (fin | syn | rst | ack) == syn"
+    assert chain(rules, "unproven")[1:] == [
+        f'iifname != "lo" ip saddr @customers4 tcp dport {{ 21, 990 }} {syn} notrack',
+        f'iifname != "lo" ip6 saddr @customers6 tcp dport {{ 21, 990 }} {syn} notrack',
+    ]
+    # Output, not input: what the kernel begins for a client that has proved its address
+    assert chain(rules, "proven") == [
+        "type filter hook output priority mangle; policy accept;",
+        "ct state new tcp dport { 21, 990 } ct mark set ip saddr map @budgets4 goto budget",
+        "ct state new tcp dport { 21, 990 } ct mark set ip6 saddr map @budgets6 goto budget",
+    ]
+    assert chain(rules, "budget") == ["add @connections { ct mark ct count over 40 } goto crowded"]
+    assert chain(rules, "crowded")[-1] == "counter ct mark set 0xffffffff"
+    assert chain(rules, "own_address_proven")[1:3] == [
+        "tcp dport { 21, 990 } ct mark 0xffffffff dnat ip to 240.0.0.1:1",
+        "tcp dport { 21, 990 } ct mark 0xffffffff dnat ip6 to [e000::1]:1",
+    ]
+    # The connection to the daemon comes by the loopback interface, and has its address then already
+    assert chain(rules, "own_address")[1] == f"ip saddr @customers4 tcp dport {{ 50000-50099 }} {OWN4}"
+    assert chain(rules, "input")[2].startswith("ip saddr @customers4 tcp dport { 21, 990 } ct state { new, invalid")
     # A set that is filled by packets keeps an old limit in its elements: it has to be another one when the limit is
-    assert 'comment "at most 40 of an address"' in rules
+    assert 'comment "at most 40 of a customer"' in rules
 
 
 def test_a_limit_of_nothing_is_refused() -> None:
-    given = {"host_firewall_management_networks": ["192.0.2.0/24"], "host_firewall_max_connections_per_address": -1}
-    assert any("max_connections_per_address must be" in text for text in problems("host_firewall", **given))
+    given = {"host_firewall_management_networks": ["192.0.2.0/24"], "host_firewall_max_connections_per_customer": -1}
+    assert any("max_connections_per_customer must be" in text for text in problems("host_firewall", **given))
 
 
 def test_management_networks_of_each_family_and_nothing_without() -> None:
@@ -161,6 +181,7 @@ def test_management_networks_of_each_family_and_nothing_without() -> None:
     assert "ip saddr { 192.0.2.0/24 } tcp dport { 22 } accept" in essentials
     assert "ip6 saddr { 2001:db8:1::/48 } tcp dport { 22 } accept" in essentials
     without = render("nftables_table", "common_chains.nft.j2", {"nftables_table_purpose": "edge"})
+    assert "nd-router-advert" not in without
     # An empty list must never come to mean "from anywhere".
     assert "dport { 22 }" not in without
 
@@ -203,3 +224,24 @@ def test_the_edge_forwards_only_the_families_it_serves() -> None:
         "net.netfilter.nf_conntrack_helper": 0,
     }
     assert "net.ipv6.conf.all.forwarding" not in parameters(edge_public_addresses=["198.51.100.10"])
+
+
+def test_a_handshake_that_nobody_completes_is_forgotten_soon() -> None:
+    assert "policy = { syn_sent : 10, syn_recv : 10 }" in edge()
+    assert chain(edge(), "short_handshake")[1:] == [
+        f'ct state new ip daddr {{ 198.51.100.10 }} tcp dport {PORTS} ct timeout set "handshake"',
+        f'ct state new ip6 daddr {{ 2001:db8:100::10 }} tcp dport {PORTS} ct timeout set "handshake"',
+    ]
+
+
+def test_routes_come_from_a_router_only_where_that_is_meant() -> None:
+    def parameters(announcements: bool) -> Any:
+        given = {"nftables_table_router_advertisements": announcements, "nftables_table_purpose": "edge"}
+        accepted = "icmpv6 type nd-router-advert accept" in render("nftables_table", "common_chains.nft.j2", given)
+        assert accepted == announcements
+        variables = role_variables("nftables_table", given)
+        return variables.template(trust_as_template("{{ __nftables_table_kernel_parameters }}"))
+
+    assert parameters(announcements=False)["net.ipv6.conf.*.accept_ra"] == 0
+    assert "net.ipv6.conf.*.accept_ra" not in parameters(announcements=True)
+    assert parameters(announcements=True)["net.ipv4.conf.*.accept_redirects"] == 0

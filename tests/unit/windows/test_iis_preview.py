@@ -16,8 +16,8 @@ from ftps_exchange.errors import ExchangeError
 from ftps_exchange.iis.render import exchange_iis_application_host
 from ftps_exchange.iis.settings import exchange_iis_settings
 from tests.unit.ftps_exchange.desired_state import Json, account, customer, model, models
-from tests.unit.ftps_exchange.test_iis_settings import THUMBPRINT, windows
-from tests.windows.iis import Iis
+from tests.unit.ftps_exchange.test_iis_settings import windows
+from tests.windows.iis import CERTIFICATE, Iis
 
 BASE = resources.files("ftps_exchange.iis").joinpath("base.config").read_text("utf-8")
 
@@ -40,7 +40,7 @@ def said(text: str) -> list[Any]:
 
 
 def agree(iis: Iis, wanted: Json) -> None:
-    foretold = exchange_iis_application_host(wanted, iis.text)
+    foretold = exchange_iis_application_host(wanted, iis.text, CERTIFICATE)
     answer = iis.apply(wanted)
     assert "failed" not in answer, answer["msg"]
     assert said(iis.text) == said(foretold)
@@ -49,14 +49,16 @@ def agree(iis: Iis, wanted: Json) -> None:
 
 
 def listed(whole: Json, **exchange: Any) -> Json:
-    return dict(exchange_iis_settings(windows(whole, **exchange), THUMBPRINT))
+    return dict(exchange_iis_settings(windows(whole, **exchange)))
 
 
 @pytest.mark.parametrize("implicit", [990, None])
 def test_a_fresh_host_becomes_what_was_foretold(make_iis: Callable[..., Iis], implicit: int | None) -> None:
     iis = make_iis(BASE)
     agree(iis, listed(model(ACME, GLOBEX), implicit_port=implicit))
-    assert said(iis.text) == said(exchange_iis_application_host(listed(model(ACME, GLOBEX), implicit_port=implicit)))
+    assert said(iis.text) == said(
+        exchange_iis_application_host(listed(model(ACME, GLOBEX), implicit_port=implicit), thumbprint=CERTIFICATE)
+    )
 
 
 def test_so_does_a_host_where_customers_and_a_site_go(make_iis: Callable[..., Iis]) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ftps_exchange.iis.settings import exchange_iis_settings
 from tests.unit.ftps_exchange.desired_state import Json, account, customer, model
-from tests.unit.ftps_exchange.test_iis_settings import THUMBPRINT, windows
+from tests.unit.ftps_exchange.test_iis_settings import windows
 from tests.windows.iis import READINGS, Iis
 
 CUSTOMERS = ("acme", "birch", "cedar")
@@ -70,7 +70,7 @@ class Inventory:
                 )
         whole = windows(model(*customers), implicit_port=990 if self.implicit else None, passive_ports=list(self.ports))
         options = {"site_name": self.site_name, "former_site_names": sorted(self.former)}
-        return json.dumps(exchange_iis_settings(whole, THUMBPRINT, options))
+        return json.dumps(exchange_iis_settings(whole, options))
 
 
 CHANGES = st.one_of(

@@ -18,7 +18,6 @@ from tests.windows.powershell import PROJECT, PowerShell
 GOLDEN = PROJECT / "tests" / "unit" / "golden" / "desired_state"
 ACCESS = "ansible_collections.ftps.exchange.plugins.module_utils.FtpsExchangeFolderAccess"
 STAND_IN = PROJECT / "tests" / "windows" / "stand_ins" / "folder_access" / "FtpsExchangeFolderAccess.psm1"
-THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 
 
 def golden(name: str) -> Any:
@@ -27,7 +26,7 @@ def golden(name: str) -> Any:
 
 @pytest.fixture(scope="module")
 def settings() -> Any:
-    return exchange_iis_settings(golden("model"), THUMBPRINT, {"root": "D:\\ftps-exchange"})
+    return exchange_iis_settings(golden("model"), {"root": "D:\\ftps-exchange"})
 
 
 def test_settings(make_iis: Callable[..., Iis], settings: Any) -> None:

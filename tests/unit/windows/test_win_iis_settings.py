@@ -1405,6 +1405,40 @@ def test_a_list_that_would_do_harm_is_refused_before_iis_is_asked(
     assert iis.text == before
 
 
+def with_the_mark() -> Settings:
+    wanted = copy.deepcopy(generated(1))
+    text = re.sub(r'("serverCertHash": )"[^"]*"', r'\1"<thumbprint>"', json.dumps(wanted))
+    assert "<thumbprint>" in text
+    marked: Settings = json.loads(text)
+    return marked
+
+
+def served(iis: Iis) -> set[str]:
+    return set(re.findall(r'serverCertHash="([^"]*)"', iis.text))
+
+
+def test_the_sites_name_the_certificate_of_this_host(iis: Iis) -> None:
+    thumbprint = "A1B2C3D4E5F60718293A4B5C6D7E8F90A1B2C3D4"
+    assert iis.apply(with_the_mark(), thumbprint=thumbprint.lower())["changed"]
+    assert served(iis) == {thumbprint}
+    assert not iis.apply(with_the_mark(), thumbprint=thumbprint)["changed"]
+    assert iis.apply(with_the_mark(), thumbprint=thumbprint[::-1])["changed"]
+    assert served(iis) == {thumbprint[::-1]}
+
+
+@pytest.mark.parametrize("thumbprint", [None, "", "A1B2", "g" * 40, f"{'0' * 40}\n", f" {'0' * 40}"])
+def test_a_list_that_needs_a_certificate_is_refused_without_one(iis: Iis, thumbprint: str | None) -> None:
+    before = iis.text
+    message = refused(iis.apply(with_the_mark(), thumbprint=thumbprint))
+    assert f"thumbprint '{thumbprint or ''}' is not 40 hexadecimal digits. Name the certificate" in message
+    assert iis.text == before
+
+
+def test_a_list_without_a_certificate_needs_none(iis: Iis) -> None:
+    wanted = json.loads(json.dumps(with_the_mark()).replace("<thumbprint>", "0" * 40))
+    assert iis.apply(wanted, thumbprint=None)["changed"]
+
+
 def test_text_that_is_no_json_is_refused(iis: Iis) -> None:
     message = refused(iis.apply("{'sites': []}"))
     assert re.match(r"settings is no JSON: [^.]+\.", message), message

@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from ftps_exchange.generate import write_customers
+from benchmarks.generate import write_customers
 
 from .authority import write_private
 

@@ -77,8 +77,8 @@ def test_without_customers_there_is_still_a_visitor() -> None:
 
 
 def test_real_customers_are_assumed_unless_told_otherwise() -> None:
-    assert describe.from_inventory(listing(pc={"verify_as": "acme"}), FOLDER, {})["harmless"] is True
-    assert describe.from_inventory(listing(pc={"verify_as": "acme"}), FOLDER, {}, full=True)["harmless"] is False
+    assert describe.from_inventory(listing(pc={"verify_as": "acme"}), FOLDER, {})["real_customers"] is True
+    assert describe.from_inventory(listing(pc={"verify_as": "acme"}), FOLDER, {}, full=True)["real_customers"] is False
 
 
 def test_the_authority_lies_beside_the_inventory() -> None:
@@ -149,7 +149,7 @@ def test_a_lab_is_complete_and_has_no_real_customers() -> None:
         "server_container": "x-ftps1",
     }
     found = describe.from_lab(lab)
-    assert (found["complete"], found["harmless"]) == (True, False)
+    assert (found["complete"], found["real_customers"]) == (True, False)
     assert found["customers"][0]["host"] == {"name": "x-acme", "connection": "podman"}
     assert found["customers"][0]["firewall"] == {"name": "x-acme-fw", "connection": "podman"}
     assert found["customers"][1]["firewall"] is None

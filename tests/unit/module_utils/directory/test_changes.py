@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import Settings
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import DirectoryError
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import read_desired
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.messages import few
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import DirectoryError
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
 from tests.unit.module_utils.fake_directory import (
     DOMAIN,
@@ -39,4 +39,4 @@ def test_a_declaration_that_cannot_be_meant(
 
 
 def test_long_lists_are_cut_in_messages() -> None:
-    assert few([str(number) for number in range(30)], ", ").endswith("18, 19, and 10 more")
+    assert few([str(number) for number in range(30)], ", ").endswith("18, 19 and 10 more")

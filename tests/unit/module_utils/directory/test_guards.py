@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import Settings
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import DirectoryError
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError
 
 from tests.unit.module_utils.directory.planning import (
     ACCOUNTS,

@@ -6,7 +6,9 @@ its sets (-filled.json).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.declared import declared_elements
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.listing import read_table
@@ -30,5 +32,5 @@ def listing(version: str, state: str) -> Table:
     return read_table((GOLDEN / f"{version}-{state}.json").read_text(), (GOLDEN / f"{version}.txt").read_text())
 
 
-def plan(live: Table | None, desired: Table, sets: dict[str, list[dict[str, str]]]) -> Plan:
+def plan(live: Table | None, desired: Table, sets: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plan:
     return make_plan(live, desired, declared_elements(sets))

@@ -60,3 +60,23 @@ def test_elements_that_the_definition_has_no_place_for_are_refused(
 ) -> None:
     with pytest.raises(TableError, match=message):
         check_sets(desired, declared_elements(sets))
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        ({"customers4": [ACME | {"value": 5}]}, "has a value, and a set keeps none"),
+        ({"budgets4": [ACME]}, "needs a value, because it is for a map"),
+    ],
+)
+def test_values_are_for_maps(desired: Table, sets: dict[str, list[dict[str, Any]]], message: str) -> None:
+    blocks = {**desired.blocks, "map budgets4": ""}
+    table = Table(blocks=blocks, set_types={**desired.set_types, "budgets4": "ipv4_addr"})
+    with pytest.raises(TableError, match=message):
+        check_sets(table, declared_elements(sets))
+
+
+@pytest.mark.parametrize("value", [-1, 1 << 32, "5", True])
+def test_a_value_is_a_mark(value: Any) -> None:
+    with pytest.raises(TableError, match="is no number from 0"):
+        declared_elements({"budgets4": [ACME | {"value": value}]})

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: nt_folder_tree
+module: folder_tree
 short_description: Folders with NT security descriptors on a Linux domain member
 description:
+  - Runs on an FTPS server with Linux.
   - Makes a whole tree of folders and gives each one the access list that its security descriptor says, in one call.
   - Samba stores the descriptor as NT ACL (extended attribute C(security.NTACL)) and translates it into the POSIX access
     and default ACL, which the kernel enforces for every program, an FTP server for example.
@@ -30,26 +31,16 @@ options:
     type: path
     required: true
   folders:
-    description: Every folder of the tree, in any order. The parent of each one must be declared as well.
-    type: list
-    elements: dict
+    description:
+      - Every folder of the tree, in any order, a list of dictionaries, or its JSON text, which for long lists is much
+        faster. The parent of each one must be declared as well.
+      - C(path) is relative to O(root), with C(/) between the parts. An empty text is O(root) itself.
+      - C(sddl) is its DACL in SDDL, such as C(D:P(A;OICI;0x1200a9;;;S-1-5-21-1-2-3-1104)). Only entries that allow,
+        hexadecimal masks, full SIDs, and the flags OICI and IO, since only those mean the same on NTFS and in a POSIX
+        ACL. The owner C(root) needs no entry. The control flags C(AI) and C(AR) are accepted and not compared.
+      - Other keys, such as C(purpose), are not used.
+    type: json
     required: true
-    suboptions:
-      path:
-        description: Path relative to O(root), with C(/) between the parts. An empty string is O(root) itself.
-        type: str
-        required: true
-      sddl:
-        description:
-          - Its DACL in SDDL, such as C(D:P(A;OICI;0x1200a9;;;S-1-5-21-1-2-3-1104)).
-          - Only entries that allow, hexadecimal masks, full SIDs, and the flags OICI and IO, since only those mean the
-            same on NTFS and in a POSIX ACL. The owner C(root) needs no entry.
-          - The control flags C(AI) and C(AR) are accepted and not compared.
-        type: str
-        required: true
-      purpose:
-        description: What the folder is for. Not used, so that a list made for several platforms can be passed as it is.
-        type: str
   sids:
     description: Names and SIDs of groups, as M(ldap_directory) returns them. Only used to show names in the diff.
     type: dict
@@ -86,7 +77,7 @@ author: the ftps-exchange contributors
 
 EXAMPLES = r"""
 - name: Make the folders and their permissions as declared
-  ftps.exchange.nt_folder_tree:
+  ftps.exchange.folder_tree:
     root: /srv/ftps-exchange
     folders:
       - path: ""
@@ -98,7 +89,7 @@ EXAMPLES = r"""
     sids: {exchange-customers: S-1-5-21-1-2-3-1104, home-acme-write: S-1-5-21-1-2-3-1105}
 
 - name: After a restore from a backup, give all content its inherited permissions again
-  ftps.exchange.nt_folder_tree:
+  ftps.exchange.folder_tree:
     root: /srv/ftps-exchange
     folders: "{{ folders }}"
     reapply_to_content: true
@@ -140,22 +131,24 @@ undeclared:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.arguments import from_json
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.declared import (
     Folder,
     checked_root,
     declared_tree,
 )
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.diff import diff_of
-from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.messages import FolderError, some
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.messages import FolderError
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.samba import Samba, respawn_with_samba
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.tree import Tree
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.winbind import Winbind, translated
+from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 from ansible_collections.ftps.exchange.plugins.module_utils.posix_acl import UnixId, posix_acls
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
     """Read, compare, apply, tell."""
-    top = declared_tree(module.params["folders"])
+    top = declared_tree(from_json(module, "folders", list))
     tree = Tree(
         checked_root(module.params["root"]),
         top,
@@ -203,9 +196,9 @@ def report(module: AnsibleModule, tree: Tree, ids: dict[str, UnixId]) -> dict[st
     if module._diff and tree.wanting:
         result["diff"] = diff_of(tree, module.params["sids"], ids)
     if tree.undeclared:
-        module.warn(f"Left alone below {tree.shown('')}, declared by nobody: {some(tree.undeclared, 10)}")
+        module.warn(f"Left alone below {tree.shown('')}, declared by nobody: {few(tree.undeclared)}")
     if content.skipped:
-        module.warn(f"Kept their permissions (several hard links, or too deep): {some(content.skipped, 10)}")
+        module.warn(f"Kept their permissions (several hard links, or too deep): {few(content.skipped)}")
     return result
 
 
@@ -214,16 +207,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "root": {"type": "path", "required": True},
-            "folders": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "path": {"type": "str", "required": True},
-                    "sddl": {"type": "str", "required": True},
-                    "purpose": {"type": "str"},
-                },
-            },
+            "folders": {"type": "json", "required": True},
             "sids": {"type": "dict", "default": {}},
             "reapply_to_content": {"type": "bool", "default": False},
             "wait_seconds": {"type": "int", "default": 20},

@@ -1,152 +1,16 @@
-"""What the connection knows about a directory server: pages, ranges, names, times, order, verification."""
+"""The connection to a directory, with a stand-in for python-ldap: order, refusals, verification."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.ftps.exchange.plugins.module_utils import ldap as under_test
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap import Change, DirectoryError, Entry
-from hypothesis import given
-from hypothesis import strategies as st
-
-from tests.unit.module_utils.fake_directory import DOMAIN, FakeDirectory, packed_sid
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap import connection as under_test
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change, DirectoryError
 
 CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-
-# Reading
-
-
-def directory_with_group(members: int, **limits: int) -> FakeDirectory:
-    directory = FakeDirectory(**limits)
-    dns = []
-    for number in range(members):
-        dn = f"CN=user{number:05d},OU=Exchange,{DOMAIN}"
-        directory.add(dn, objectClass=("user",), sAMAccountName=f"user{number:05d}", userAccountControl="514")
-        dns.append(dn)
-    directory.add(f"CN=all,OU=Exchange,{DOMAIN}", objectClass=("group",), sAMAccountName="all", members=dns)
-    return directory
-
-
-@pytest.mark.parametrize("members", [0, 1, 9, 10, 11, 20, 21, 35])
-def test_a_long_list_of_members_comes_whole_from_a_server_that_answers_in_ranges(members: int) -> None:
-    directory = directory_with_group(members, values=10)
-    (group,) = under_test.search(directory, f"CN=all,OU=Exchange,{DOMAIN}", "base", "(objectClass=*)", ["member"])
-    assert group.texts("member") == [f"CN=user{number:05d},OU=Exchange,{DOMAIN}" for number in range(members)]
-
-
-def test_ranges_of_microsofts_server_are_followed() -> None:
-    directory = directory_with_group(3200)
-    (group,) = under_test.search(directory, f"CN=all,OU=Exchange,{DOMAIN}", "base", "(objectClass=*)", ["member"])
-    assert len(set(group.texts("member"))) == 3200
-    asked = [attributes for _base, _scope, attributes in directory.requests]
-    assert asked == [("member",), ("member;range=1500-*",), ("member;range=3000-*",)]
-
-
-def test_a_range_that_stops_in_the_middle_is_an_error_and_no_short_list() -> None:
-    class Forgetful(FakeDirectory):
-        def search_page(self, base: str, scope: str, text: str, attributes: Any, cookie: bytes) -> Any:
-            if any(";range=" in name for name in attributes):
-                return [(base, {})], b""
-            return super().search_page(base, scope, text, attributes, cookie)
-
-    directory = Forgetful(values=10)
-    directory.things = directory_with_group(11).things
-    with pytest.raises(DirectoryError, match="stopped in the middle of the values of member, at number 10"):
-        under_test.search(directory, f"CN=all,OU=Exchange,{DOMAIN}", "base", "(objectClass=*)", ["member"])
-
-
-def test_a_search_is_read_to_its_last_page() -> None:
-    directory = directory_with_group(25, page=10)
-    found = under_test.search(directory, DOMAIN, "subtree", "(objectClass=user)", ["sAMAccountName"])
-    assert len({entry.text("sAMAccountName") for entry in found}) == 25
-    assert len(directory.requests) == 3
-
-
-def test_many_names_take_few_searches() -> None:
-    directory = directory_with_group(450)
-    names = [f"user{number:05d}" for number in range(450)] + ["nobody"]
-    found = under_test.search_names(directory, DOMAIN, {"sAMAccountName": names}, ["sAMAccountName"])
-    assert sorted(entry.text("sAMAccountName") for entry in found) == sorted(names[:-1])
-    assert len(directory.requests) == 3
-
-
-# Values
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("CN=a,DC=x", "cn=A, dc=X"),
-        ("CN = a , DC=x", "CN=a,DC=x"),
-        (r"CN=a\, b,DC=x", r"CN=a\2c b,DC=x"),
-        (r"CN=a\+b,DC=x", "CN=a+b,DC=x"),
-        (r"CN=M\C3\BCller,DC=x", "CN=Müller,DC=x"),
-        (r"CN=a\ ,DC=x", r"CN=a\20,DC=x"),
-    ],
-)
-def test_names_that_are_the_same(one: str, other: str) -> None:
-    assert under_test.normalise_dn(one) == under_test.normalise_dn(other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (r"CN=a\,DC=x", "CN=a,DC=x"),
-        ("CN=a b,DC=x", "CN=ab,DC=x"),
-        (r"CN=a\\,DC=x", "CN=a,DC=x"),
-        (r"CN=a\ ,DC=x", "CN=a,DC=x"),
-    ],
-)
-def test_names_that_are_not_the_same(one: str, other: str) -> None:
-    assert under_test.normalise_dn(one) != under_test.normalise_dn(other)
-
-
-@given(st.text(min_size=1, max_size=12).filter(lambda text: text.strip() == text and "\0" not in text))
-def test_an_escaped_name_is_found_again_whatever_is_in_it(value: str) -> None:
-    hexadecimal = "".join(f"\\{byte:02x}" for byte in value.encode())
-    short = "".join(f"\\{char}" if char in ',+"\\<>;=#' else char for char in value)
-    assert under_test.normalise_dn(f"CN={hexadecimal},DC=x") == under_test.normalise_dn(f"CN={short},DC=x")
-    assert under_test.is_below(f"CN={short},OU=a,DC=x", "ou=A, dc=X")
-
-
-def test_an_ou_is_not_below_one_whose_name_ends_alike() -> None:
-    assert not under_test.is_below("CN=a,OU=Not FTPS,DC=x", "OU=FTPS,DC=x")
-    assert not under_test.is_below("OU=FTPS,DC=x", "OU=FTPS,DC=x")
-    assert not under_test.is_below(r"CN=a\,OU=FTPS,DC=x", "OU=FTPS,DC=x")
-
-
-def test_parent_of_a_name_with_a_comma_in_it() -> None:
-    assert under_test.parent_dn(r"CN=a\, b,OU=c,DC=x") == "OU=c,DC=x"
-
-
-def test_sid() -> None:
-    assert under_test.decode_sid(packed_sid(21, 1004336348, 1177238915, 682003330, 1104)) == (
-        "S-1-5-21-1004336348-1177238915-682003330-1104"
-    )
-    assert under_test.decode_sid(bytes.fromhex("010200000000000520000000 20020000")) == "S-1-5-32-544"
-
-
-def test_filter_values_are_escaped() -> None:
-    assert under_test.escape_filter("a*(b)\\\0") == r"a\2a\28b\29\5c\00"
-
-
-def test_times() -> None:
-    assert under_test.filetime_to_datetime(116444736000000000) == datetime(1970, 1, 1, tzinfo=UTC)
-    assert under_test.filetime_to_datetime(2**63 - 1).year == 9999
-    assert under_test.parse_generalised_time("20261123161252.0Z") == datetime(2026, 11, 23, 16, 12, 52, tzinfo=UTC)
-
-
-def test_an_entry_without_an_attribute() -> None:
-    assert Entry("CN=a").number("pwdLastSet") is None
-    assert Entry("CN=a").text("company") == ""
-    assert Entry("CN=a").sid == ""
-
-
-# The wire, with a stand-in for python-ldap
 
 
 class FakeLdapError(Exception):
@@ -323,6 +187,25 @@ def test_after_a_refusal_nothing_new_is_sent_and_the_message_is_complete(connect
     assert "refuses to add account a (a): Already exists - 00002071: exists." in message
     assert "Something of that name was made there in the meantime." in message
     assert "1 of 3 changes were made; run again to make the rest." in message
+
+
+def test_further_refusals_of_what_was_under_way_are_counted(connect: Connect) -> None:
+    taken = AlreadyExistsError({"desc": "Already exists"})
+    session, connection = connect({"a": taken, "c": taken})
+    with pytest.raises(DirectoryError, match=r"add account a .* 1 more .* failed too\. 1 of 4 changes were made"):
+        session.apply([change("a", 0), change("b", 0), change("c", 0), change("d", 1)])
+    assert connection.log[-3:] == ["done a", "done b", "done c"]
+
+
+def test_what_cannot_even_be_sent_is_a_refusal(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, connection = connect()
+
+    def gone(_dn: str) -> int:
+        raise ServerDownError({"desc": "Can't contact LDAP server"})
+
+    monkeypatch.setattr(connection, "delete_ext", gone)
+    with pytest.raises(DirectoryError, match=r"cannot delete account b: .* 1 of 2 changes were made"):
+        session.apply([change("a"), change("b", action="delete")])
 
 
 def test_members_are_changed_permissively(connect: Connect) -> None:

@@ -1,4 +1,4 @@
-"""What the lab module would do, without podman."""
+"""What the module lab_containers would do, without podman."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftps.exchange.plugins.modules import lab_containers as lab
+from ansible_collections.ftps.exchange.plugins.module_utils.lab import declared, podman
+from ansible_collections.ftps.exchange.plugins.module_utils.lab import plan as plans
 
 NETWORKS = {
     "inside": {"ip4": "10.77.20.0/24", "ip6": "fd77:20::/64"},
@@ -34,25 +35,27 @@ HOSTS: dict[str, Any] = {
 
 def parsed(
     networks: Mapping[str, Any] = NETWORKS, hosts: Mapping[str, Any] = HOSTS, image: str = "image:1"
-) -> tuple[dict[str, lab.Network], list[lab.Container]]:
-    found = lab.parse_networks("demo", networks)
-    return found, lab.parse_hosts("demo", image, hosts, found)
+) -> tuple[dict[str, declared.Network], list[declared.Container]]:
+    found = declared.parse_networks("demo", networks)
+    return found, declared.parse_hosts("demo", image, hosts, found)
 
 
-def in_place(networks: dict[str, lab.Network], containers: list[lab.Container], **changed: Any) -> lab.Found:
+def in_place(
+    networks: dict[str, declared.Network], containers: list[declared.Container], **changed: Any
+) -> plans.Found:
     state: dict[str, Any] = {
         "containers": {container.name: container.digest for container in containers},
         "running": frozenset(container.name for container in containers),
         "networks": {network.name: network.digest for network in networks.values()},
         "volumes": frozenset({"demo-client-data"}),
     }
-    return lab.Found(**{**state, **changed})
+    return plans.Found(**{**state, **changed})
 
 
 def test_nothing_there_yet() -> None:
     networks, containers = parsed()
-    empty = lab.Found(containers={}, running=frozenset(), networks={}, volumes=frozenset())
-    plan = lab.plan_present(empty, networks.values(), containers)
+    empty = plans.Found(containers={}, running=frozenset(), networks={}, volumes=frozenset())
+    plan = plans.plan_present(empty, networks.values(), containers)
     assert plan.lines() == [
         "create network demo-inside",
         "create network demo-outside",
@@ -64,13 +67,13 @@ def test_nothing_there_yet() -> None:
 
 def test_everything_there() -> None:
     networks, containers = parsed()
-    assert lab.plan_present(in_place(networks, containers), networks.values(), containers).lines() == []
+    assert plans.plan_present(in_place(networks, containers), networks.values(), containers).lines() == []
 
 
 def test_a_stopped_container_is_started() -> None:
     networks, containers = parsed()
     found = in_place(networks, containers, running=frozenset({"demo-router"}))
-    assert lab.plan_present(found, networks.values(), containers).lines() == ["start container demo-client"]
+    assert plans.plan_present(found, networks.values(), containers).lines() == ["start container demo-client"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +91,7 @@ def test_a_changed_definition_makes_that_container_anew_and_keeps_its_volume(key
     networks, containers = parsed()
     found = in_place(networks, containers)
     _, wanted = parsed(hosts={**HOSTS, "client": {**HOSTS["client"], key: value}})
-    assert lab.plan_present(found, networks.values(), wanted).lines() == [
+    assert plans.plan_present(found, networks.values(), wanted).lines() == [
         "remove container demo-client",
         "create container demo-client",
     ]
@@ -97,7 +100,7 @@ def test_a_changed_definition_makes_that_container_anew_and_keeps_its_volume(key
 def test_another_image_makes_all_containers_anew() -> None:
     networks, containers = parsed()
     _, wanted = parsed(image="image:2")
-    plan = lab.plan_present(in_place(networks, containers), networks.values(), wanted)
+    plan = plans.plan_present(in_place(networks, containers), networks.values(), wanted)
     assert plan.remove_containers == ["demo-client", "demo-router"]
     assert [container.name for container in plan.create_containers] == ["demo-client", "demo-router"]
 
@@ -105,7 +108,7 @@ def test_another_image_makes_all_containers_anew() -> None:
 def test_a_changed_network_takes_its_containers_with_it() -> None:
     networks, containers = parsed()
     wanted_networks, wanted = parsed(networks={**NETWORKS, "outside": {"ip4": "198.51.100.0/25"}})
-    plan = lab.plan_present(in_place(networks, containers), wanted_networks.values(), wanted)
+    plan = plans.plan_present(in_place(networks, containers), wanted_networks.values(), wanted)
     assert plan.lines() == [
         "remove container demo-router",
         "remove network demo-outside",
@@ -117,18 +120,18 @@ def test_a_changed_network_takes_its_containers_with_it() -> None:
 def test_what_nobody_declares_any_more_goes_except_its_data() -> None:
     networks, containers = parsed()
     wanted_networks, wanted = parsed(hosts={"router": HOSTS["router"]})
-    plan = lab.plan_present(in_place(networks, containers), wanted_networks.values(), wanted)
+    plan = plans.plan_present(in_place(networks, containers), wanted_networks.values(), wanted)
     assert plan.lines() == ["remove container demo-client"]
 
 
 def test_removal_takes_all_that_carries_the_label_even_of_a_half_made_lab() -> None:
-    found = lab.Found(
+    found = plans.Found(
         containers={"demo-client": ""},
         running=frozenset(),
         networks={"demo-inside": ""},
         volumes=frozenset({"demo-old-data"}),
     )
-    assert lab.plan_absent(found).lines() == [
+    assert plans.plan_absent(found).lines() == [
         "remove container demo-client",
         "remove network demo-inside",
         "remove volume demo-old-data",
@@ -137,14 +140,14 @@ def test_removal_takes_all_that_carries_the_label_even_of_a_half_made_lab() -> N
 
 def test_names_of_others_are_told_and_not_taken() -> None:
     networks, containers = parsed()
-    empty = lab.Found(containers={}, running=frozenset(), networks={}, volumes=frozenset())
-    plan = lab.plan_present(empty, networks.values(), containers)
+    empty = plans.Found(containers={}, running=frozenset(), networks={}, volumes=frozenset())
+    plan = plans.plan_present(empty, networks.values(), containers)
     others = {"container demo-router", "volume demo-client-data", "network elsewhere", "container demo-inside"}
-    assert lab.names_in_use(plan, others) == ["volume demo-client-data", "container demo-router"]
+    assert plans.names_in_use(plan, others) == ["volume demo-client-data", "container demo-router"]
 
 
 def test_files_of_a_host() -> None:
-    assert lab.host_files("client", HOSTS["client"]) == {
+    assert declared.host_files("client", HOSTS["client"]) == {
         "/etc/hosts": (
             "127.0.0.1 localhost\n"
             "::1 localhost ip6-localhost ip6-loopback\n"
@@ -158,7 +161,7 @@ def test_files_of_a_host() -> None:
 
 
 def test_a_host_has_no_resolver_and_no_way_out_unless_declared() -> None:
-    files = lab.host_files("router", HOSTS["router"])
+    files = declared.host_files("router", HOSTS["router"])
     assert files["/etc/resolv.conf"] == ""
     assert files["/etc/lab/routes"] == ""
 
@@ -223,7 +226,7 @@ def test_commands() -> None:
     ],
 )
 def test_a_wrong_definition_is_told(networks: dict[str, Any], hosts: dict[str, Any], told: str) -> None:
-    with pytest.raises(lab.LabError) as error:
+    with pytest.raises(declared.LabError) as error:
         parsed(networks, hosts)
     assert told in str(error.value)
 
@@ -231,9 +234,9 @@ def test_a_wrong_definition_is_told(networks: dict[str, Any], hosts: dict[str, A
 def test_runtime_is_podmans_own_with_cgroups_of_version_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/sbin/{name}")
     controllers = tmp_path / "cgroup.controllers"
-    assert lab.runtime_arguments(controllers) == ["--runtime", "runc"]
+    assert podman.runtime_arguments(controllers) == ["--runtime", "runc"]
     controllers.touch()
-    assert lab.runtime_arguments(controllers) == []
+    assert podman.runtime_arguments(controllers) == []
 
 
 @pytest.mark.parametrize(
@@ -245,13 +248,13 @@ def test_runtime_is_podmans_own_with_cgroups_of_version_2(tmp_path: Path, monkey
 )
 def test_limits_are_lowered_only_where_they_cannot_be_raised(capabilities: str, expected: list[str]) -> None:
     status = f"Name:\tpython3\nCapInh:\t0000000000000000\nCapEff:\t{capabilities}\n"
-    assert lab.limit_arguments(status, 20000, 96365) == expected
+    assert podman.limit_arguments(status, 20000, 96365) == expected
 
 
 def test_limits_never_exceed_those_of_the_process() -> None:
     status = "CapEff:\t0000000000000000\n"
-    assert lab.limit_arguments(status, -1, -1) == ["--ulimit", "nproc=32768:32768"]
-    assert lab.limit_arguments(status, 1024, 500) == ["--ulimit", "nproc=500:500", "--ulimit", "nofile=1024:1024"]
+    assert podman.limit_arguments(status, -1, -1) == ["--ulimit", "nproc=32768:32768"]
+    assert podman.limit_arguments(status, 1024, 500) == ["--ulimit", "nproc=500:500", "--ulimit", "nofile=1024:1024"]
 
 
 def test_one_failure_of_many_is_told_in_full() -> None:
@@ -260,9 +263,9 @@ def test_one_failure_of_many_is_told_in_full() -> None:
     def work(item: int) -> None:
         done.append(item)
         if item % 2:
-            raise lab.LabError(f"item {item} failed")
+            raise declared.LabError(f"item {item} failed")
 
-    with pytest.raises(lab.LabError, match=r"^item 1 failed \(and 1 more failed\)$"):
-        lab.everywhere(work, [0, 1, 2, 3])
+    with pytest.raises(declared.LabError, match=r"^item 1 failed \(and 1 more failed\)$"):
+        podman.everywhere(work, [0, 1, 2, 3])
     assert sorted(done) == [0, 1, 2, 3]
-    lab.everywhere(work, [])
+    podman.everywhere(work, [])

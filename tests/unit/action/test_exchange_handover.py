@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.ftps.exchange.plugins.modules import exchange_handover as handover
+from ansible_collections.ftps.exchange.plugins.action import exchange_handover
+from ansible_collections.ftps.exchange.plugins.plugin_utils import handover
+
+from tests.unit.actions import run_action
 
 NOW = datetime(2026, 11, 23, 16, 12, 52, tzinfo=UTC)
 ACCOUNTS = [
@@ -29,29 +31,24 @@ ACCOUNTS = [
 
 
 class Runner:
-    """The module with one directory to write into."""
+    """The action with one folder to write into."""
 
-    def __init__(self, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._capsys = capsys
 
     def __call__(self, check: bool = False, **options: Any) -> dict[str, Any]:
         arguments = {
             "accounts": ACCOUNTS,
             "exchange": "lab",
-            "directory": str(self.directory),
-            "_ansible_check_mode": check,
+            "handover_dir": str(self.directory),
             **options,
         }
-        with patch_module_args(arguments), pytest.raises(SystemExit):
-            handover.main()
-        answer: dict[str, Any] = json.loads(self._capsys.readouterr().out)
-        return answer
+        return run_action(exchange_handover.ActionModule, arguments, check_mode=check)
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Runner:
-    return Runner(tmp_path / "made" / "handover", capsys)
+def run(tmp_path: Path) -> Runner:
+    return Runner(tmp_path / "made" / "handover")
 
 
 # Passwords
@@ -155,7 +152,7 @@ def test_somebody_elses_directory_is_refused(run: Runner, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("path", ["handover", "../handover"])
 def test_a_relative_directory_is_refused(run: Runner, path: str) -> None:
-    assert "give an absolute path" in run(directory=path)["msg"]
+    assert "give an absolute path" in run(handover_dir=path)["msg"]
 
 
 def test_check_mode_writes_nothing_and_makes_no_password(run: Runner) -> None:

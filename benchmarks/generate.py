@@ -1,6 +1,6 @@
 """Writes valid customer files in any number, for benchmarks and trials.
 
-    python -m ftps_exchange.generate 1000 inventories/bench/customers
+    python -m benchmarks.generate 1000 inventories/bench/customers
 
 The same number gives the same files. Every customer has one IPv4 and one IPv6 network of its own out of the ranges
 that are reserved for benchmarks (198.18.0.0/15, RFC 2544; 2001:2::/48, RFC 5180): the model accepts them as sources
@@ -66,7 +66,7 @@ def _share(text: str) -> tuple[str, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run as a command."""
-    parser = argparse.ArgumentParser(prog="python -m ftps_exchange.generate", description=__doc__.split("\n\n", 1)[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.generate", description=__doc__.split("\n\n", 1)[0])
     parser.add_argument("count", type=int, help=f"how many customers (with --first: up to {MAXIMUM} in all)")
     parser.add_argument("directory", type=Path, help="where the files go; files of the same name are overwritten")
     parser.add_argument("--share", type=_share, action="append", help="NAME:read or NAME:write, may be repeated")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ftps_exchange import generate
+from benchmarks import generate
 from ftps_exchange.model import check_model
 from tests.unit.ftps_exchange.model_inputs import EXCHANGE, Inventory
 

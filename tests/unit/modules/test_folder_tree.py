@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import stat
@@ -18,7 +19,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree import c
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.messages import FolderError
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.samba import Samba
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.winbind import Winbind
-from ansible_collections.ftps.exchange.plugins.modules import nt_folder_tree as module
+from ansible_collections.ftps.exchange.plugins.modules import folder_tree as module
 
 DOMAIN = "S-1-5-21-1-2-3"
 CUSTOMERS, WRITERS, READERS, NEW_WRITERS = (f"{DOMAIN}-{rid}" for rid in (1100, 1101, 1102, 1103))
@@ -139,7 +140,7 @@ class Host:
         fake = Module()
         fake.params = {
             "root": str(self.root),
-            "folders": tree() if folders is None else folders,
+            "folders": json.dumps(tree() if folders is None else folders),
             "sids": {"acme-write": WRITERS},
             "reapply_to_content": False,
             "wait_seconds": 0,
@@ -497,3 +498,11 @@ def test_a_group_that_the_controller_learns_late_is_waited_for(host: Host, monke
     late = known.pop(WRITERS)
     monkeypatch.setattr(time, "sleep", lambda _: known.update({WRITERS: late}))
     assert host.run(wait_seconds=30)["created"] == ALL
+
+
+@pytest.mark.parametrize(
+    "item", [{"path": "homes"}, {"sddl": TRAVERSE}, {"path": None, "sddl": TRAVERSE}, "homes", None]
+)
+def test_an_entry_that_is_no_folder_is_named(host: Host, item: Any) -> None:
+    with pytest.raises(FolderError, match=r"folders\[6\] has no path and no sddl, each a text"):
+        host.run([*tree(), item])

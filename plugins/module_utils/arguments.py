@@ -1,0 +1,20 @@
+"""Arguments that are long lists: each is one JSON text, which AnsibleModule hands on as it is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+Kind = TypeVar("Kind", dict[str, Any], list[Any])
+
+
+def from_json(module: Any, name: str, kind: type[Kind]) -> Kind:
+    """An argument of the type ``json`` as the dictionary or list that it is; ends the module where it is none."""
+    try:
+        value = json.loads(module.params[name])
+    except ValueError as error:
+        module.fail_json(msg=f"{name} is no JSON: {error}")
+    if not isinstance(value, kind):
+        module.fail_json(msg=f"{name} must be a {'list' if kind is list else 'dictionary'}, or its JSON text")
+    found: Kind = value
+    return found

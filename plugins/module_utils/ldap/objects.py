@@ -1,0 +1,63 @@
+"""What stands in a directory, a change of it, and what went wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import decode_sid
+
+
+class DirectoryError(Exception):
+    """What a person needs to know: what happened, where, and what to do about it."""
+
+
+class NoSuchObjectError(DirectoryError):
+    """The base of a search does not exist."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object as it stands in the directory. Attribute names are in lower case."""
+
+    dn: str
+    attributes: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
+
+    def texts(self, name: str) -> list[str]:
+        return [value.decode("utf-8", "replace") for value in self.attributes.get(name.lower(), ())]
+
+    def text(self, name: str) -> str:
+        return next(iter(self.texts(name)), "")
+
+    def number(self, name: str) -> int | None:
+        """None when the attribute is not set, or when the account that reads may not see it."""
+        value = self.text(name)
+        return int(value) if value else None
+
+    def is_a(self, object_class: str) -> bool:
+        return object_class.lower() in (value.lower() for value in self.texts("objectClass"))
+
+    @property
+    def sid(self) -> str:
+        return decode_sid(self.attributes["objectsid"][0]) if "objectsid" in self.attributes else ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One request to the directory, and what a person shall read about it."""
+
+    stage: int
+    action: Literal["add", "modify", "move", "delete"]
+    dn: str
+    what: str
+    """Names the object in messages, such as ``account acme-up``."""
+    values: tuple[tuple[str, tuple[str | bytes, ...]], ...] = ()
+    """add: the attributes; modify: attributes to replace (none: to clear)."""
+    add_members: tuple[str, ...] = ()
+    remove_members: tuple[str, ...] = ()
+    to: tuple[str, str] = ("", "")
+    """move: the new name and the new parent."""
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    """Lines of the diff. Never a secret."""

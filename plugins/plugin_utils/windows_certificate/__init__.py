@@ -1,0 +1,1 @@
+"""Which certificate a Windows host serves: decided on the control node."""
