@@ -3,12 +3,13 @@
     python -m tests.windows.mutants                        every module, every mutant
     python -m tests.windows.mutants --every 40             one in forty
     python -m tests.windows.mutants win_iis_settings       one module
+    python -m tests.windows.mutants --again                those too that are known to survive
 
 The mutants come from the syntax tree (mutants.ps1): statements left out, conditions turned round, operators and
 constants changed. All of them run in one PowerShell process, with the unit tests of the module, until one of those
-fails. It reports what survives; mutants.yml says why a reviewed one is harmless. At least nine of
-ten have to be noticed. Of a few, picked at equal distances, one would outweigh all others: there those that are known
-to be harmless do not count, and the tenth that may survive is rounded up. Of all mutants they do, and it is not.
+fails. Survivors are reported; mutants.yml gives the reason for each one that was reviewed and found harmless. Those are
+not tried again unless asked for: they count as survivors. At least nine of ten must be noticed. In a small sample one
+mutant would outweigh all others: there the harmless ones do not count, and the tenth that may survive is rounded up.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ import io
 import math
 import sys
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,7 +34,7 @@ SCRIPT: Final = Path(__file__).with_name("mutants.ps1")
 REVIEWED: Final = Path(__file__).with_name("mutants.yml")
 CAUGHT: Final = 0.9
 TIMEOUT: Final = 15.0
-"""Seconds that a call of a broken module may take: it may never end."""
+"""Seconds of processor time that a call of a broken module may use: it may never end."""
 
 
 @dataclass(frozen=True)
@@ -83,22 +83,26 @@ def mutants(process: windows.PowerShell, module: Path) -> list[Mutant]:
 
 
 class Jury:
-    """Runs the tests of a module on one mutant after the other; those that notice most come first."""
+    """Runs the tests of a module on one mutant after the other: the last to notice come first, then the quick."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.noticed: Counter[str] = Counter()
+        self.noticed: dict[str, int] = {}
+        self.seconds: dict[str, float] = {}
+        self.tried = 0
         self.failed: str | None = None
         self.ran = 0
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: -self.noticed[item.nodeid])
+        items.sort(key=lambda item: (-self.noticed.get(item.nodeid, 0), self.seconds.get(item.nodeid, 0.0)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.ran += report.when == "call"
+        if report.when == "call" and self.tried == 1:
+            self.seconds[report.nodeid] = report.duration
         if report.failed and self.failed is None:
             self.failed = report.nodeid
-            self.noticed[report.nodeid] += 1
+            self.noticed[report.nodeid] = self.tried
 
     def notices(self, text: str | None) -> str | None:
         """The test that fails with this text of the module."""
@@ -106,6 +110,7 @@ class Jury:
         windows.PowerShell.instead = {} if text is None else {module: text}
         self.failed = None
         self.ran = 0
+        self.tried += 1
         options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-k", f"not ({self.engine.without})"]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             pytest.main([*options, str(PROJECT / self.engine.tests)], plugins=[self])
@@ -127,7 +132,7 @@ def enough(tried: int, survived: int, harmless: int, every: int) -> bool:
     return tried - survived >= CAUGHT * tried
 
 
-def check(engine: Engine, process: windows.PowerShell, every: int) -> bool:
+def check(engine: Engine, process: windows.PowerShell, every: int, again: bool) -> bool:
     """Try the mutants of one module; whether enough of them were noticed."""
     start = time.monotonic()
     jury = Jury(engine)
@@ -141,10 +146,12 @@ def check(engine: Engine, process: windows.PowerShell, every: int) -> bool:
     windows.PowerShell.longest = TIMEOUT
     reasons = reviewed()
     alive = harmless = 0
-    for mutant in tried:
-        if jury.notices(mutant.text) is None:
+    for number, mutant in enumerate(tried, 1):
+        if number % 25 == 0:
+            print(f"  {number} of {len(tried)}, {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
+        why = reasons.get((engine.module, mutant.source, mutant.what))
+        if (why is not None and not again) or jury.notices(mutant.text) is None:
             alive += 1
-            why = reasons.get((engine.module, mutant.source, mutant.what))
             harmless += why is not None
             why = why or "nobody looked at it yet"
             print(f"  survived: line {mutant.line}, {mutant.what}: {mutant.source}\n            {why}", flush=True)
@@ -162,6 +169,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Break the PowerShell modules on purpose.")
     parser.add_argument("modules", nargs="*", help="names of modules; all of them when left out")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only one mutant in N")
+    parser.add_argument("--again", action="store_true", help="try those too that are known to survive")
     wanted = parser.parse_args(arguments)
     program = windows.find()
     if program is None:
@@ -174,7 +182,7 @@ def main(arguments: list[str]) -> int:
     good = True
     try:
         for engine in engines:
-            good = check(engine, process, wanted.every) and good
+            good = check(engine, process, wanted.every, wanted.again) and good
     finally:
         process.close()
         for kept in (windows.PowerShell.kept or {}).values():

@@ -49,11 +49,17 @@ class PowerShellError(Exception):
     """A script failed, or the process ended or did not answer in time."""
 
 
+def _processor_time(pid: int) -> float:
+    """Seconds of processor time that a process has used: they do not depend on what else the machine does."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class PowerShell:
     """One process that runs modules and scripts one after the other."""
 
-    # For mutants.py, which runs the same tests many times: what takes the place of a module's text, how long a call may
-    # take whatever it asks for, and processes that outlive a test session, by their program
+    # For mutants.py, which runs the same tests many times: what takes the place of a module's text, how many seconds of
+    # processor time a call may use (four times that by the clock), and processes that outlive a session of tests
     instead: ClassVar[dict[Path, str]] = {}
     longest: ClassVar[float] = float("inf")
     kept: ClassVar[dict[Path, PowerShell] | None] = None
@@ -121,14 +127,20 @@ class PowerShell:
         assert process.stdout is not None
         os.write(self._bell, b"\n")
         os.set_blocking(process.stdout.fileno(), False)
-        timeout = min(timeout, self.longest)
+        timeout = min(timeout, 4 * self.longest)
         received = b""
         deadline = time.monotonic() + timeout
+        enough = _processor_time(process.pid) + self.longest
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             while not received.endswith(b"\n"):
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    raise self._ended(f"did not answer within {timeout:g} s")
+                left = deadline - time.monotonic()
+                if not selector.select(max(0.0, min(left, 1.0))):
+                    if left <= 0:
+                        raise self._ended(f"did not answer within {timeout:g} s")
+                    if _processor_time(process.pid) > enough:
+                        raise self._ended(f"used more than {self.longest:g} s of processor time")
+                    continue
                 part = process.stdout.read(1 << 20)
                 if part == b"":
                     raise self._ended("ended before it answered")
