@@ -15,7 +15,7 @@ from ftps_exchange.model.problems import Problem, nearest, shorten
 COMMAND_LINE: Final = "command line"
 _SPECIAL: Final = {"all", "tagged", "untagged", "always", "never"}
 # Molecule skips these in every run
-_CONVENTIONAL: Final = {"notest", "molecule-notest"}
+_CONVENTIONAL: Final = {"notest", "molecule-notest", "molecule-idempotence-notest"}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
