@@ -452,7 +452,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "refusals-tell-accounts",
-        "The wait before a refusal begins when the work is done, so its length tells whether there is such an account",
+        "The delay before a refusal begins when the work is done, so its length reveals whether the account exists",
         configured(("  ExecBeforeCommand         PASS /usr/local/sbin/ftps-exchange-attempt\n", "")),
         "a_refusal_tells_nothing",
     ),
@@ -464,7 +464,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "winbind-stays-down",
-        "winbind is not started again after a crash",
+        "winbind does not restart after a crash",
         winbind_stays_down,
         "logins_work_again_after_a_crash_of_winbind",
     ),
@@ -549,7 +549,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "ports-answer-everybody",
-        "A passive port answers whoever comes first, and the transfer is given up",
+        "A passive port answers the first connection from anybody, and the transfer is given up",
         one_address_for_all,
         "a_neighbour_at_the_passive_ports_stops_no_transfer",
         in_scenario=True,
@@ -562,13 +562,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "counted-before-the-handshake",
-        "Whoever forges a customer's address uses up its connections",
+        "An attacker who forges a customer's address uses up its connections",
         counted_before_the_handshake,
         "forged_handshakes_use_up_nobodys_connections",
     ),
     Fault(
         "routes-from-strangers",
-        "The server believes every host that says it is the router",
+        "The server trusts every host that claims to be the router",
         routes_from_strangers,
         "no_neighbour_moves_the_route_of_a_server",
     ),
@@ -580,7 +580,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "records-end-at-line-breaks",
-        "A refused command of 2 KB swallows the next record, whose ever it is",
+        "A refused command of 2 KB removes the next record, whoever it belongs to",
         log_program(
             ("        following = data.find(mark, start + 1)\n", '        following = data.find(b"\\n", start) + 1\n'),
         ),
@@ -588,19 +588,19 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "refused-commands-fill-the-log",
-        "Whoever reaches the port fills the log with refused commands, without a login",
+        "Anybody who reaches the port fills the log with refused commands, without a login",
         log_program(('        if record["outcome"] == "denied":', '        if record["outcome"] == "never":')),
         "refused_commands_swallow_no_record_of_others",
     ),
     Fault(
         "records-twice-after-a-kill",
-        "A log that was killed, or lost its state, writes records again",
+        "A log service that was killed, or lost its state, writes records again",
         log_program((' for record in records if record["id"] not in self.recent)', " for record in records)")),
         "a_killed_log_loses_and_doubles_nothing",
     ),
     Fault(
         "killed-sessions-unnoticed",
-        "Of a session that was killed in the middle of an upload nothing is known",
+        "A session that was killed in the middle of an upload leaves no trace",
         configured(("READ,WRITE,AUTH,EXIT", "READ,WRITE,EXIT")),
         "a_session_that_is_killed_leaves_a_record",
     ),

@@ -289,7 +289,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a second key of the service": (
         sub(EXCHANGE, "  fqdn: ftps.example.com\n", "  fqdn: ftps.example.com\n  fqdn: ftps.example.org\n"),
-        [EXCHANGE, "exchange.fqdn: stands here a second time", "Keep one"],
+        [EXCHANGE, "exchange.fqdn: is a duplicate", "Keep one"],
     ),
     "exchange in two files": (
         add("group_vars/all/service.yml", "exchange: {name: other}\n"),

@@ -22,8 +22,8 @@ def claim(folder: str, exchange: str, inventory: str, *, check_mode: bool) -> No
     owners = _read(path)
     if owners.get(exchange, own) != own:
         raise ExchangeError(
-            f"holds the packs of another inventory with the same exchange.name, {owners[exchange]}: each would remove "
-            "the other's",
+            f"contains the packs of another inventory with the same exchange.name, {owners[exchange]}: each would "
+            "remove the other's",
             field="packs",
             value=folder,
             remedy=f"Give this service a name of its own (exchange.name) or its packs a folder of their own "

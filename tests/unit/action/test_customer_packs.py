@@ -162,9 +162,9 @@ def test_two_inventories_with_one_name_do_not_share_a_folder(run: Runner) -> Non
     assert run(inventory_dir=mine)["changed"] is False
     refused = run(inventory_dir=copy)
     assert refused["failed"] is True
-    assert refused["msg"].startswith(
-        f"packs = '{run.packs}': holds the packs of another inventory with the same exchange.name, mine:"
-    )
+    # A long path is shortened
+    assert refused["msg"].startswith("packs = '")
+    assert "': contains the packs of another inventory with the same exchange.name, mine:" in refused["msg"]
     assert "customer_packs_dir" in refused["msg"]
     # Another service may have its packs beside them, as before
     other = run(inventory_dir=copy, exchange={**EXCHANGE, "name": "other"}, packs_dir=str(run.packs))

@@ -97,7 +97,7 @@ def test_what_an_edge_may_be(given: dict[str, Any]) -> None:
     ("given", "problem"),
     [
         ({"ftps_server_fqdn": ""}, "set ftps_server_fqdn"),
-        ({"ftps_server_public_ip4": None}, "ftps_server_public_ip4 is missing, and public_ip6 too"),
+        ({"ftps_server_public_ip4": None}, "ftps_server_public_ip4 is missing, and so is public_ip6"),
         ({"ftps_server_passive_ports": [50099, 50000]}, "ftps_server_passive_ports [50099, 50000] is reversed"),
         ({"ftps_server_passive_ports": [1024, 50000]}, "begins below 1025"),
         ({"ftps_server_passive_ports": ["50000", "65536"]}, "ends above 65535"),
@@ -106,7 +106,7 @@ def test_what_an_edge_may_be(given: dict[str, Any]) -> None:
         ({"ftps_server_implicit_port": 50050}, "contains implicit_port 50050"),
         ({"ftps_server_explicit_port": 0}, "ftps_server_explicit_port 0 is not from 1 to 65535"),
         ({"ftps_server_explicit_port": "22"}, "ftps_server_explicit_port 22 is the port of SSH"),
-        ({"ftps_server_implicit_port": 21}, "ftps_server_implicit_port 21 is the explicit port too"),
+        ({"ftps_server_implicit_port": 21}, "ftps_server_implicit_port 21 is also the explicit port"),
         (
             {"ftps_server_tls_minimum_version": "1.3"},
             "ftps_server_tls_minimum_version 1.3 is newer than tls_maximum_version",

@@ -19,10 +19,10 @@ OTHERS = {
     "Runs on a customer's computer in the lab, a host with Linux.",
     "Runs on an FTPS server with Linux.",
     "Runs on the control node.",
-    "Runs on the directory runner, the host that reaches the directory by LDAPS.",
+    "Runs on the directory runner, the host that connects to the directory by LDAPS.",
     "Runs on the edge, a host with Linux.",
     "Runs on the lab's directory controller, a host with Linux.",
-    "Runs on the machine that carries the lab.",
+    "Runs on the machine that runs the lab.",
 }
 
 

@@ -509,7 +509,7 @@ def test_a_volume_that_keeps_no_lists_is_told(tree: Tree) -> None:
     assert result["failed"]
     assert result["msg"].startswith(
         f"{tree.root}: Windows stored something else than was asked for ({GOLDEN[0]['sddl']}). Found:"
-        " takes the parent's entries; allow 0x1200a9 OICIID S-1-5-32-545. Before that 0 folders were made"
+        " takes the parent's entries; allow 0x1200a9 OICIID S-1-5-32-545. Before that 0 folders were created"
     )
 
 

@@ -1072,9 +1072,9 @@ def check_failures(iis: Iis, wanted: Settings, step: int, least: int = 200, said
     for call in range(calls, 0, -step):
         message = refused(iis.apply(wanted, fail_at=call))
         assert iis.text == before, f"after a failure at call {call}"
-        assert f"told to fail at call {call}" in message, message
+        assert f"set to fail at call {call}" in message, message
         place = message.split("The stand-in")[0]
-        attribute = re.search(r"told to fail at call \d+ \(attribute (\w+)\)", message)
+        attribute = re.search(r"set to fail at call \d+ \(attribute (\w+)\)", message)
         if attribute:
             found = re.search(rf"^\S+/.* at .*, attribute {attribute[1]}(?:: | = '(.*)': )$", place)
             assert found, message
