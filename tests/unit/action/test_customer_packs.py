@@ -164,7 +164,7 @@ def test_two_inventories_with_one_name_do_not_share_a_folder(run: Runner) -> Non
     assert refused["failed"] is True
     # A long path is shortened
     assert refused["msg"].startswith("packs = '")
-    assert "': contains the packs of another inventory with the same exchange.name, mine:" in refused["msg"]
+    assert ": contains the packs of another inventory with the same exchange.name, mine:" in refused["msg"]
     assert "customer_packs_dir" in refused["msg"]
     # Another service may have its packs beside them, as before
     other = run(inventory_dir=copy, exchange={**EXCHANGE, "name": "other"}, packs_dir=str(run.packs))
