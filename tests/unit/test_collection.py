@@ -78,7 +78,7 @@ def test_the_inventory_is_checked_from_there_too(folder: Folder) -> None:
     """With nothing but the installed collection, and an inventory with no host for it."""
     done = folder.run("ansible", "playbook", "ftps.exchange.site", "--tags", "egde")
     assert done.returncode != 0
-    assert "--tags = 'egde': is no tag of these playbooks" in done.stderr
+    assert "--tags = 'egde': is not a tag of these playbooks" in done.stderr
     done = folder.run("ansible", "playbook", "ftps.exchange.site")
     assert done.returncode != 0
     assert "ftps_servers: is missing" in done.stdout + done.stderr

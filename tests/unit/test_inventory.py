@@ -146,19 +146,19 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     "no hosts.yml": (remove(HOSTS), ["hosts.yml", "ftps_servers: is missing", "Put your FTPS servers into this group"]),
     "edge for edges": (
         sub(HOSTS, "    edges:\n", "    edge:\n"),
-        ["hosts.yml", "line 15: edge: is no group of the exchange", "Did you mean 'edges'?"],
+        ["hosts.yml", "line 15: edge: is not a group of the exchange", "Did you mean 'edges'?"],
     ),
     "ftps_server for ftps_servers": (
         sub(HOSTS, "    ftps_servers:\n", "    ftps_server:\n"),
-        ["hosts.yml", "line 7: ftps_server: is no group of the exchange", "Did you mean 'ftps_servers'?"],
+        ["hosts.yml", "line 7: ftps_server: is not a group of the exchange", "Did you mean 'ftps_servers'?"],
     ),
     "ftps-servers for ftps_servers": (
         sub(HOSTS, "    ftps_servers:\n", "    ftps-servers:\n"),
-        ["hosts.yml", "ftps-servers: is no group of the exchange", "Did you mean 'ftps_servers'?"],
+        ["hosts.yml", "ftps-servers: is not a group of the exchange", "Did you mean 'ftps_servers'?"],
     ),
     "iis_server for iis_servers": (
         sub(HOSTS, "        iis_servers:\n", "        iis_server:\n"),
-        ["hosts.yml", "iis_server: is no group of the exchange", "Did you mean 'iis_servers'?"],
+        ["hosts.yml", "iis_server: is not a group of the exchange", "Did you mean 'iis_servers'?"],
     ),
     "no FTPS server": (
         sub(HOSTS, "        ftps1.dmz.example.com:\n          # Where the edge finds this server\n" + SERVER, ""),
@@ -194,7 +194,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "edge_servr for edge_server": (
         sub(HOSTS, "edge_server:", "edge_servr:"),
-        ["hosts.yml", "line 14: edge_servr: is no variable of this project", "Did you mean 'edge_server'?"],
+        ["hosts.yml", "line 14: edge_servr: is not a variable of this project", "Did you mean 'edge_server'?"],
     ),
     "edge_server is an address": (
         sub(HOSTS, SERVER, "          edge_server: 10.20.30.11\n"),
@@ -269,7 +269,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     "no exchange.yml": (remove(EXCHANGE), [EXCHANGE, "exchange: is missing"]),
     "exchange is mistyped": (
         sub(EXCHANGE, "\nexchange:", "\nexchnage:"),
-        [EXCHANGE, "line 6: exchnage: is no variable of this project", "Did you mean 'exchange'?"],
+        [EXCHANGE, "line 6: exchnage: is not a variable of this project", "Did you mean 'exchange'?"],
     ),
     "a key of the service is not indented": (
         sub(EXCHANGE, "  removal_limit_percent: 20", "removal_limit_percent: 20"),
@@ -310,11 +310,15 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     # -- deployment.yml
     "directory_cafile for directory_ca_file": (
         sub(DEPLOYMENT, "directory_ca_file:", "directory_cafile:"),
-        [DEPLOYMENT, "line 13: directory_cafile: is no variable of this project", "Did you mean 'directory_ca_file'?"],
+        [
+            DEPLOYMENT,
+            "line 13: directory_cafile: is not a variable of this project",
+            "Did you mean 'directory_ca_file'?",
+        ],
     ),
     "a variable with the beginning of a role and no meaning": (
         add(DEPLOYMENT, "edge_zzz: 1\n"),
-        [DEPLOYMENT, "edge_zzz: is no variable of this project", "docs/roles/edge.md"],
+        [DEPLOYMENT, "edge_zzz: is not a variable of this project", "docs/roles/edge.md"],
     ),
     "a variable that follows from the model": (
         add(DEPLOYMENT, "ftps_server_max_sessions: 300\n"),
@@ -354,7 +358,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a management network that is none": (
         line(DEPLOYMENT, "edge_management_networks", "edge_management_networks: [10.20.40.0/33]"),
-        [DEPLOYMENT, "edge_management_networks[0] = '10.20.40.0/33': is no network", "10.20.40.0/24"],
+        [DEPLOYMENT, "edge_management_networks[0] = '10.20.40.0/33': is not a network", "10.20.40.0/24"],
     ),
     "a management network with host bits": (
         line(DEPLOYMENT, "edge_management_networks", "edge_management_networks: [10.20.40.7/24]"),
@@ -407,7 +411,11 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
                 DEPLOYMENT, "certificate_own_ca_certificate: /nowhere/ca.pem\ncertificate_own_ca_key: /nowhere/ca.key\n"
             ),
         ),
-        [DEPLOYMENT, "certificate_own_ca_key = '/nowhere/ca.key': is no file on the control node", "correct the path"],
+        [
+            DEPLOYMENT,
+            "certificate_own_ca_key = '/nowhere/ca.key': is not a file on the control node",
+            "correct the path",
+        ],
     ),
     "a certificate that would be due at once": (
         both(
@@ -438,13 +446,13 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "no CA of the directory": (
         remove("certificates/directory-ca.pem"),
-        [DEPLOYMENT, "line 13: directory_ca_file", "is no file on the control node", "as PEM"],
+        [DEPLOYMENT, "line 13: directory_ca_file", "is not a file on the control node", "as PEM"],
     ),
-    "a runner that is no host": (
+    "a runner that is not a host": (
         line(DEPLOYMENT, "directory_runner", "directory_runner: ftps1"),
         [
             DEPLOYMENT,
-            "directory_runner = 'ftps1': is no host of the inventory",
+            "directory_runner = 'ftps1': is not a host of the inventory",
             "Did you mean 'ftps1.dmz.example.com'?",
         ],
     ),
@@ -522,11 +530,11 @@ WINDOWS_MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "no CA of the WinRM listener": (
         remove("certificates/winrm-ca.pem"),
-        ["group_vars/iis_servers/connection.yml", "ansible_winrm_ca_trust_path", "is no file on the control node"],
+        ["group_vars/iis_servers/connection.yml", "ansible_winrm_ca_trust_path", "is not a file on the control node"],
     ),
     "iis_option for iis_options": (
         sub("group_vars/iis_servers/service.yml", "iis_options:", "iis_option:"),
-        ["group_vars/iis_servers/service.yml", "iis_option: is no variable", "Did you mean 'iis_options'?"],
+        ["group_vars/iis_servers/service.yml", "iis_option: is not a variable", "Did you mean 'iis_options'?"],
     ),
     "a runner with Windows": (
         line(DEPLOYMENT, "directory_runner", "directory_runner: ftps1.dmz.example.com"),
@@ -541,7 +549,7 @@ WINDOWS_MISTAKES: dict[str, tuple[Change, list[str]]] = {
             line(DEPLOYMENT, "windows_certificate_provider", "windows_certificate_provider: pfx"),
             add(DEPLOYMENT, "windows_certificate_pfx_file: /nowhere/server.pfx\n"),
         ),
-        [DEPLOYMENT, "windows_certificate_pfx_file = '/nowhere/server.pfx': is no file on the control node"],
+        [DEPLOYMENT, "windows_certificate_pfx_file = '/nowhere/server.pfx': is not a file on the control node"],
     ),
 }
 
@@ -585,7 +593,7 @@ def test_the_inventories_of_the_lab_have_no_problem(inventory: str, tmp_path: Pa
     run = Run(PROJECT / inventory)
     run.loader.set_basedir(str(tmp_path / "playbooks"))
     assert run.first_play() is None
-    known = ("is no file on the control node.", "cannot be computed: ")
+    known = ("is not a file on the control node.", "cannot be computed: ")
     problems = run.check().get("problems", [])
     assert [problem for problem in problems if not problem["message"].startswith(known)] == []
 
@@ -674,11 +682,11 @@ def test_nothing_of_an_encrypted_file_is_shown(broken: str, tmp_path: Path) -> N
     [
         (
             {"tags": ("edgee",)},
-            "--tags = 'edgee': is no tag of these playbooks, so it selects nothing.\n      Did you mean 'edge'?",
+            "--tags = 'edgee': is not a tag of these playbooks, so it selects nothing.\n      Did you mean 'edge'?",
         ),
-        ({"tags": ("host_firewall", "ftpsserver")}, "--tags = 'ftpsserver': is no tag of these playbooks"),
+        ({"tags": ("host_firewall", "ftpsserver")}, "--tags = 'ftpsserver': is not a tag of these playbooks"),
         ({"tags": ("zzz",)}, "Use one of "),
-        ({"skip_tags": ("certficate",)}, "--skip-tags = 'certficate': is no tag of these playbooks"),
+        ({"skip_tags": ("certficate",)}, "--skip-tags = 'certficate': is not a tag of these playbooks"),
         ({"skip_tags": ("always",)}, "--skip-tags = 'always': would leave out the check of the model"),
         ({"start_at_task": "Edge"}, "--start-at-task = 'Edge': would skip the steps before it"),
     ],
@@ -706,8 +714,8 @@ def test_a_variable_on_the_command_line_is_checked_too(tmp_path: Path) -> None:
     inventory = linux(tmp_path / "mine")
     said = message(inventory, extra={"certificate_renw": True})
     assert (
-        "command line\n  - certificate_renw: is no variable of this project.\n      Did you mean 'certificate_renew'?"
-        in said
+        "command line\n  - certificate_renw: is not a variable of this project.\n"
+        "      Did you mean 'certificate_renew'?" in said
     )
     assert message(inventory, extra={"certificate_new_key": True, "account": "x", "edge_service_ports": [21]}) == ""
 

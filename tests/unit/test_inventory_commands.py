@@ -150,7 +150,7 @@ def test_a_start_at_a_task_and_a_wrong_tag_end_the_run(mine: Path, hosts_log: Pa
     )
     assert done.returncode != 0
     assert "--start-at-task = 'Edge': would skip the steps before it" in done.stdout + done.stderr
-    assert "--tags = 'egde': is no tag of these playbooks" in done.stdout + done.stderr
+    assert "--tags = 'egde': is not a tag of these playbooks" in done.stdout + done.stderr
     assert not hosts_log.exists()
 
 

@@ -85,7 +85,7 @@ def _groups(files: Files, groups: Groups) -> Iterator[Problem]:
             group.file,
             group.name,
             None,
-            "is no group of the exchange, so nothing would be done to its hosts.",
+            "is not a group of the exchange, so nothing would be done to its hosts.",
             f"Did you mean '{guess}'?",
             group.line,
         )
@@ -188,7 +188,7 @@ def _names(files: Files, known: Known, extra: Iterable[str]) -> Iterator[Problem
             file,
             printable(name),
             None,
-            "is no variable of this project.",
+            "is not a variable of this project.",
             f"Did you mean '{guess}'?" if guess else f"Remove it; docs/roles/{role}.md lists those of the role {role}.",
             line,
         )
@@ -252,7 +252,7 @@ def _service(files: Files, extra: Iterable[str]) -> Iterator[Problem]:
                 names[guess].file,
                 guess,
                 None,
-                "is no variable of this project.",
+                "is not a variable of this project.",
                 "Did you mean 'exchange'?",
                 names[guess].line,
             )

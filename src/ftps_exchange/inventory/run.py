@@ -72,7 +72,7 @@ def check_run(asked: Asked, known: set[str]) -> list[Problem]:
                         COMMAND_LINE,
                         option,
                         shorten(tag),
-                        "is no tag of these playbooks, so it selects nothing.",
+                        "is not a tag of these playbooks, so it selects nothing.",
                         f"Did you mean '{guess}'?" if guess else f"Use one of {', '.join(offered)}.",
                     )
                 )

@@ -206,7 +206,7 @@ class _Check:
                     host, name, "", "is empty.", "Name the PEM file with the CA of the domain controllers."
                 )
             elif path and not self.loaded.is_file(path):
-                yield self._problem(host, name, path, "is no file on the control node.", self._file_remedy(name))
+                yield self._problem(host, name, path, "is not a file on the control node.", self._file_remedy(name))
 
     @staticmethod
     def _file_remedy(name: str) -> str:
@@ -242,7 +242,11 @@ class _Check:
                     yield problem if given else self._at(problem, DEPLOYMENT_FILE)
                 elif must_exist and name not in _FILES and not self.loaded.is_file(str(path)):
                     yield self._problem(
-                        host, name, path, "is no file on the control node.", "Put the file there, or correct the path."
+                        host,
+                        name,
+                        path,
+                        "is not a file on the control node.",
+                        "Put the file there, or correct the path.",
                     )
             valid = _number(values.get(f"{role}_valid_days", 365))
             renew = _number(values.get(f"{role}_renew_days", 30))
@@ -294,7 +298,7 @@ class _Check:
             # "/" keeps a plain number from being taken as an address
             found = ip_network(str(network), strict=False)
         except ValueError:
-            yield self._problem(host, name, network, "is no network.", "Write it as 10.20.40.0/24.", part=part)
+            yield self._problem(host, name, network, "is not a network.", "Write it as 10.20.40.0/24.", part=part)
             return
         if str(found.network_address) != str(network).partition("/")[0].lower() and "/" in str(network):
             yield self._problem(
@@ -454,7 +458,7 @@ class _Check:
                 host,
                 "directory_runner",
                 runner,
-                "is no host of the inventory.",
+                "is not a host of the inventory.",
                 f"Did you mean '{guess}'?" if guess else "Name localhost or a host in hosts.yml.",
             )
         elif runner in self.windows:
