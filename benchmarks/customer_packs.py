@@ -36,8 +36,8 @@ CHILD = (
 )
 
 
-def authority(folder: Path) -> Path:
-    """A certificate of an authority, as the lab has one."""
+def ca_certificate(folder: Path) -> Path:
+    """A CA certificate like the lab's."""
     file = folder / "ca.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     command += ["-subj", "/CN=Benchmark", "-keyout", "/dev/null", "-out", str(file)]
@@ -81,7 +81,7 @@ def main(customers: int, *, languages: bool) -> None:
         variables: dict[str, object] = {
             "exchange_model_customers_dir": str(folder / "customers"),
             "customer_packs_dir": str(folder / "packs"),
-            "customer_packs_ca_file": str(authority(folder)),
+            "customer_packs_ca_file": str(ca_certificate(folder)),
             "customer_packs_formats": ["all"],
             "customer_packs_provider_formats": ["all"],
         }

@@ -67,7 +67,7 @@ def measure(process: powershell.PowerShell, folder: Path, count: int) -> None:
 
 
 def processor_time(process: powershell.PowerShell) -> float:
-    """Seconds that the engine has computed so far, on whatever else the machine was busy with."""
+    """Processor time of the engine so far, in seconds."""
     return float(process.script("[Diagnostics.Process]::GetCurrentProcess().TotalProcessorTime.TotalSeconds")[0])
 
 

@@ -79,9 +79,9 @@ def read_passwords(path: Path) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        # The message of the parser would quote a line, and the line holds a password
+        # The parser's message would quote a line with a password
         raise ExchangeError(
-            "is no YAML", field="PASSWORDS", value=str(path), remedy="Write one line an account: name: password"
+            "is not YAML", field="PASSWORDS", value=str(path), remedy="Write one line per account: name: password"
         ) from error
 
 

@@ -76,7 +76,7 @@ def key_text(certificate: x509.Certificate) -> str:
 @pytest.mark.risk("server-not-verified", decides=True)
 @PORTS
 def test_the_certificate_verifies(target: Target, customer: Customer, connect: Connect, implicit: bool) -> None:
-    """A client that trusts the authority and nothing else accepts the server: chain, name and dates.
+    """A client that trusts only the CA accepts the server: chain, name and dates.
 
     The client has only the root and fetches nothing, so an intermediate that is not sent is a failure.
 

@@ -29,7 +29,7 @@ WORKED = (226, 250, 450, 550)
 def test_pasv_announces_the_public_address(
     target: Target, customer: Customer, commands: Commands, implicit: bool, measure: Measure
 ) -> None:
-    """PASV tells the public address and a port of the range, on both ports of the service.
+    """PASV returns the public address and a port of the range, on both ports of the service.
 
     No firewall can correct an inner address: it stands within TLS.
 
@@ -39,7 +39,7 @@ def test_pasv_announces_the_public_address(
     for _ in range(3):
         address, port = client.pasv()
         measure("Addresses", f"announced by PASV, {'implicit' if implicit else 'explicit'}", address)
-        assert address == target.public_ip, f"PASV tells {address}; the public address is {target.public_ip}"
+        assert address == target.public_ip, f"PASV returns {address}; the public address is {target.public_ip}"
         in_range(target, port, "PASV")
 
 

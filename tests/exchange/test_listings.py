@@ -184,7 +184,7 @@ def test_files_whose_names_are_options(customer: Customer, session: Session, scr
 @pytest.mark.risk("guessing")
 @pytest.mark.risk("isolation", decides=True)
 @pytest.mark.parametrize("form", ["~{}", "~{}/", "~{}/*", "~{}/nothing-here", "-la ~{}"])
-def test_a_tilde_tells_of_no_account(
+def test_a_tilde_reveals_no_account(
     everybody: list[Customer], customer: Customer, commands: Commands, form: str
 ) -> None:
     """A tilde and an account's name, the own or another customer's, is answered like one that nobody has.

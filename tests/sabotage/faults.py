@@ -398,13 +398,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "chain-incomplete",
-        "The intermediate authority's certificate is not sent",
+        "The intermediate CA's certificate is not sent",
         certificate(chain=False),
         "the_chain_is_complete_and_in_order",
     ),
     Fault(
         "key-of-another-certificate",
-        "Key and certificate are no pair",
+        "Key and certificate do not match",
         certificate(own_key=False),
         "the_certificate_verifies",
     ),
@@ -487,10 +487,10 @@ FAULTS: tuple[Fault, ...] = (
         "listings_of_every_kind",
     ),
     Fault(
-        "listing-tells-accounts",
-        "LIST ~name tells whether there is such an account, and the path of its home",
+        "listing-reveals-accounts",
+        "LIST ~name reveals whether an account exists, and the path of its home",
         configured((" NoErrorIfAbsent\n", "\n")),
-        "a_tilde_tells_of_no_account",
+        "a_tilde_reveals_no_account",
     ),
     Fault(
         "keepalive-off",
@@ -580,7 +580,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "records-end-at-line-breaks",
-        "A refused command of 2 KB removes the next record, whoever it belongs to",
+        "A refused command of 2 KB removes the next record, also of other customers",
         log_program(
             ("        following = data.find(mark, start + 1)\n", '        following = data.find(b"\\n", start) + 1\n'),
         ),
@@ -612,7 +612,7 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "uploads-under-a-hidden-name",
-        "The server replaces a file by whatever came of a new one, and an upload cannot go on by REST",
+        "The server replaces a file with an incomplete upload, and REST cannot continue an upload",
         configured(("HiddenStores              off", "HiddenStores              on .in.%P.")),
         "the_rest_follows_under_the_final_name_too",
     ),

@@ -133,11 +133,11 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a tab in hosts.yml": (
         sub(HOSTS, "    edges:\n", "\tedges:\n"),
-        ["hosts.yml", "line 1", "holds a tab", "Replace the tab by spaces"],
+        ["hosts.yml", "line 1", "contains a tab", "Replace the tab with spaces"],
     ),
     "an empty hosts.yml": (
         write(HOSTS, "---\n"),
-        ["hosts.yml", "has no hosts and groups in it", "inventories/example_linux/hosts.yml"],
+        ["hosts.yml", "contains no hosts and groups", "inventories/example_linux/hosts.yml"],
     ),
     "hosts.yml is a list": (
         write(HOSTS, "- ftps1.example.com\n"),
@@ -174,11 +174,11 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "host for hosts": (
         sub(HOSTS, "      hosts:\n        edge1", "      host:\n        edge1"),
-        ["hosts.yml", "edges.host: is no key of a group", "Did you mean 'hosts'?"],
+        ["hosts.yml", "edges.host: is not a key of a group", "Did you mean 'hosts'?"],
     ),
     "hosts as a list": (
         sub(HOSTS, "        edge1.example.com:\n", "        - edge1.example.com\n"),
-        ["hosts.yml", "edges.hosts: is a list, not a mapping", "with a colon behind it"],
+        ["hosts.yml", "edges.hosts: is a list, not a mapping", "with a colon after it"],
     ),
     "an address instead of variables": (
         sub(HOSTS, "        edge1.example.com:\n", "        edge1.example.com: 10.20.30.1\n"),
@@ -186,7 +186,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a host twice": (
         sub(HOSTS, "        edge1.example.com:\n", "        edge1.example.com:\n        edge1.example.com:\n"),
-        ["hosts.yml", "line 18", "stands here a second time (first in line 17)", "Keep one"],
+        ["hosts.yml", "line 18", "is here a second time (first in line 17)", "Keep one"],
     ),
     "edge_server is missing": (
         sub(HOSTS, SERVER, ""),
@@ -226,7 +226,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "edge_server is this machine": (
         sub(HOSTS, "10.20.30.11", "127.0.0.1"),
-        ["hosts.yml", "edge_server.ip4 = '127.0.0.1'", "no other host can reach"],
+        ["hosts.yml", "edge_server.ip4 = '127.0.0.1'", "other hosts cannot reach"],
     ),
     "edge_server is the public address": (
         sub(HOSTS, "10.20.30.11", "203.0.113.10"),
@@ -242,7 +242,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "two computer accounts with one name": (
         sub(HOSTS, SERVER, SERVER + SECOND.replace("ftps2.dmz", "ftps1.other")),
-        ["hosts.yml", "ftps1.other.example.com.domain_member_netbios_name = 'FTPS1'", "the other out"],
+        ["hosts.yml", "ftps1.other.example.com.domain_member_netbios_name = 'FTPS1'", "lock out the other"],
     ),
     "a name too long for a computer account": (
         sub(HOSTS, "ftps1.dmz.example.com", "ftps-server-number-1.dmz.example.com"),
@@ -259,7 +259,11 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a file that is not loaded": (
         move(VAULT, "group_vars/all/vault.yml.encrypted"),
-        ["group_vars/all/vault.yml.encrypted", "is no .yml file, so nothing in it is loaded", "Rename it to vault.yml"],
+        [
+            "group_vars/all/vault.yml.encrypted",
+            "is not a .yml file, so Ansible does not load it",
+            "Rename it to vault.yml",
+        ],
     ),
     # -- the service
     "exchange is missing": (
@@ -273,11 +277,11 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a key of the service is not indented": (
         sub(EXCHANGE, "  removal_limit_percent: 20", "removal_limit_percent: 20"),
-        [EXCHANGE, "removal_limit_percent: is a key of the service and stands beside it", "Indent it"],
+        [EXCHANGE, "removal_limit_percent: is a key of the service and must be inside it", "Indent it"],
     ),
     "a tab in exchange.yml": (
         sub(EXCHANGE, "  fqdn:", "\tfqdn:"),
-        [EXCHANGE, "line 11: holds a tab", "Replace the tab by spaces"],
+        [EXCHANGE, "line 11: contains a tab", "Replace the tab with spaces"],
     ),
     "a bracket that is not closed": (
         sub(EXCHANGE, "[50000, 50199]", "[50000, 50199"),
@@ -285,7 +289,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a second exchange in the file": (
         add(EXCHANGE, "exchange:\n  name: other\n"),
-        [EXCHANGE, "exchange: stands here a second time (first in line 6)", "Keep one"],
+        [EXCHANGE, "exchange: is here a second time (first in line 6)", "Keep one"],
     ),
     "a second key of the service": (
         sub(EXCHANGE, "  fqdn: ftps.example.com\n", "  fqdn: ftps.example.com\n  fqdn: ftps.example.org\n"),
@@ -322,7 +326,11 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a variable that follows from the model": (
         add(DEPLOYMENT, "ftps_server_max_sessions: 300\n"),
-        [DEPLOYMENT, "ftps_server_max_sessions: follows from the model", f"set exchange.max_sessions in {EXCHANGE}"],
+        [
+            DEPLOYMENT,
+            "ftps_server_max_sessions: is computed from the model",
+            f"set exchange.max_sessions in {EXCHANGE}",
+        ],
     ),
     "a variable in two files": (
         add("group_vars/all/more.yml", "directory_runner: localhost\n"),
@@ -330,7 +338,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a variable twice in one file": (
         add(DEPLOYMENT, "directory_runner: localhost\n"),
-        [DEPLOYMENT, "directory_runner: stands here a second time (first in line 15)", "Keep one"],
+        [DEPLOYMENT, "directory_runner: is here a second time (first in line 15)", "Keep one"],
     ),
     "deployment.yml is a list": (
         write(DEPLOYMENT, "- ansible_user: deploy\n"),
@@ -364,13 +372,13 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
         line(DEPLOYMENT, "edge_management_networks", "edge_management_networks: [10.20.40.7/24]"),
         [
             DEPLOYMENT,
-            "edge_management_networks[0] = '10.20.40.7/24': has bits behind its prefix",
+            "edge_management_networks[0] = '10.20.40.7/24': has host bits set",
             "Write 10.20.40.0/24",
         ],
     ),
     "a management port that is none": (
         add(DEPLOYMENT, "edge_management_ports: [70000]\n"),
-        [DEPLOYMENT, "edge_management_ports[0] = 70000: is no port", "1 to 65535"],
+        [DEPLOYMENT, "edge_management_ports[0] = 70000: is not a port", "1 to 65535"],
     ),
     "a service name as a port": (
         add(DEPLOYMENT, "edge_management_ports: [ssh]\n"),
@@ -378,11 +386,11 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a rollback too short": (
         add(DEPLOYMENT, "edge_rollback_seconds: 5\n"),
-        [DEPLOYMENT, "edge_rollback_seconds = 5: is not 0 and not 20 to 86400"],
+        [DEPLOYMENT, "edge_rollback_seconds = 5: is neither 0 nor 20 to 86400"],
     ),
     "a packet too small": (
         add(DEPLOYMENT, "edge_max_packet_size: 100\n"),
-        [DEPLOYMENT, "edge_max_packet_size = 100: is not 0 and not 576 to 9000"],
+        [DEPLOYMENT, "edge_max_packet_size = 100: is neither 0 nor 576 to 9000"],
     ),
     "a truth that is none": (
         add(DEPLOYMENT, "edge_management_by_network: maybe\n"),
@@ -442,7 +450,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a directory without ldaps://": (
         sub(DEPLOYMENT, "ldaps://dc1", "dc1"),
-        [DEPLOYMENT, "directory_server_uri = 'dc1.ad.example.com': is no address of a directory", "ldaps://"],
+        [DEPLOYMENT, "directory_server_uri = 'dc1.ad.example.com': is not the address of a directory", "ldaps://"],
     ),
     "no CA of the directory": (
         remove("certificates/directory-ca.pem"),
@@ -458,15 +466,15 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a vault identity that is none": (
         add(DEPLOYMENT, "directory_handover_vault_id: ~/.vault\n"),
-        [DEPLOYMENT, "directory_handover_vault_id = '~/.vault': is no vault identity", "label@file"],
+        [DEPLOYMENT, "directory_handover_vault_id = '~/.vault': is not a vault identity", "label@file"],
     ),
     "a vault identity that asks": (
         add(DEPLOYMENT, "directory_handover_vault_id: handover@prompt\n"),
-        [DEPLOYMENT, "directory_handover_vault_id", "asks a person", "Name a file or a script"],
+        [DEPLOYMENT, "directory_handover_vault_id", "would ask for input", "Name a file with the vault password"],
     ),
     "a template that refers to nothing": (
         line(DEPLOYMENT, "directory_bind_dn", 'directory_bind_dn: "{{ bind_account }}"'),
-        [DEPLOYMENT, "directory_bind_dn: takes its value from bind_account, which is not set anywhere"],
+        [DEPLOYMENT, "directory_bind_dn: gets its value from bind_account, which is not set anywhere"],
     ),
     "a template with a mistake": (
         line(DEPLOYMENT, "directory_bind_dn", 'directory_bind_dn: "{{ inventory_dir "'),
@@ -487,7 +495,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "an unset variable of the vault": (
         line(VAULT, "vault_directory_bind_password", ""),
-        [DEPLOYMENT, "directory_bind_password: takes its value from vault_directory_bind_password", "not set anywhere"],
+        [DEPLOYMENT, "directory_bind_password: gets its value from vault_directory_bind_password", "not set anywhere"],
     ),
     "a mistyped variable of the vault": (
         line(VAULT, "vault_directory_bind_password", "vault_directory_bind_pasword: s3cret-bind"),
@@ -660,7 +668,7 @@ def test_an_encrypted_vault_with_its_password_is_read(tmp_path: Path) -> None:
     said = message(inventory, password="right")
     assert f'{VAULT}\n  - line 4: vault_directory_bind_password = "": is empty' in said
     line_of_it = message(inventory, password="wrong")
-    assert f"{VAULT}\n  - is encrypted with another password than the one that was given." in line_of_it
+    assert f"{VAULT}\n  - is encrypted with a different password." in line_of_it
     assert "ANSIBLE_VAULT_PASSWORD_FILE" in line_of_it
 
 
@@ -687,8 +695,8 @@ def test_nothing_of_an_encrypted_file_is_shown(broken: str, tmp_path: Path) -> N
         ({"tags": ("host_firewall", "ftpsserver")}, "--tags = 'ftpsserver': is not a tag of these playbooks"),
         ({"tags": ("zzz",)}, "Use one of "),
         ({"skip_tags": ("certficate",)}, "--skip-tags = 'certficate': is not a tag of these playbooks"),
-        ({"skip_tags": ("always",)}, "--skip-tags = 'always': would leave out the check of the model"),
-        ({"start_at_task": "Edge"}, "--start-at-task = 'Edge': would skip the steps before it"),
+        ({"skip_tags": ("always",)}, "--skip-tags = 'always': would skip the check of the model"),
+        ({"start_at_task": "Edge"}, "--start-at-task = 'Edge': would skip the first step of a run"),
     ],
 )
 def test_what_the_command_line_cannot_mean(arguments: dict[str, Any], expected: str, tmp_path: Path) -> None:
@@ -732,7 +740,7 @@ def test_a_listing_looks_at_nothing(tmp_path: Path) -> None:
             "edges",
             ["--limit edges: the directory and ftps1.dmz.example.com stay as they are until a run without --limit."],
         ),
-        ("ftps_servers", ["The directory is one for all hosts, so this run brings it up to date too"]),
+        ("ftps_servers", ["All hosts share one directory, so this run updates it too"]),
     ],
 )
 def test_what_a_limit_leaves_is_said(limit: str | None, expected: list[str], tmp_path: Path) -> None:
@@ -749,7 +757,7 @@ def test_an_exchange_without_an_edge_is_said(tmp_path: Path) -> None:
     sub(HOSTS, "      hosts:\n        edge1.example.com:\n", "")(inventory)
     encrypt(VAULT)(inventory)
     (warning,) = Run(inventory, password="right").check()["warnings"]
-    assert warning.startswith("The group edges has no host, so no edge is managed.")
+    assert warning.startswith("The group edges has no hosts, so this run manages no edge.")
 
 
 def test_a_vault_that_nobody_encrypted_is_said(tmp_path: Path) -> None:

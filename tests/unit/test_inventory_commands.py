@@ -149,7 +149,7 @@ def test_a_start_at_a_task_and_a_wrong_tag_end_the_run(mine: Path, hosts_log: Pa
         "site", mine, "--start-at-task", "Edge", "--tags", "egde", ANSIBLE_VAULT_PASSWORD_FILE=password_file
     )
     assert done.returncode != 0
-    assert "--start-at-task = 'Edge': would skip the steps before it" in done.stdout + done.stderr
+    assert "--start-at-task = 'Edge': would skip the first step of a run" in done.stdout + done.stderr
     assert "--tags = 'egde': is not a tag of these playbooks" in done.stdout + done.stderr
     assert not hosts_log.exists()
 

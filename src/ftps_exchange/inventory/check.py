@@ -24,25 +24,25 @@ type Groups = Mapping[str, Sequence[str]]
 
 
 def cannot_be_loaded(files: Files, known: Known, groups: Groups, extra: Iterable[str] = ()) -> list[Problem]:
-    """Return every problem of the files where Ansible could not load them, or would go on without one; else nothing."""
+    """Return the problems of files that Ansible cannot load, or would silently skip."""
     return check_files(files, known, groups, extra) if files.blocking else []
 
 
 def check_inventory(files: Files, known: Known, loaded: Loaded) -> list[Problem]:
     """Return every problem of the inventory, by file and line."""
     problems = check_files(files, known, loaded.groups, loaded.extra)
-    told = {_guess(problem) for problem in problems}
+    named = {_guess(problem) for problem in problems}
     problems += [
         problem
         for problem in check_values(files, known, loaded)
-        # "Did you mean this one?" is said already
-        if not (problem.message.startswith("is missing") and problem.field.rpartition(".")[2] in told)
+        # Another problem suggests this name already
+        if not (problem.message.startswith("is missing") and problem.field.rpartition(".")[2] in named)
     ]
     return in_order(problems)
 
 
 def check_files(files: Files, known: Known, groups: Groups, extra: Iterable[str] = ()) -> list[Problem]:
-    """Return what is wrong with what is written, whatever the values are."""
+    """Return the problems that do not depend on values."""
     problems = [*files.blocking, *files.problems]
     unread = {problem.file for problem in files.blocking}
     if not unread & set(files.hosts_files) and not (files.blocking and not files.hosts_files):
@@ -85,7 +85,7 @@ def _groups(files: Files, groups: Groups) -> Iterator[Problem]:
             group.file,
             group.name,
             None,
-            "is not a group of the exchange, so nothing would be done to its hosts.",
+            "is not a group of the exchange, so its hosts would not be managed.",
             f"Did you mean '{guess}'?",
             group.line,
         )
@@ -130,14 +130,14 @@ def _groups(files: Files, groups: Groups) -> Iterator[Problem]:
                 place,
                 host,
                 None,
-                "is in no group, so nothing would be done to it.",
+                "is in no group, so it would not be managed.",
                 f"Put it into {SERVERS} or {EDGES}, or remove it.",
                 line,
             )
 
 
 def _inside(files: Files) -> dict[str, set[str]]:
-    """For each group those that it lies in."""
+    """Return the parents of each group."""
     above: dict[str, set[str]] = {group.name: set() for group in files.groups}
     for group in files.groups:
         if group.parent:
@@ -150,7 +150,7 @@ def _inside(files: Files) -> dict[str, set[str]]:
 
 
 def _nearest_group(name: str) -> str | None:
-    """Return the group of the exchange that was meant by another name; users may have groups of their own."""
+    """Return the group of the exchange that a name probably means. Other groups are allowed."""
     if name in GROUPS or name in _OF_ANSIBLE:
         return None
     folded = name.lower().replace("-", "_")
@@ -179,7 +179,7 @@ def _folders(files: Files, groups: Groups) -> Iterator[Problem]:
 def _names(files: Files, known: Known, extra: Iterable[str]) -> Iterator[Problem]:
     given = [(name, "command line", None) for name in extra]
     for name, file, line in [*((v.name, v.file, v.line) for v in files.variables), *given]:
-        # The command line has its way, also where an inventory would be passed over
+        # Variables of the command line win, also over computed ones
         if name in known.options or name in known.computed or known.prefix_of(name) is None:
             continue
         guess = known.nearest_to(name)
@@ -200,14 +200,14 @@ def _names(files: Files, known: Known, extra: Iterable[str]) -> Iterator[Problem
             variable.file,
             variable.name,
             None,
-            "follows from the model, so what stands here would be passed over.",
+            "is computed from the model, so this value would be ignored.",
             f"Remove it, and set {instead} in {EXCHANGE_FILE}." if instead else "Remove it.",
             variable.line,
         )
 
 
 def _twice(files: Files, known: Known) -> Iterator[Problem]:
-    """Two files of one group: the one whose name comes last wins, which nobody sees."""
+    """Report a variable in two files of one group: the last file wins silently."""
     first: dict[tuple[str, str, str], Variable] = {}
     for variable in files.variables:
         if variable.name == "exchange" or known.prefix_of(variable.name) is None:
@@ -229,7 +229,7 @@ def _second(variable: Variable, earlier: Variable) -> Problem:
 
 
 def _service(files: Files, extra: Iterable[str]) -> Iterator[Problem]:
-    """The service is described once, for all hosts."""
+    """Report a service that is not described once for all hosts."""
     found = files.of("exchange")
     for variable in found[1:]:
         if variable.file != found[0].file:
@@ -261,7 +261,7 @@ def _service(files: Files, extra: Iterable[str]) -> Iterator[Problem]:
                 EXCHANGE_FILE,
                 "exchange",
                 None,
-                "is missing: the service is not described anywhere.",
+                "is missing, so the service is not described.",
                 f"Copy inventories/example_linux/{EXCHANGE_FILE}; the keys of the service stand below 'exchange:'.",
             )
     for variable in files.variables:
@@ -270,7 +270,7 @@ def _service(files: Files, extra: Iterable[str]) -> Iterator[Problem]:
                 variable.file,
                 variable.name,
                 None,
-                "is a key of the service and stands beside it.",
+                "is a key of the service and must be inside it.",
                 "Indent it by two spaces, below 'exchange:'.",
                 variable.line,
             )

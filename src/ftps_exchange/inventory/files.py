@@ -1,7 +1,7 @@
-"""Reads the files of an inventory as they are written: which variable stands where, and what Ansible cannot read.
+"""Reads the files of an inventory: where each variable is set, and what Ansible cannot read.
 
-Ansible knows the values; only the files know the line, a mistyped key, and a folder that nothing loads.
-Unlike customer files these may hold tags, aliases and templates, so the nodes of YAML are kept and nothing is built.
+Ansible has the values. Only the files show the line, a mistyped key, or a folder that nothing loads.
+They may contain tags, aliases and templates, so this works on YAML nodes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VAULT_REMEDY = (
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _YAML_SUFFIXES = (".yml", ".yaml", ".json")
 _VARIABLE_SUFFIXES = ("", *_YAML_SUFFIXES)
-# What Ansible passes over in a folder of hosts files, and what editors leave behind
+# What Ansible ignores in an inventory folder, and leftovers of editors
 _PASSED_OVER = re.compile(
     r"\..*|.*~|.*\.(pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry|ini~|rej|old|save|tmp)|#.*#|README.*", re.IGNORECASE
 )
@@ -37,7 +37,7 @@ _DEEPEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable where it is written."""
+    """A variable and the place where it is set."""
 
     name: str
     kind: Kind
@@ -48,13 +48,13 @@ class Variable:
     encrypted: bool = False
 
     def texts(self) -> Iterator[str]:
-        """Yield every scalar of the value, as it is written."""
+        """Yield every scalar in the value, as text."""
         yield from _scalars(self.node)
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group as a hosts file has it."""
+    """A group in a hosts file."""
 
     name: str
     file: str
@@ -65,17 +65,17 @@ class Group:
 
 @dataclass(slots=True)
 class Files:
-    """What the files of an inventory say."""
+    """The content of an inventory's files."""
 
     problems: list[Problem] = field(default_factory=list)
-    # Problems with which Ansible would stop, or go on without the file
+    # Problems that stop Ansible, or make it skip the file
     blocking: list[Problem] = field(default_factory=list)
     variables: list[Variable] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     host_lines: dict[str, tuple[str, int]] = field(default_factory=dict)
     # group_vars/x and host_vars/x: kind, name, label
     folders: list[tuple[Kind, str, str]] = field(default_factory=list)
-    # Files of hosts that were read here, by label; other inventories (INI, scripts, plugins) are Ansible's affair
+    # Hosts files that were read, by label. Only Ansible reads other inventories (INI, scripts, plugins)
     hosts_files: list[str] = field(default_factory=list)
     all_read: bool = True
 
@@ -84,7 +84,7 @@ class Files:
         return [variable for variable in self.variables if variable.name == name]
 
     def place(self, name: str, host: str | None = None, groups: Sequence[str] = ()) -> tuple[str, int | None]:
-        """Return file and line of the variable as this host has it, as well as it can be known."""
+        """Return the file and line that most likely set the variable for this host."""
         found = self.of(name)
         for variable in reversed(found):
             if variable.kind == "host" and variable.owner == host:
@@ -98,13 +98,13 @@ class Files:
 
 
 def passwords_in_clear(files: Files) -> list[str]:
-    """Return the files that hold a value for the vault and are not encrypted."""
+    """Return the files with secrets that are not encrypted."""
     found = dict.fromkeys(
         variable.file
         for variable in files.variables
         if variable.name.startswith("vault_")
         and not variable.encrypted
-        # "!vault" encrypts a value of its own; a template has it from elsewhere
+        # "!vault" encrypts a single value; a template gets its value from elsewhere
         and isinstance(variable.node, yaml.ScalarNode)
         and variable.node.tag != "!vault"
         and variable.node.value
@@ -114,10 +114,10 @@ def passwords_in_clear(files: Files) -> list[str]:
 
 
 def read_files(sources: Sequence[str | Path], decrypt: Decrypt) -> Files:
-    """Read the YAML files of these sources, and the variables beside them.
+    """Read the YAML files of these sources and their variable files.
 
-    ``decrypt`` gets the content of an encrypted file. It returns None where no password of a vault was given, and
-    raises ValueError where none of them is right.
+    ``decrypt`` gets the content of an encrypted file. It returns None without a vault password, and
+    raises ValueError if no password fits.
     """
     files = Files()
     seen: set[Path] = set()
@@ -150,7 +150,7 @@ def _label(path: Path, folder: Path) -> str:
 
 
 def _compose(path: Path, label: str, files: Files, decrypt: Decrypt) -> tuple[Any, bool] | None:
-    """Return the root node and whether the file is encrypted; None where Ansible cannot read it either."""
+    """Return the root node and whether the file is encrypted; None if Ansible cannot read it."""
 
     def refuse(message: str, remedy: str, line: int | None = None) -> None:
         files.blocking.append(Problem(label, "", None, message, remedy, line))
@@ -165,7 +165,7 @@ def _compose(path: Path, label: str, files: Files, decrypt: Decrypt) -> tuple[An
         try:
             plain = decrypt(data)
         except ValueError:
-            refuse("is encrypted with another password than the one that was given.", VAULT_REMEDY)
+            refuse("is encrypted with a different password.", VAULT_REMEDY)
             return None
         if plain is None:
             refuse("is encrypted with ansible-vault, and no vault password was given.", VAULT_REMEDY)
@@ -180,22 +180,22 @@ def _compose(path: Path, label: str, files: Files, decrypt: Decrypt) -> tuple[An
         line = mark.line + 1 if mark else None
         lines = data.decode("utf-8-sig").splitlines()
         if line and line <= len(lines) and "\t" in lines[line - 1].partition("#")[0]:
-            refuse("holds a tab, and YAML is indented by spaces alone.", "Replace the tab by spaces.", line)
+            refuse("contains a tab. YAML allows only spaces for indentation.", "Replace the tab with spaces.", line)
         else:
             what = " ".join(part for part in (error.context, error.problem) if part)
-            # Of an encrypted file not even the parser's words are repeated
+            # For an encrypted file, do not repeat the parser's message: it quotes the content
             refuse(
                 "is not valid YAML." if encrypted else f"is not valid YAML: {printable(what)}.",
                 "Look for wrong indentation, a missing colon or blank, an unclosed quote or bracket.",
                 line,
             )
     except yaml.YAMLError:
-        refuse("holds a character that YAML does not allow.", "Remove control characters.")
+        refuse("contains a character that YAML does not allow.", "Remove control characters.")
     return None
 
 
 def _entries(node: Any) -> Iterator[tuple[str, int, Any]]:
-    """Yield key, line and value of a mapping, keys that are merged in last."""
+    """Yield key, line and value of a mapping; merged keys come last."""
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:
@@ -225,18 +225,16 @@ def _kind_of(node: Any) -> str:
 
 
 def _report_twice(node: Any, label: str, files: Files, where: str = "", depth: int = _DEEPEST) -> None:
-    """Ansible takes the last of two equal keys, and the first is gone."""
+    """Report duplicate keys: Ansible uses only the last one."""
     seen: dict[str, int] = {}
     for key, line, value in _entries(node):
         field_ = f"{where}.{key}" if where else key
         if key in seen:
             files.problems.append(
-                Problem(
-                    label, field_, None, f"stands here a second time (first in line {seen[key]}).", "Keep one.", line
-                )
+                Problem(label, field_, None, f"is here a second time (first in line {seen[key]}).", "Keep one.", line)
             )
         seen.setdefault(key, line)
-        # The model's own check looks into this one
+        # The model's own check covers this file
         if depth and field_ != "exchange":
             _report_twice(value, label, files, field_, depth - 1)
 
@@ -264,7 +262,7 @@ def _read_hosts(path: Path, folder: Path, files: Files, decrypt: Decrypt) -> Non
                 label,
                 "",
                 None,
-                "has no hosts and groups in it."
+                "contains no hosts and groups."
                 if _is_empty(root)
                 else f"is {_kind_of(root)}, not a mapping of groups.",
                 "Write it like inventories/example_linux/hosts.yml: all, children, groups, hosts.",
@@ -293,7 +291,7 @@ def _read_group(name: str, line: int, body: Any, parent: str | None, label: str,
             refuse(
                 key,
                 key_line,
-                "is no key of a group, so Ansible passes over it.",
+                "is not a key of a group, so Ansible ignores it.",
                 f"Did you mean '{guess}'?" if guess else "A group has the keys hosts, children and vars.",
                 blocking=False,
             )
@@ -305,7 +303,7 @@ def _read_group(name: str, line: int, body: Any, parent: str | None, label: str,
                 key,
                 key_line,
                 f"is {_kind_of(value)}, not a mapping.",
-                "Write each name with a colon behind it, without a dash: 'ftps1.example.com:'.",
+                "Write each name with a colon after it, without a dash: 'ftps1.example.com:'.",
             )
             continue
         if key == "children" and depth:
@@ -349,7 +347,7 @@ def _read_variables(folder: Path, kind: Kind, files: Files, decrypt: Decrypt) ->
                 path for path in entry.rglob("*") if path.is_file() and not _PASSED_OVER.fullmatch(path.name)
             )
         else:
-            # A host's name has dots of its own: only these endings are no part of it
+            # A host name contains dots, so only these count as file extensions
             owner = entry.stem if entry.suffix in _YAML_SUFFIXES else entry.name
             files.folders.append((kind, owner, label))
             paths = [entry]
@@ -360,7 +358,7 @@ def _read_variables(folder: Path, kind: Kind, files: Files, decrypt: Decrypt) ->
                         _label(path, folder),
                         "(file name)",
                         None,
-                        "is no .yml file, so nothing in it is loaded.",
+                        "is not a .yml file, so Ansible does not load it.",
                         f"Rename it to {printable(path.name.split('.')[0])}.yml, or move it elsewhere.",
                     )
                 )
@@ -383,7 +381,7 @@ def _read_variable_file(path: Path, folder: Path, kind: Kind, owner: str, files:
                 "",
                 None,
                 f"is {_kind_of(root)}, not a mapping of variables.",
-                "Write 'name: value', one variable a line, without dashes before them.",
+                "Write 'name: value', one variable per line, without dashes.",
             )
         )
         return

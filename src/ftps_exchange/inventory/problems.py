@@ -1,4 +1,4 @@
-"""Problems of the inventory, told like those of the model."""
+"""Problems of the inventory, in the format of the model's problems."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from ftps_exchange.model.problems import ModelError
 
 
 class InventoryError(ModelError):
-    """The inventory is not usable: every problem that was found."""
+    """The inventory cannot be used. Contains all problems found."""
 
     subject = "inventory"

@@ -1,4 +1,4 @@
-"""What a run was asked for on the command line: tags, a task to begin with, a part of the hosts."""
+"""The command line of a run: tags, start task, limit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The part of the command line that decides which tasks run."""
+    """The options that decide which tasks run."""
 
     tags: Sequence[str] = ()
     skip_tags: Sequence[str] = ()
@@ -29,7 +29,7 @@ class Asked:
 
 
 def known_tags(project: Path, playbooks: Iterable[Path] = ()) -> set[str]:
-    """Return every tag of the project, and of the playbooks that were called."""
+    """Return all tags of the project and of the given playbooks."""
     files = [*(project / "playbooks").glob("*.yml"), *(project / "roles").glob("*/tasks/*.yml"), *playbooks]
     found: set[str] = set()
     for path in files:
@@ -59,7 +59,7 @@ def _collect(content: Any, found: set[str]) -> None:
 
 
 def check_run(asked: Asked, known: set[str]) -> list[Problem]:
-    """Return what cannot be meant."""
+    """Return the problems of the command line."""
     problems = []
     offered = sorted(known - _SPECIAL)
     skipped = [tag for tag in asked.skip_tags if tag not in _CONVENTIONAL]
@@ -82,8 +82,8 @@ def check_run(asked: Asked, known: set[str]) -> list[Problem]:
                 COMMAND_LINE,
                 "--skip-tags",
                 "'always'",
-                "would leave out the check of the model, from which every other step works.",
-                "Leave it away.",
+                "would skip the check of the model, on which all other steps depend.",
+                "Remove it.",
             )
         )
     if asked.start_at_task is not None:
@@ -92,31 +92,31 @@ def check_run(asked: Asked, known: set[str]) -> list[Problem]:
                 COMMAND_LINE,
                 "--start-at-task",
                 shorten(asked.start_at_task),
-                "would skip the steps before it, but a run computes everything from the model in its first step.",
-                "Leave it out and run again: a second run is quick. --tags ROLE runs one part.",
+                "would skip the first step of a run, which computes everything from the model.",
+                "Run again without it: a second run is quick. --tags ROLE runs one part.",
             )
         )
     return problems
 
 
 def notes(limit: str | None, chosen: Collection[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return what a run does, or leaves, and nobody would think of."""
-    told = []
+    """Return side effects of a limited run that are easy to miss."""
+    found = []
     servers, edges = groups.get("ftps_servers", ()), groups.get("edges", ())
     left = [host for host in (*servers, *edges) if host not in chosen]
     if limit and left:
         others = f"{', '.join(left[:5])}{', …' if len(left) > 5 else ''} stay as they are until a run without --limit"
         if any(host in chosen for host in servers):
-            told.append(
-                f"--limit {limit}: {others}. The directory is one for all hosts, so this run brings it up to date too: "
-                "a customer who is suspended or gone loses access there at once, and stays in the firewalls of the "
-                "hosts that are left out."
+            found.append(
+                f"--limit {limit}: {others}. All hosts share one directory, so this run updates it too: "
+                "a customer who is suspended or absent loses access there at once, but stays in the firewalls of the "
+                "other hosts."
             )
         else:
-            told.append(f"--limit {limit}: the directory and {others}.")
+            found.append(f"--limit {limit}: the directory and {others}.")
     if not edges:
-        told.append(
-            "The group edges has no host, so no edge is managed. Customers reach the service only through a firewall "
-            "that you set up yourself: `make packs ALL_FORMATS=1` writes its rules."
+        found.append(
+            "The group edges has no hosts, so this run manages no edge. Customers reach the service only through "
+            "a firewall that you set up yourself: `make packs ALL_FORMATS=1` writes its rules."
         )
-    return told
+    return found

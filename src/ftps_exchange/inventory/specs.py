@@ -1,4 +1,4 @@
-"""Which variables there are: the roles' own specifications, and what the playbooks compute from the model."""
+"""Known variables: from the roles' specifications, and what the playbooks compute from the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ftps_exchange.model.problems import nearest
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# Variables of the playbooks, which belong to no role: what each is
+# Variables of the playbooks, with their types
 OF_THE_PLAYBOOKS: Final[Mapping[str, Mapping[str, Any]]] = {
     "exchange": {"type": "dict"},
     "edge_server": {
@@ -25,22 +25,22 @@ OF_THE_PLAYBOOKS: Final[Mapping[str, Mapping[str, Any]]] = {
     "iis_root": {"type": "str"},
     "iis_options": {"type": "dict"},
 }
-# What begins like this is a variable of the playbooks or of a role, or a mistake
+# Names with these prefixes are variables of this project, or mistakes
 _PREFIXES_OF_THE_PLAYBOOKS: Final = ("iis_",)
 
 
 @dataclass(frozen=True)
 class Known:
-    """Every variable that an inventory may set, and those that it must not."""
+    """The variables that an inventory may set, and those that it must not."""
 
     options: Mapping[str, Mapping[str, Any]]
     """The specification of each variable."""
     prefixes: tuple[str, ...]
-    """Beginnings of the roles' variables, longest first."""
+    """Prefixes of the roles' variables, longest first."""
     required: frozenset[str]
-    """Variables without a default. Other entries of a role than its main one get theirs from the playbooks."""
+    """Required variables of the main entry points. The playbooks set those of other entry points."""
     computed: Mapping[str, str] = field(default_factory=dict)
-    """Variables that follow from the model, and how: whatever an inventory says is passed over."""
+    """Variables that are computed from the model, and how. An inventory cannot set them."""
 
     @cached_property
     def settable(self) -> list[str]:
@@ -48,11 +48,11 @@ class Known:
         return [name for name in self.options if name not in self.computed]
 
     def prefix_of(self, name: str) -> str | None:
-        """Return the beginning that makes a variable one of ours; users' own have none of these."""
+        """Return the prefix that marks a variable of this project; None for users' own variables."""
         return next((prefix for prefix in self.prefixes if name.startswith(prefix)), None)
 
     def nearest_to(self, name: str) -> str | None:
-        """Return the variable that was probably meant: one of the same role, or else any."""
+        """Return the variable that was probably meant; those of the same role come first."""
         prefix = self.prefix_of(name)
         same = [known for known in self.settable if prefix and known.startswith(prefix)]
         return nearest(name, same) or nearest(name, self.settable)
@@ -65,7 +65,7 @@ def known_variables(project: Path) -> Known:
     required: set[str] = set()
     for path in sorted((project / "roles").glob("*/meta/argument_specs.yml")):
         role = path.parents[1].name
-        # The lab's own are no part of a deployment
+        # Roles of the lab are not part of a deployment
         if role.startswith("lab_"):
             continue
         prefixes.append(f"{role}_")
@@ -76,14 +76,14 @@ def known_variables(project: Path) -> Known:
     computed: dict[str, str] = {}
     for name in ("exchange", "windows"):
         for key, value in _load(project / "playbooks" / "vars" / f"{name}.yml").items():
-            # A default that refers to a variable of the inventory leaves that one free
+            # A default may refer to a variable of the inventory
             if not key.startswith("__"):
                 computed[key] = _from_the_model(str(value))
     return Known(options, tuple(sorted(prefixes, key=len, reverse=True)), frozenset(required), computed)
 
 
 def _from_the_model(expression: str) -> str:
-    """Return what to change instead, as far as one key of the service decides."""
+    """Return the key of the service to change instead, if a single key decides."""
     keys = set(re.findall(r"__exchange\.([a-z_0-9]+(?:\.[a-z_0-9]+)?)", expression))
     return f"exchange.{keys.pop()}" if len(keys) == 1 else ""
 
@@ -108,7 +108,7 @@ _TRUTH: Final = {"true", "false", "yes", "no", "on", "off", "1", "0", "y", "n", 
 
 
 def flaws(spec: Mapping[str, Any], value: object, where: str) -> Iterable[tuple[str, object, str, str]]:
-    """Yield field, value, message and remedy for each place where a value is not what its specification asks for."""
+    """Yield field, value, message and remedy for each part of a value that does not fit its specification."""
     kind = str(spec.get("type", "str"))
     if value is None or (not _is(kind, value)):
         shown = "empty" if value is None else _kind_of(value)
@@ -146,7 +146,7 @@ def flaws(spec: Mapping[str, Any], value: object, where: str) -> Iterable[tuple[
 
 
 def _is(kind: str, value: object) -> bool:
-    """Whether Ansible takes the value for this type, without turning it into something that nobody meant."""
+    """Whether Ansible accepts the value for this type without a surprising conversion."""
     if kind in ("raw", "json", "jsonarg"):
         return True
     if kind in ("str", "path"):
@@ -157,7 +157,7 @@ def _is(kind: str, value: object) -> bool:
         return not isinstance(value, bool) and bool(re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", str(value)))
     if kind == "bool":
         return isinstance(value, bool) or str(value).lower() in _TRUTH
-    # Ansible makes a list of "a,b": in an inventory that is a dash or a bracket that somebody forgot
+    # Ansible turns "a,b" into a list; in an inventory it is more likely a forgotten dash or bracket
     return isinstance(value, list) if kind == "list" else isinstance(value, Mapping)
 
 

@@ -1,4 +1,4 @@
-"""The rules for the values of an inventory, as each host has them."""
+"""The rules for the values of each host's variables."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ftps_exchange.preflight import LARGEST_PACKET, SHORTEST_ROLLBACK_SECONDS, S
 DEPLOYMENT_FILE: Final = "group_vars/all/deployment.yml"
 VAULT_FILE: Final = "group_vars/all/vault.yml"
 
-# The roles of each kind of host, whose required variables an inventory has to give
+# The roles of each group, whose required variables an inventory must set
 _ROLES: Final = {
     "servers": ("directory", "domain_member", "folder_tree", "certificate", "host_firewall", "ftps_server"),
     "windows": ("directory", "windows_host", "windows_certificate", "windows_folder_tree", "iis_ftp_site"),
     "edges": ("edge",),
 }
-# Files on the control node that have to be there before a run
+# Files that must exist on the control node before a run
 _FILES: Final = (
     "directory_ca_file",
     "certificate_ca_file",
@@ -54,29 +54,29 @@ ALSO_LOOKED_AT: Final = (*_CONNECTION_PASSWORDS, *(name for name in _FILES if na
 
 @dataclass(frozen=True, slots=True)
 class NotTemplated:
-    """A value that Ansible cannot compute, and why."""
+    """A value that Ansible cannot compute, and the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """The inventory as Ansible has it."""
+    """The inventory as Ansible loaded it."""
 
     groups: Mapping[str, Sequence[str]]
     hosts: Mapping[str, Mapping[str, object]]
-    """The known variables of each host that something is done to."""
+    """The known variables of each managed host."""
     extra: Sequence[str] = ()
     """Names that the command line gave."""
     deploys: bool = True
-    """Whether hosts are changed: then passwords and files have to be there."""
+    """Whether the run changes hosts. Then passwords and files must exist."""
     is_file: Callable[[str], bool] = field(default=lambda path: True)
     short_lived: str | None = None
-    """The folder of a job that ends with it (AWX): what is written there is lost."""
+    """The folder of an AWX job, which is deleted after the job."""
 
 
 def check_values(files: Files, known: Known, loaded: Loaded) -> Iterator[Problem]:
-    """Yield what is wrong with the values; the same for several hosts is one problem."""
+    """Yield the problems of the values. The same problem of several hosts is reported once."""
     return iter(dict.fromkeys(_Check(files, known, loaded).problems()))
 
 
@@ -111,7 +111,7 @@ class _Check:
             yield from self._members()
             yield from self._handover()
 
-    # -- telling -------------------------------------------------------------------------------------------------------
+    # -- messages ------------------------------------------------------------------------------------------------------
 
     def _problem(self, host: str, name: str, value: object, message: str, remedy: str, *, part: str = "") -> Problem:
         file, line = self.files.place(name, host, self.of_host.get(host, ()))
@@ -119,7 +119,7 @@ class _Check:
         encrypted = any(variable.encrypted for variable in self.files.of(name))
         secret = spec.get("no_log") or encrypted or looks_secret((name, part)) or name in _CONNECTION_PASSWORDS
         hidden = value is None or (secret and value != "")
-        # Of a path the middle says what is wrong, as often as not
+        # Keep the whole path: the mistake may be anywhere in it
         text = repr(value) if isinstance(value, str) and "/" in value and value.isprintable() else shorten(value)
         return Problem(file, part or name, None if hidden else text[:300], message, remedy, line)
 
@@ -138,7 +138,7 @@ class _Check:
                 if self.loaded.deploys or not self._is_password(name):
                     yield self._not_templated(host, name, value)
                 continue
-            # The model's own check looks into exchange
+            # The model's own check covers exchange
             spec = self.known.options.get(name)
             if spec is None or name == "exchange" or name in self.known.computed:
                 continue
@@ -165,20 +165,20 @@ class _Check:
             host,
             name,
             None,
-            f"takes its value from {lacks}, which is not set anywhere.",
+            f"gets its value from {lacks}, which is not set anywhere.",
             f"Did you mean '{guess}'?" if guess else f"Set {lacks} in {where}.",
         )
 
     def _passwords(self, host: str, values: Mapping[str, object]) -> Iterator[Problem]:
         for name, value in values.items():
             if self._is_password(name) and isinstance(value, str) and not value.strip():
-                # The passphrase of a key that has none, and what is not used, may be empty
+                # Unused variables and the passphrase of an unprotected key may be empty
                 if name.endswith("_passphrase"):
                     continue
                 yield self._empty_password(host, name)
 
     def _empty_password(self, host: str, name: str) -> Problem:
-        """Names the variable in the vault that is empty, and who takes it."""
+        """Report an empty variable of the vault and the variable that uses it."""
         for variable in self.files.of(name):
             for text in variable.texts():
                 for reference in re.findall(r"{{\s*([A-Za-z_]\w*)\s*}}", text):
@@ -187,7 +187,7 @@ class _Check:
                             source.file,
                             reference,
                             '""',
-                            f"is empty, and {name} ({variable.file}) takes its value from it.",
+                            f"is empty, and {name} ({variable.file}) gets its value from it.",
                             "Write the password there, then: ansible-vault encrypt " + source.file.rpartition("/")[2],
                             source.line,
                         )
@@ -256,7 +256,7 @@ class _Check:
                     host,
                     name,
                     values[name],
-                    f"leaves no day: {role}_valid_days is {valid} and {role}_renew_days {renew}.",
+                    f"leaves no days: {role}_valid_days is {valid} and {role}_renew_days {renew}.",
                     f"Give more days to {role}_valid_days than to {role}_renew_days.",
                 )
 
@@ -295,14 +295,14 @@ class _Check:
     def _network(self, host: str, name: str, index: int, network: object) -> Iterator[Problem]:
         part = f"{name}[{index}]"
         try:
-            # "/" keeps a plain number from being taken as an address
+            # Without "/", a plain number would count as an address
             found = ip_network(str(network), strict=False)
         except ValueError:
             yield self._problem(host, name, network, "is not a network.", "Write it as 10.20.40.0/24.", part=part)
             return
         if str(found.network_address) != str(network).partition("/")[0].lower() and "/" in str(network):
             yield self._problem(
-                host, name, network, "has bits behind its prefix.", f"Write {found}, or the address alone.", part=part
+                host, name, network, "has host bits set.", f"Write {found}, or the address alone.", part=part
             )
 
     def _ranges(self, host: str, values: Mapping[str, object]) -> Iterator[Problem]:
@@ -310,7 +310,7 @@ class _Check:
             number = _number(values.get(name))
             if number is not None and number != 0 and not low <= number <= high:
                 yield self._problem(
-                    host, name, values[name], f"is not 0 and not {low} to {high}.", "Give such a number."
+                    host, name, values[name], f"is neither 0 nor {low} to {high}.", "Give such a number."
                 )
         for name in _PORTS:
             ports = values.get(name)
@@ -318,13 +318,13 @@ class _Check:
                 number = _number(port)
                 if number is not None and not 1 <= number <= HIGHEST_PORT:
                     yield self._problem(
-                        host, name, port, "is no port.", "Give a number from 1 to 65535.", part=f"{name}[{index}]"
+                        host, name, port, "is not a port.", "Give a number from 1 to 65535.", part=f"{name}[{index}]"
                     )
 
     # -- between hosts -------------------------------------------------------------------------------------------------
 
     def _required(self) -> Iterator[Problem]:
-        """What a role has no default for, and the playbooks do not compute."""
+        """Report missing required variables."""
         roles = {
             role
             for kind, hosts in (("servers", self.linux), ("windows", self.windows), ("edges", self.edges))
@@ -361,14 +361,14 @@ class _Check:
                         file,
                         f"{host}.edge_server",
                         None,
-                        "is missing, so the edge does not know where this server is.",
+                        "is missing, so the edge does not know the address of this server.",
                         "Write below the host: 'edge_server: {name: ftps1, ip4: 10.20.30.11}'.",
                         line,
                     )
                 continue
             if not isinstance(server, Mapping):
                 continue
-            # A mistyped key is reported already, and may be the address that is missing
+            # A mistyped key is reported already, and may be the missing address
             sound = set(server) <= {"name", "ip4", "ip6"}
             for family in (4, 6):
                 needed = sound and family in families
@@ -380,7 +380,7 @@ class _Check:
                     "edge_server",
                     name,
                     f"is the name of {names[name]} too.",
-                    "Give every server a name of its own.",
+                    "Give each server its own name.",
                     part="edge_server.name",
                 )
 
@@ -416,11 +416,11 @@ class _Check:
         if address.version != family:
             yield refuse(f"is an IPv{address.version} address.", f"Write it as ip{address.version}.")
         elif address.is_loopback or address.is_unspecified or address.is_multicast or address.is_link_local:
-            yield refuse("is an address that no other host can reach.", "Give the server's address in the DMZ.")
+            yield refuse("is an address that other hosts cannot reach.", "Give the server's address in the DMZ.")
         elif str(address) in (str(service.get("public_ip4")), str(service.get("public_ip6"))):
             yield refuse("is the public address of the service.", "Give the server's own address behind the edge.")
         elif addresses.setdefault(str(address), host) != host:
-            yield refuse(f"is the address of {addresses[str(address)]} too.", "Give every server its own address.")
+            yield refuse(f"is the address of {addresses[str(address)]} too.", "Give each server its own address.")
 
     def _service(self) -> Mapping[str, Any]:
         for host in self.servers:
@@ -438,7 +438,7 @@ class _Check:
                     host,
                     "directory_server_uri",
                     word,
-                    "is not encrypted." if word.startswith("ldap://") else "is no address of a directory.",
+                    "is not encrypted." if word.startswith("ldap://") else "is not the address of a directory.",
                     "Write ldaps:// and the controller's name as its certificate has it.",
                 )
         if isinstance(uri, str) and not uri.strip():
@@ -483,7 +483,7 @@ class _Check:
                     file,
                     f"{host}.domain_member_netbios_name",
                     shorten(name),
-                    "has more than 15 characters, the most that a computer account takes.",
+                    "has more than 15 characters, the limit for a computer account.",
                     "Give the host a short one: 'domain_member_netbios_name: FTPS1'.",
                     line,
                 )
@@ -492,8 +492,8 @@ class _Check:
                     file,
                     f"{host}.domain_member_netbios_name",
                     shorten(name),
-                    f"is the computer account of {names[name.upper()]} too: each would lock the other out.",
-                    "Give one of them another: 'domain_member_netbios_name: FTPS2'.",
+                    f"is the computer account of {names[name.upper()]} too: each server would lock out the other.",
+                    "Give one of them a different name: 'domain_member_netbios_name: FTPS2'.",
                     line,
                 )
 
@@ -507,7 +507,7 @@ class _Check:
                     host,
                     "directory_handover_vault_id",
                     identity,
-                    "is no vault identity.",
+                    "is not a vault identity.",
                     "Write label@file, such as handover@~/.vault-ftps-exchange.",
                 )
             elif source.startswith("prompt"):
@@ -515,8 +515,8 @@ class _Check:
                     host,
                     "directory_handover_vault_id",
                     identity,
-                    "asks a person, in the middle of a run.",
-                    "Name a file or a script with the password of the vault.",
+                    "would ask for input in the middle of a run.",
+                    "Name a file with the vault password, or a script that prints it.",
                 )
         if self.loaded.short_lived:
             folder = self._value(host, "directory_handover_dir")
@@ -527,8 +527,8 @@ class _Check:
                     "directory_handover_dir",
                     folder,
                     ("lies on" if inside else "is missing, and its default lies on")
-                    + " the disk of this AWX job, which ends with it: new passwords would be lost.",
-                    "Name a folder on a volume that stays, mounted into the execution environment.",
+                    + " the disk of this AWX job, which is deleted after the job: new passwords would be lost.",
+                    "Name a folder on a permanent volume that is mounted into the execution environment.",
                 )
                 yield problem if inside else self._at(problem, DEPLOYMENT_FILE)
 

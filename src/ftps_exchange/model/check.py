@@ -1,7 +1,7 @@
 """Checks the model as a whole and returns it as plain JSON types.
 
 Three kinds of rules: of one field (pydantic, in exchange.py and customer.py), between the fields of one file, and
-between files. Only a field that is broken itself is left out of the later ones, so one run tells everything.
+between files. Later rules skip only broken fields, so one run reports everything.
 """
 
 from __future__ import annotations
@@ -115,9 +115,9 @@ class _Check:
         return model
 
     def _exchange_source_flaws(self) -> list[FieldPath]:
-        """Report what Ansible's reading of the file hides: a key given twice, 21:22 that became 1282.
+        """Report what Ansible's parser hides: duplicate keys, or 21:22 read as 1282.
 
-        What this reader does not know (a vaulted value, an alias) is Ansible's affair and no problem here.
+        Ignore what only Ansible can read (vaulted values, aliases).
         """
         if self.exchange_file is None:
             return []
@@ -177,7 +177,7 @@ class _Check:
     def _check_names(self) -> None:
         """Names are unique without regard to case; those of absent customers stay taken.
 
-        A disabled account keeps its SID and its files in the directory: whoever declared it anew would get both.
+        A disabled account keeps its SID and its files. Declaring the name again would hand over both.
         """
         customers: dict[str, str] = {}
         for name, label in self.loaded.names:
@@ -215,7 +215,7 @@ class _Check:
                         path,
                         account,
                         f"is the name of another customer ({owner}).",
-                        "Choose another: logs and people would take the one for the other.",
+                        "Choose another: logs and people would confuse the two.",
                     )
                 if folded.startswith(prefix):
                     self._refuse(
@@ -223,7 +223,7 @@ class _Check:
                         path,
                         account,
                         f"begins with '{prefix}' like the groups of the service (directory.group_prefix).",
-                        "Choose another beginning: users and groups share their names in Active Directory.",
+                        "Choose another prefix: users and groups share one name space in Active Directory.",
                     )
                 if folded == netbios:
                     self._refuse(
@@ -231,7 +231,7 @@ class _Check:
                         path,
                         account,
                         "is the NetBIOS name of the domain (directory.netbios_name).",
-                        "Choose another: a server would take the login for the domain.",
+                        "Choose another: a server would confuse the login with the domain.",
                     )
 
     def _check_file_name(self, name: str, label: str) -> None:
@@ -269,13 +269,13 @@ class _Check:
                     file,
                     ("implicit_tls",),
                     True,
-                    "asks for implicit TLS, which the service does not offer.",
-                    "Leave it away, or give exchange.implicit_port (usually 990).",
+                    "requires implicit TLS, which the service does not offer.",
+                    "Remove it, or set exchange.implicit_port (usually 990).",
                 )
 
     def _check_addresses(self) -> None:
         public = exchange_rules.public_addresses(self.settings)
-        # A broken address still says which family is meant: no second message about its customers.
+        # A broken address still shows the intended family: no second message about its customers.
         families = {version for version in (4, 6) if self.settings.get(f"public_ip{version}") is not None}
         files = {file.label: file for file in self.loaded.customers}
         claims = []
@@ -353,7 +353,7 @@ class _Check:
             unused = [str(source) for source in sources if source.version == version]
             if unused and self.exchange.get(f"public_ip{version}") is None:
                 self.notes.append(
-                    f"customer {name}: IPv{version} sources are of no use, since the service has no IPv{version}: "
+                    f"customer {name}: IPv{version} sources have no effect, since the service has no IPv{version}: "
                     f"{', '.join(unused[:3])}{', ...' if len(unused) > 3 else ''}."
                 )
         for source in sources:
@@ -361,12 +361,12 @@ class _Check:
             if meaning:
                 self.notes.append(
                     f"customer {name}: source {source} is {meaning}: right only if the customer comes over a VPN or "
-                    "a private line; through the Internet it never arrives."
+                    "a private line; such addresses never arrive over the Internet."
                 )
 
 
 def _account(account: Account, state: str, today: datetime.date) -> dict[str, Any]:
-    """Return the account with whether it may log in; what the whole customer is comes before what one account is."""
+    """Return the account with its login state; the customer's state wins over the account's."""
     because = None
     if state != "present":
         because = state
@@ -382,7 +382,7 @@ def _account(account: Account, state: str, today: datetime.date) -> dict[str, An
 
 
 def _label(exchange_file: Path | None, customers_dir: Path) -> str:
-    """Return the file of the service as people write it: relative to the inventory."""
+    """Return the path of the service's file, relative to the inventory."""
     if exchange_file is None:
         return "group_vars/all/exchange.yml"
     try:

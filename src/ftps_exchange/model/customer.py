@@ -24,7 +24,7 @@ _NETWORK_SCHEMA = {
     "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?)$",
 }
 
-# Outside of these years the day is a typing mistake; inside, it fits every directory's arithmetic.
+# Other years are typing mistakes, and some directories cannot store them.
 _FIRST_EXPIRY, _LAST_EXPIRY = datetime.date(2000, 1, 1), datetime.date(2099, 12, 31)
 
 
@@ -190,7 +190,7 @@ class Customer(Strict):
 
 
 def rules_between_keys(customer: dict[str, Any], name: str) -> Iterator[Rule]:
-    """Yield (path, value, message, remedy) for what no single key of one customer can tell.
+    """Yield (path, value, message, remedy) for rules between the keys of one customer.
 
     Takes the raw mapping, so that one broken key does not hide the problems between the others.
     """
@@ -204,7 +204,7 @@ def rules_between_keys(customer: dict[str, Any], name: str) -> Iterator[Rule]:
         )
     for key, what in (("sources", "network"), ("accounts", "account")):
         if key not in customer:
-            # An absent customer needs nothing else; what is given is checked all the same.
+            # An absent customer needs nothing else; given values are still checked.
             if customer.get("state", "present") in ("present", "suspended"):
                 description = Customer.model_fields[key].description
                 yield (), None, f"has no '{key}'.", f"Add at least one {what}: {description}"
@@ -222,7 +222,7 @@ def _duplicates_within(customer: dict[str, Any]) -> Iterator[Rule]:
 
 
 def source_networks(customer: dict[str, Any]) -> Iterator[tuple[int, networks.Network]]:
-    """Yield (index, network) of the sources that are sound."""
+    """Yield (index, network) of the valid sources."""
     sources = customer.get("sources")
     if isinstance(sources, list):
         for index, text in enumerate(sources):

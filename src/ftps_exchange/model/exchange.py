@@ -201,9 +201,9 @@ class Exchange(Strict):
 
 
 def rules_between_keys(exchange: dict[str, Any]) -> Iterator[Rule]:
-    """Yield (path, value, message, remedy) for what no single key can tell.
+    """Yield (path, value, message, remedy) for rules between keys.
 
-    Takes the raw mapping and judges whatever is sound enough to be judged, so that one broken key does not hide
+    Takes the raw mapping and checks all usable values, so that one broken key does not hide
     the problems between the others.
     """
     for key, value, message, remedy in _service_flaws(exchange):
@@ -230,7 +230,7 @@ def _service_flaws(exchange: dict[str, Any]) -> Iterator[rules.Flaw]:
 
 
 def notes(exchange: Exchange) -> Iterator[str]:
-    """Yield what is allowed and still worth a look."""
+    """Yield warnings about values that are allowed."""
     first, last = exchange.passive_ports
     if last - first + 1 > 2 * exchange.max_sessions:
         yield (
@@ -250,7 +250,7 @@ def _directory(exchange: dict[str, Any]) -> Iterator[Rule]:
             names.check_host_name(domain)
             names.check_managed_ou(dn)
         except RefusedError:
-            return  # told where the key itself is checked
+            return  # reported where the key itself is checked
         if names.domain_of_dn(dn) != domain:
             right = ",".join(f"DC={label}" for label in domain.split("."))
             yield (
@@ -282,7 +282,7 @@ def _duplicate_shares(exchange: dict[str, Any]) -> Iterator[Rule]:
 
 
 def entry_names(content: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
-    """Yield (index, name) of the accounts or shares of a file as far as they can be read."""
+    """Yield (index, name) of the readable accounts or shares of a file."""
     entries = content.get(key)
     if isinstance(entries, list):
         for index, entry in enumerate(entries):
@@ -291,7 +291,7 @@ def entry_names(content: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
 
 
 def _sound_passive_ports(exchange: dict[str, Any]) -> rules.Ports | None:
-    """Return the passive range if the key itself is sound."""
+    """Return the passive range if it is valid."""
     try:
         return rules.passive_range(exchange.get("passive_ports"))
     except RefusedError:
@@ -299,7 +299,7 @@ def _sound_passive_ports(exchange: dict[str, Any]) -> rules.Ports | None:
 
 
 def public_addresses(exchange: dict[str, Any]) -> list[networks.Address]:
-    """Return the public addresses that are sound."""
+    """Return the valid public addresses."""
     addresses = []
     for version in (4, 6):
         text = exchange.get(f"public_ip{version}")
@@ -312,14 +312,14 @@ def public_addresses(exchange: dict[str, Any]) -> list[networks.Address]:
 
 
 def netbios_name(exchange: dict[str, Any]) -> str | None:
-    """Return the NetBIOS name in lower case if it can be read."""
+    """Return the NetBIOS name in lower case if it is valid."""
     directory = exchange.get("directory")
     name = directory.get("netbios_name") if isinstance(directory, dict) else None
     return name.lower() if isinstance(name, str) else None
 
 
 def group_prefix(exchange: dict[str, Any]) -> str:
-    """Return the group prefix, or its default if it cannot be read."""
+    """Return the group prefix, or its default if it is not valid."""
     directory = exchange.get("directory")
     prefix = directory.get("group_prefix", "ftpsx-") if isinstance(directory, dict) else "ftpsx-"
     return prefix if isinstance(prefix, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,18}-", prefix) else "ftpsx-"

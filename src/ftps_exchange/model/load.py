@@ -21,9 +21,9 @@ from ftps_exchange.model.problems import (
 )
 from ftps_exchange.model.yaml_reader import MAXIMUM_BYTES, Document, read_yaml
 
-# What editors and version control leave behind. It is no customer, and must not stop anybody's run either.
+# Leftovers of editors and version control: not customers, and no reason to stop a run.
 _LEFT_BEHIND = re.compile(r".*(~|\.bak|\.orig|\.rej|\.old|\.save|\.tmp|\.swp|\.swo|\.dpkg-\w+)|#.*#", re.IGNORECASE)
-# Never a .yml file: whoever is called readme-partners is a customer, and must not vanish in silence.
+# Never a .yml file: a customer may be called readme-x and must not vanish silently.
 _ABOUT_THE_FOLDER = re.compile(r"README(\.(md|rst|txt|adoc))?", re.IGNORECASE)
 _WRONG_SUFFIX = re.compile(r"(?P<stem>.+)\.(ya?ml|json)", re.IGNORECASE)
 
@@ -36,7 +36,7 @@ class CustomerFile:
     label: str
     path: Path
     content: dict[str, Any]
-    # Fields whose YAML was refused already: no second message about the same place.
+    # Fields already reported by the YAML reader: no second message.
     refused: list[FieldPath] = field(default_factory=list)
 
 
@@ -52,7 +52,7 @@ class Loaded:
 
 
 def load_customers(directory: Path) -> Loaded:
-    """Return every customer file below the directory; nothing that lies there raises an exception."""
+    """Return every customer file in the directory. No content raises an exception."""
     loaded = Loaded()
     top = _text(directory.name) or "customers"
     try:
@@ -156,7 +156,7 @@ def _read(path: Path, refuse: Any) -> Document | None:
 
 
 def lines_of(path: Path) -> Document:
-    """Return the document with the lines of its fields, as well as it can be read."""
+    """Return the document with the lines of its fields, as far as it is readable."""
     try:
         with path.open("rb") as file:
             return read_yaml(file.read(MAXIMUM_BYTES), with_lines=True)

@@ -189,7 +189,7 @@ def parse_dn(text: str) -> list[tuple[str, str]]:
     for part in _split_at_commas(text):
         kind, equals, value = part.partition("=")
         if part != part.strip() or kind != kind.strip() or value != value.strip():
-            raise RefusedError("has spaces around ',' or '='.", "Leave them away (RFC 4514): OU=Exchange,DC=corp.")
+            raise RefusedError("has spaces around ',' or '='.", "Remove them (RFC 4514): OU=Exchange,DC=corp.")
         if not equals or not value or not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", kind):
             raise RefusedError(
                 f"has the part '{printable(part)[:60]}', which is not 'TYPE=value'.",

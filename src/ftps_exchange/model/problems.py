@@ -135,7 +135,7 @@ def field_name(path: Iterable[str | int]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that the given one was probably meant to be; a number is no mistyped other number."""
+    """Return the known word that was probably meant. Numbers get no suggestion."""
     if not re.search(r"[^\W\d]", str(word)):
         return None
     lowered = {k.lower(): k for k in known}

@@ -93,8 +93,8 @@ def test_implicit_tls_needs_a_port_of_the_service(inventory: Inventory) -> None:
     assert inventory.check()["customers"][0]["implicit_tls"] is True
     inventory.exchange["implicit_port"] = None
     assert inventory.problems() == [
-        "customers/acme.yml: implicit_tls = true: asks for implicit TLS, which the service does not offer. "
-        "Leave it away, or give exchange.implicit_port (usually 990)."
+        "customers/acme.yml: implicit_tls = true: requires implicit TLS, which the service does not offer. "
+        "Remove it, or set exchange.implicit_port (usually 990)."
     ]
 
 
@@ -412,7 +412,7 @@ def test_a_customer_needs_a_family_that_the_service_has(inventory: Inventory) ->
 def test_sources_of_a_family_that_the_service_lacks_are_told(inventory: Inventory) -> None:
     inventory.exchange["public_ip6"] = None
     assert inventory.check()["notes"] == [
-        "customer acme: IPv6 sources are of no use, since the service has no IPv6: 2001:db8:100::20/128."
+        "customer acme: IPv6 sources have no effect, since the service has no IPv6: 2001:db8:100::20/128."
     ]
 
 

@@ -64,7 +64,7 @@ def test_the_description_is_for_its_owner_alone(
     ("text", "mode", "said"),
     [
         ("acme-up: some-secret", 0o640, "can be read by others"),
-        ("acme-up: [some-secret", 0o600, "is no YAML"),
+        ("acme-up: [some-secret", 0o600, "is not YAML"),
         ("- some-secret", 0o600, "is not a mapping"),
         ("acme-up: 12345", 0o600, "has no password"),
     ],
