@@ -668,11 +668,13 @@ def test_every_manager_is_given_back(iis: Iis) -> None:
 def test_a_failure_to_look_at_the_sites_names_what_was_looked_at(iis: Iis) -> None:
     """Once before anything is written below them, and once to close a new one until its rules are stored."""
     iis.reading = UNKNOWN
-    wanted = generated(0)
+    bindings = node(collection={"form": "binding", "rows": [["ftp", "*:21:"]]})
+    new = section(SITES, "", collection={"form": "site", "items": [node({"name": SITE}, bindings=bindings)]})
+    rule = section(AUTHORIZATION, SITE, collection={"form": "rule", "rows": [["CORP\\a", "Read"]]})
+    wanted = only(new, rule, sites=[SITE])
     done(iis.apply(wanted))
-    calls = iis.calls()
     places: list[str] = []
-    for call in range(1, calls):
+    for call in range(1, iis.calls()):
         iis.text = FOREIGN.read_text()
         message = iis.apply(wanted, fail_at=call)["msg"]
         if not message.endswith("Nothing was stored."):
@@ -1293,8 +1295,11 @@ def test_a_failure_to_clear_a_section_of_a_listed_location_names_no_attribute(ii
 
 
 def test_a_failure_to_remove_an_item_does_not_name_another_one(iis: Iis) -> None:
-    done(iis.apply(generated(1)))
-    wanted = generated(1)
+    application = node({"path": "/"}, {"form": "directory", "rows": "directories"})
+    site = node({"name": SITE}, {"form": "application", "items": [application]})
+    wanted = only(section(SITES, "", collection={"form": "site", "items": [site]}))
+    wanted["rows"] = copy.deepcopy(generated(1)["rows"])
+    done(iis.apply(wanted))
     wanted["rows"]["directories"][1][1] = "D:\\elsewhere"
     wanted["rows"]["directories"].pop()
     done(iis.apply(wanted, check=True))
