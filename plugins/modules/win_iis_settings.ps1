@@ -183,7 +183,7 @@ function Get-Kind($element, $path, $name) {
 function ConvertTo-Text($value, $kind) {
     if ($value -is [string] -and $kind.Plain) { return $value }
     if ($null -eq $value) { return '' }
-    # There are few that are no strings
+    # Few values are not strings
     if (-not $kind.Texts.ContainsKey($value)) { $kind.Texts[$value] = ConvertTo-NewText $value $kind }
     $kind.Texts[$value]
 }
@@ -291,7 +291,6 @@ function Add-ItemChange($item, $path, $where, $keys, $name, $old, $new) {
 function Add-Change($element, $path, $where, $name, $old, $new) {
     $done.Changed += 1
     if ($READ_AT_START -contains $here.Section) { $done.Restart = $true }
-    if (-not $diff.Wanted) { return }
     $kind = @{ Hidden = $false; Values = $null }
     if ($null -ne $element) { $kind = Get-Kind $element $path $name }
     if ($null -ne $old) { Add-Line $diff.Before $where "$name='$(Format-Value $old $kind)'" }
@@ -440,7 +439,7 @@ function Get-Plan($sample, $collection, $form, $path) {
             $item.Values.Add($value)
         }
         $item.Key = $texts[$keyAt] -join "`n"
-        # That an item is found by it is enough: its case is no difference
+        # It is enough that an item is found by it: case does not matter
         foreach ($i in $keyAt) { $texts[$i] = $null }
         $item.Texts = $texts
         if (-not $seen.Add($item.Key)) {

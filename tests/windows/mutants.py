@@ -140,7 +140,11 @@ def enough(tried: int, survived: int, harmless: int, every: int) -> bool:
 
 
 def check(
-    engine: Engine, process: windows.PowerShell, every: int = 1, again: bool = False, lines: Container[int] | None = None
+    engine: Engine,
+    process: windows.PowerShell,
+    every: int = 1,
+    again: bool = False,
+    lines: Container[int] | None = None,
 ) -> bool:
     """Try the mutants of one module, all or one in so many or those of some lines; whether enough were noticed."""
     start = time.monotonic()
