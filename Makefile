@@ -24,7 +24,7 @@ test: ## lint, unit tests and the molecule scenario with its end-to-end transfer
 	@scripts/test
 
 lint: ## yamllint, ruff, mypy, ansible-lint
-	@scripts/test lint
+	@scripts/test lint roles
 
 unit: ## the unit tests
 	@scripts/test unit
