@@ -28,11 +28,11 @@ function New-CertificateRequest {
     param ([string] $InfFile, [string] $RequestFile)
 
     $said = & certreq.exe -new -q -machine $InfFile $RequestFile
-    if ($LASTEXITCODE -ne 0) { throw "certreq made no request: $(($said -join ' ').Trim())" }
+    if ($LASTEXITCODE -ne 0) { throw "certreq did not create a request: $(($said -join ' ').Trim())" }
 }
 
 function Complete-CertificateRequest {
-    # Brings a certificate together with the key of its request. certreq -accept would refuse an authority that the computer
+    # Brings a certificate together with the key of its request. certreq -accept would refuse a CA that the computer
     # itself does not trust; the chain has been checked by then.
     param ([string] $Certificate)
 

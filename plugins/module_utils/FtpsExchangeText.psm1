@@ -1,4 +1,4 @@
-# Long texts that arrive packed, so that a call stays small: Windows PowerShell reads a call as one JSON text, and is told
+# Long texts that arrive packed, so that a call stays small: Windows PowerShell reads a call as one JSON text, and is set
 # to refuse one of more than 2,097,152 characters. Windows PowerShell 5.1 and .NET Framework 4.8.
 
 $script:Mark = 'gzip:'
@@ -32,7 +32,7 @@ function Expand-FtpsExchangeText {
         $strict = New-Object -TypeName System.Text.UTF8Encoding -ArgumentList $false, $true
         return $strict.GetString($target.ToArray())
     }
-    catch { throw "The packed text cannot be unpacked ($($_.Exception.Message)): was it cut on its way?" }
+    catch { throw "The packed text cannot be unpacked ($($_.Exception.Message)): was it cut off in transit?" }
 }
 
 Export-ModuleMember -Function Expand-FtpsExchangeText

@@ -34,10 +34,21 @@ options:
     description: Folder with the records of logins, one file for each session, named after its process.
     type: path
     default: /run/ftps-exchange/sessions
+  access_file:
+    description:
+      - The list of who may log in, which O(removal) guards. A run that has replaced it already passes; one that only
+        ends sessions compares O(removal) with the list as it is.
+    type: path
+    default: /etc/ftps-exchange/access.conf
+  access_pattern:
+    description: Regular expression whose first group is the name of a customer, for each line of O(access_file) that
+      names one. Required with O(removal).
+    type: str
   grace_seconds:
     description: How long a session may take to end after SIGTERM (it writes its log record then) before it is killed.
     type: float
     default: 5.0
+extends_documentation_fragment: [ftps.exchange.removal]
 attributes:
   check_mode:
     support: full
@@ -97,6 +108,7 @@ import datetime
 import ipaddress
 import json
 import os
+import re
 import select
 import signal
 from collections.abc import Iterable, Iterator
@@ -105,6 +117,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.removal import REMOVAL_SPEC, read_removal, refusal
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -315,6 +328,14 @@ def end_session(pid: int, daemon: int, grace_seconds: float, proc: Path = Path("
         )
 
 
+def customers_in(path: Path, pattern: str) -> list[str]:
+    """Read the customers in the list of who may log in; none before the first run."""
+    try:
+        return re.findall(pattern, path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    except FileNotFoundError:
+        return []
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -322,14 +343,25 @@ def main() -> None:
             "accounts": {"type": "list", "elements": "dict", "required": True},
             "pid_file": {"type": "path", "default": "/run/ftps-exchange/proftpd.pid"},
             "sessions": {"type": "path", "default": "/run/ftps-exchange/sessions"},
+            "access_file": {"type": "path", "default": "/etc/ftps-exchange/access.conf"},
+            "access_pattern": {"type": "str"},
             "grace_seconds": {"type": "float", "default": 5.0},
+            "removal": REMOVAL_SPEC,
         },
+        required_by={"removal": ["access_pattern"]},
         supports_check_mode=True,
     )
     try:
         permitted = permissions_of(module.params["accounts"])
+        removal = read_removal(module.params["removal"])
     except ValueError as problem:
         module.fail_json(msg=str(problem))
+    if removal is not None:
+        access_file = Path(module.params["access_file"])
+        there = customers_in(access_file, module.params["access_pattern"])
+        declared = [str(account.get("customer")) for account in module.params["accounts"]]
+        if reason := refusal(there, declared, removal, f"customers in {access_file}"):
+            module.fail_json(msg=reason)
     proc = Path("/proc")
     daemon = daemon_of(Path(module.params["pid_file"]), proc)
     processes = [] if daemon is None else processes_of(daemon, proc)

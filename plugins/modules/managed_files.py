@@ -36,6 +36,10 @@ options:
       mode: {description: "Mode, as octal digits.", type: str, default: "0644"}
       owner: {description: Name of the owner., type: str, default: root}
       group: {description: Name of the group., type: str, default: root}
+      removal_pattern:
+        description: Regular expression whose first group is the name of a customer, for each line of the file that
+          names one. Only for a file that O(removal) guards.
+        type: str
       validate:
         description:
           - Command that must succeed before new content is installed, with C(%s) for the name of a temporary file
@@ -50,6 +54,7 @@ options:
       - If a run fails before its handlers, they are lost, and the next run finds no change that would notify them
         again. With this file, they are notified until the last one has removed it.
     type: path
+extends_documentation_fragment: [ftps.exchange.removal]
 attributes:
   check_mode:
     support: full
@@ -111,6 +116,7 @@ pending_paths:
 import grp
 import os
 import pwd
+import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,6 +125,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file, temporary_file
+from ansible_collections.ftps.exchange.plugins.module_utils.removal import (
+    REMOVAL_SPEC,
+    Removal,
+    read_removal,
+    refusal,
+)
 
 # Runs a command: (exit status, output, errors)
 Runner = Callable[[str], tuple[int, str, str]]
@@ -138,6 +150,7 @@ class Wanted:
     owner: str
     group: str
     validate: str | None = None
+    removal_pattern: str | None = None
 
     def attributes(self) -> str:
         """Owner and mode as a line of the diff."""
@@ -163,6 +176,7 @@ def wanted_of(item: dict[str, Any]) -> Wanted:
         owner=item["owner"],
         group=item["group"],
         validate=item.get("validate"),
+        removal_pattern=item.get("removal_pattern"),
     )
 
 
@@ -275,6 +289,18 @@ def foresee(want: Wanted, run: Runner) -> None:
             check(want, path, run)
 
 
+def guard(wanted: list[Wanted], removal: Removal | None) -> None:
+    """Stop where too many customers would vanish from a file."""
+    for want in wanted:
+        if want.removal_pattern:
+            there, declared = (
+                re.findall(want.removal_pattern, (content or b"").decode(errors="replace"), re.MULTILINE)
+                for content in (look(want.path)[1], want.content)
+            )
+            if reason := refusal(there, declared, removal, f"customers in {want.path}"):
+                raise FilesError(reason)
+
+
 def manage(wanted: list[Wanted], run: Runner, pending: Pending, *, check_mode: bool) -> list[dict[str, str]]:
     """Go through the list in order; give the differences."""
     differences = []
@@ -304,12 +330,14 @@ def main() -> None:
         "mode": {"type": "str", "default": "0644"},
         "content": {"type": "str", "required": True},
         "validate": {"type": "str"},
+        "removal_pattern": {"type": "str"},
     }
     module = AnsibleModule(
         argument_spec={
             "folders": {"type": "list", "elements": "dict", "default": [], "options": folder},
             "files": {"type": "list", "elements": "dict", "default": [], "options": file},
             "pending_file": {"type": "path"},
+            "removal": REMOVAL_SPEC,
         },
         supports_check_mode=True,
     )
@@ -317,10 +345,11 @@ def main() -> None:
     os.umask(0o022)
     try:
         wanted = [wanted_of(item) for item in module.params["folders"] + module.params["files"]]
+        guard(wanted, read_removal(module.params["removal"]))
         pending_file = module.params["pending_file"]
         pending = Pending(Path(pending_file) if pending_file else None, check_mode=module.check_mode)
         differences = manage(wanted, module.run_command, pending, check_mode=module.check_mode)
-    except (FilesError, OSError) as problem:
+    except (FilesError, OSError, ValueError) as problem:
         module.fail_json(msg=str(problem))
     paths = [one["after_header"] for one in differences]
     module.exit_json(

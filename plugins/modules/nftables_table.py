@@ -20,6 +20,7 @@ description:
   - A change of the rules may lock out whoever makes it. With O(rollback_seconds) the module first starts a transient
     systemd timer that restores the last confirmed table, unless a second call with O(state=confirmed) proves in time
     that the host is still reachable. Elements never need a confirmation.
+  - The customers of a table are the names in its elements' comments, separated by commas.
 options:
   family:
     description: Address family of the table.
@@ -66,6 +67,7 @@ options:
   confirmation:
     description: The RV(confirmation) that the first call returned. Required with O(state=confirmed).
     type: str
+extends_documentation_fragment: [ftps.exchange.removal]
 requirements:
   - nft 1.0.6 or later
   - CAP_NET_ADMIN and CAP_SYS_ADMIN (the latter for the temporary network namespace)
@@ -127,10 +129,12 @@ from ansible_collections.ftps.exchange.plugins.module_utils.files import replace
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.declared import check_sets, declared_elements
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.diff import diff_of, make_diff
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.kernel import Nft
+from ansible_collections.ftps.exchange.plugins.module_utils.nftables.owners import owners
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.plan import make_plan, transaction
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.rollback import Rollback
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.table import TableError
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.text import boot_file, replacing
+from ansible_collections.ftps.exchange.plugins.module_utils.removal import REMOVAL_SPEC, read_removal, refusal
 
 
 def confirm(rollback: Rollback, path: Path, token: str, check_mode: bool) -> dict[str, Any]:
@@ -148,6 +152,10 @@ def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bo
     desired = nft.parsed(definition)
     check_sets(desired, declared)
     live = nft.live()
+    there = owners(live.elements.get(name, {}) for name in declared) if live else set()
+    removal = read_removal(params.get("removal"))
+    if reason := refusal(there, owners(declared.values()), removal, f"customers in {nft.title}"):
+        raise TableError(reason)
     plan = make_plan(live, desired, declared)
     wanted_file = boot_file(nft.family, nft.name, definition, declared)
     current_file = path.read_text() if path.is_file() else None
@@ -216,6 +224,7 @@ def main() -> None:
             "rollback_seconds": {"type": "int", "default": 0},
             "state": {"type": "str", "choices": ["loaded", "confirmed"], "default": "loaded"},
             "confirmation": {"type": "str"},
+            "removal": REMOVAL_SPEC,
         },
         required_if=[("state", "loaded", ["definition"]), ("state", "confirmed", ["confirmation"])],
         supports_check_mode=True,
@@ -239,7 +248,7 @@ def main() -> None:
             result = confirm(rollback, Path(params["path"]), params["confirmation"], module.check_mode)
         else:
             result = load(nft, rollback, params, module.check_mode)
-    except TableError as error:
+    except (TableError, ValueError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**result)
 

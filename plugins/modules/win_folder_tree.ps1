@@ -15,12 +15,12 @@ $ErrorActionPreference = 'Stop'
 $script:LongestPath = 247  # of a folder, without the \\?\ that .NET Framework does not take everywhere
 $script:MostNamesAsked = 50
 $script:LongestShown = 200
-$script:OwnSids = 'S-1-5-18', 'S-1-5-32-544'  # SYSTEM and Administrators: what they may do everywhere is no content
+$script:OwnSids = 'S-1-5-18', 'S-1-5-32-544'  # SYSTEM and Administrators: their rights everywhere are not content
 
 # ---- What is wanted ----
 
 function Get-RootProblem {
-    # Why a text is no root for the tree; nothing when it is one
+    # Why a text cannot be the root of the tree; nothing when it can
     param ([string] $Root, [char] $Separator)
 
     if ($Separator -eq '\') {
@@ -44,9 +44,9 @@ function Get-NameProblem {
     param ([string] $Name)
 
     if ($Name -in '', '.', '..') { return "has an empty part, '.' or '..'" }
-    if ($Name -match '[\x00-\x1f<>:"/\\|?*]') { return "has a character that no Windows name may have (in '$Name')" }
-    if ($Name -match '[ .]$') { return "has a part that ends with a dot or a blank, which Windows drops ('$Name')" }
-    if ($Name -match '^(CON|PRN|AUX|NUL|CLOCK\$|(COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(\.|$)') { return "has the name of a device ('$Name')" }
+    if ($Name -match '[\x00-\x1f<>:"/\\|?*]') { return "has a character that Windows does not allow in a name ('$Name')" }
+    if ($Name -match '[ .]$') { return "has a part that ends with a dot or a space, which Windows drops ('$Name')" }
+    if ($Name -match '^(CON|PRN|AUX|NUL|CLOCK\$|(COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(\.|$)') { return "is the name of a device ('$Name')" }
 }
 
 function Get-SidHex {
@@ -73,18 +73,18 @@ function ConvertFrom-SddlEntry {
     param ([string] $Text)
 
     if ($Text -cnotmatch '^\(A;((?:OI|CI|NP|IO)*);0x([0-9a-fA-F]{1,8});;;([^;()]*)\)$') {
-        throw "'$Text' is no entry (A;flags;0xmask;;;SID) with a hexadecimal mask and the flags OI, CI, NP, IO"
+        throw "'$Text' is not an entry (A;flags;0xmask;;;SID) with a hexadecimal mask and the flags OI, CI, NP, IO"
     }
     $flagText, $maskText, $sid = $Matches[1], $Matches[2], $Matches[3]
     $sidHex = Get-SidHex -Sid $sid
-    if (-not $sidHex) { throw "'$sid' is no full SID" }
+    if (-not $sidHex) { throw "'$sid' is not a full SID" }
     $flags = 0
     for ($at = 0; $at -lt $flagText.Length; $at += 2) {
         switch ($flagText.Substring($at, 2)) { 'OI' { $flags = $flags -bor 1 } 'CI' { $flags = $flags -bor 2 } 'NP' { $flags = $flags -bor 4 } 'IO' { $flags = $flags -bor 8 } }
     }
-    if ($flags -and -not ($flags -band 3)) { throw "'$Text' says how to pass itself on (NP, IO), but not to what (OI, CI)" }
+    if ($flags -and -not ($flags -band 3)) { throw "'$Text' limits how it is inherited (NP, IO), but nothing inherits it (OI, CI)" }
     $mask = [System.Convert]::ToUInt32($maskText, 16)
-    if (-not $mask -or ($mask -bor 0x1f01ff) -ne 0x1f01ff) { throw "'$Text' has no right, or one that folders do not have (beyond 0x1f01ff)" }
+    if (-not $mask -or ($mask -bor 0x1f01ff) -ne 0x1f01ff) { throw "'$Text' grants no right, or one that folders do not have (beyond 0x1f01ff)" }
     $size = 8 + $sidHex.Split('-').Count
     $head = [System.BitConverter]::ToString([byte[]] @(0, $flags, $size, 0))
     @{
@@ -100,10 +100,10 @@ function Get-DeclaredTree {
     $problems = [System.Collections.Generic.List[string]]::new()
     $declared = [System.Collections.Generic.Dictionary[string, object]]::new([System.StringComparer]::OrdinalIgnoreCase)
     $goodNames = [System.Collections.Generic.HashSet[string]]::new()
-    $known = [System.Collections.Hashtable]::new()  # tells case apart, unlike @{}
+    $known = [System.Collections.Hashtable]::new()  # case-sensitive, unlike @{}
     foreach ($item in $Folder) {
         if ($item -isnot [System.Collections.IDictionary] -or $item['path'] -isnot [string] -or $item['sddl'] -isnot [string]) {
-            $problems.Add('every folder is a dictionary with the texts path and sddl')
+            $problems.Add('each folder must be a dictionary with the strings path and sddl')
             continue
         }
         $path = $item['path']
@@ -118,9 +118,9 @@ function Get-DeclaredTree {
             }
         }
         if (-not $problem -and $full.Length -gt $script:LongestPath) {
-            $problem = "is $($full.Length) characters long together with root, Windows takes $($script:LongestPath)"
+            $problem = "is $($full.Length) characters long including root; Windows allows $($script:LongestPath)"
         }
-        if (-not $problem -and $declared.ContainsKey($path)) { $problem = 'is declared twice (Windows does not tell case apart)' }
+        if (-not $problem -and $declared.ContainsKey($path)) { $problem = 'is declared twice (Windows ignores case)' }
         $entries = [System.Collections.Generic.List[object]]::new()
         if (-not $problem) {
             if ($item['sddl'] -cmatch '^D:((?:P|AI|AR)*)((?:\([^()]*\))+)$' -and $Matches[1].Contains('P')) {
@@ -133,7 +133,7 @@ function Get-DeclaredTree {
                     $entries.Add($entry)
                 }
             }
-            else { $problem = "'$($item['sddl'])' is no protected access list 'D:P(…)' alone, with at least one entry" }
+            else { $problem = "'$($item['sddl'])' is not just a protected access list 'D:P(…)' with at least one entry" }
         }
         if ($problem) { $problems.Add("folder '$path': $problem") }
         $hexes = [string[]] @(foreach ($entry in $entries) { $entry.hex })
@@ -317,7 +317,7 @@ function Get-TreeDiff {
             foreach ($entry in $entries) {
                 if (-not $entry.ContainsKey('sid') -or $names.ContainsKey($entry.sid) -or $asked -ge $script:MostNamesAsked) { continue }
                 $asked++
-                # A name is only told: where a domain cannot be asked the SID has to do, and it is not asked again
+                # A name is only shown: without a domain to ask, the SID is shown instead, and no second question is asked
                 try { $known = Get-SidName -Sid $entry.sid }
                 catch { $known, $asked = $null, $script:MostNamesAsked }
                 $names[$entry.sid] = if ($known) { $known } else { $entry.sid }
@@ -354,7 +354,7 @@ function Read-Tree {
     foreach ($one in $Node) { $one.found = $null }
     $drive = [System.IO.Path]::GetPathRoot($Root)
     foreach ($path in $Node[0].above) {
-        if (-not (Assert-Folder -Path $path) -and $path -eq $drive) { throw "there is no drive $drive on this host: $Root needs it" }
+        if (-not (Assert-Folder -Path $path) -and $path -eq $drive) { throw "this host has no drive $drive, which $Root needs" }
     }
     $waiting = [System.Collections.Generic.Stack[object]]::new()
     $waiting.Push($Node[0])
@@ -388,7 +388,7 @@ function Set-Folder {
 
     # As close before the change as it gets. Nobody but the administration may exchange one of these folders.
     foreach ($path in $Node.above) {
-        if (-not (Assert-Folder -Path $path)) { throw "$path disappeared meanwhile" }
+        if (-not (Assert-Folder -Path $path)) { throw "$path disappeared during the run" }
     }
     if (-not (Assert-Folder -Path $Node.full)) { New-FolderWithDescriptor -Path $Node.full -Sddl $Node.sddl }
     $found = ConvertFrom-Descriptor -Bytes (Get-FolderDescriptor -Path $Node.full)
@@ -398,7 +398,7 @@ function Set-Folder {
     if (-not (Test-FolderAsDeclared -Node $Node -Found $found)) {
         $entries = foreach ($hex in $found.hexes) { ConvertFrom-EntryHex -Hex $hex }
         $lines = Get-DescriptorLine -Protected $found.protected -Entry $entries -Name @{}
-        throw "Windows stored something else than was asked for ($($Node.sddl)). Found: $($lines -join '; ')"
+        throw "Windows did not store what was requested ($($Node.sddl)). Found: $($lines -join '; ')"
     }
 }
 
@@ -437,7 +437,7 @@ function Invoke-FolderTree {
         $text = "$($_.Exception.GetBaseException().Message)"
         if (-not $text.Contains($current)) { $text = "${current}: $text" }
         $open = $wanting.Count - $Result.created.Count - $Result.repaired.Count
-        throw "$text. Before that $($Result.created.Count) folders were created and $($Result.repaired.Count) repaired; $open are not as declared yet. Fix this and run again: finished changes stay"
+        throw "$text. Before that, $($Result.created.Count) folders were created and $($Result.repaired.Count) repaired; $open are not as declared yet. Fix this and run again: finished changes stay"
     }
     , $wanting
 }
@@ -454,9 +454,9 @@ $module = [Ansible.Basic.AnsibleModule]::Create($args, @{
     })
 try {
     $folders = [Ansible.Basic.AnsibleModule]::FromJson((Expand-FtpsExchangeText -Text $module.Params.folders))
-    if ($folders -isnot [System.Collections.IList]) { throw 'folders is no list' }
+    if ($folders -isnot [System.Collections.IList]) { throw 'folders is not a list' }
     $sids = [Ansible.Basic.AnsibleModule]::FromJson((Expand-FtpsExchangeText -Text $module.Params.sids))
-    if ($sids -isnot [System.Collections.IDictionary]) { throw 'sids is no dictionary' }
+    if ($sids -isnot [System.Collections.IDictionary]) { throw 'sids is not a dictionary' }
     $wanting = Invoke-FolderTree -Result $module.Result -Root $module.Params.root -Folder $folders -CheckMode $module.CheckMode
     if ($module.DiffMode -and $wanting.Count) {
         $module.Result.diff = Get-TreeDiff -Wanting $wanting -Sid $sids

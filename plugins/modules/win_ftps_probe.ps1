@@ -28,7 +28,7 @@ function Read-Reply {
         }
         $reply = $text.ToString()
         if (-not $code) {
-            if ($reply -notmatch '^[1-5][0-9][0-9][ -]') { throw "'$reply' is no reply of an FTP server" }
+            if ($reply -notmatch '^[1-5][0-9][0-9][ -]') { throw "'$reply' is not a reply of an FTP server" }
             $code = $reply.Substring(0, 3)
         }
         if ($reply.StartsWith("$code ")) { return $reply }
@@ -46,7 +46,7 @@ function Send-Command {
 }
 
 function Get-DataPort {
-    # The port at which the service waits for a data connection, which is tried. 0: without a login it tells none.
+    # The port at which the service waits for a data connection, which is tried. 0: without a login it names none.
     param ([System.IO.Stream] $Stream, [string] $Address)
 
     $user = $module.Params.user
@@ -111,7 +111,7 @@ function Get-Served {
 }
 
 function Get-Cause {
-    # The innermost message, which is the one that tells something
+    # The innermost message, which is the useful one
     param ([System.Exception] $Exception)
 
     while ($Exception.InnerException) { $Exception = $Exception.InnerException }
@@ -167,7 +167,7 @@ if ($wanted -notmatch '^[0-9A-F]{40}$') {
 }
 if (@($module.Params.ports).Count -eq 0) { $module.FailJson('ports must name at least one port') }
 $dataPorts = @($module.Params.data_ports)
-if ($dataPorts.Count -ne 0 -and $dataPorts.Count -ne 2) { $module.FailJson('data_ports must be the first and the last port, or nothing') }
+if ($dataPorts.Count -ne 0 -and $dataPorts.Count -ne 2) { $module.FailJson('data_ports must be the first and the last port, or empty') }
 
 $deadline = [System.DateTime]::UtcNow.AddSeconds($module.Params.wait_seconds)
 while ($true) {
@@ -190,6 +190,6 @@ $module.Result.changed = $false
 $module.Result.served = $states
 $module.Result.problems = $problems
 if ($problems.Count -gt 0 -and -not $module.CheckMode) {
-    $module.FailJson("This host's FTPS service, asked at $($module.Params.address): $($problems -join '; ')")
+    $module.FailJson("This host's FTPS service, checked at $($module.Params.address): $($problems -join '; ')")
 }
 $module.ExitJson()

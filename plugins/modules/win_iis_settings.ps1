@@ -2,8 +2,8 @@
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -PowerShell ansible_collections.ftps.exchange.plugins.module_utils.FtpsExchangeText
 
-# Makes sections of the IIS configuration equal to a list, in one commit. What the list says, its documentation
-# (win_iis_settings.yml) tells; what is written in which case, docs/windows.md.
+# Makes sections of the IIS configuration equal to a list, in one commit. win_iis_settings.yml describes the list;
+# docs/windows.md says what is written in which case.
 #
 # Windows PowerShell 5.1 is the language. Two of its habits shape the code: what a property of .NET throws becomes
 # $null, so properties of IIS are read by their methods, get_X(); and what a function puts out is enumerated, so a
@@ -106,7 +106,7 @@ function Read-List($text) {
         $text = $text.Replace($CERTIFICATE, "`"$($module.Params.thumbprint.ToUpperInvariant())`"")
     }
     try { $list = [Ansible.Basic.AnsibleModule]::FromJson($text) }
-    catch { Stop-Run "settings is no JSON: $($_.Exception.GetBaseException().Message)" 'Write it with the filter to_json.' }
+    catch { Stop-Run "settings is not valid JSON: $($_.Exception.GetBaseException().Message)" 'Write it with the filter to_json.' }
     foreach ($name in 'sites', 'forms', 'rows', 'sections', 'purge') {
         if ($list -isnot [Collections.IDictionary] -or -not $list.ContainsKey($name)) {
             Stop-Run "settings lacks '$name'" 'The filter exchange_iis_settings makes the list.'
@@ -120,7 +120,7 @@ function Read-List($text) {
         if ($section.ContainsKey('collection')) { $null = $wishes.Collections.Add($name) }
         foreach ($location in Expand-Location $section['location']) {
             if (-not $wishes.Listed.Add("$name`n$location")) {
-                Stop-Run "$name comes up twice for the location '$location'" 'Keep one.'
+                Stop-Run "$name is listed twice for the location '$location'" 'Keep one.'
             }
             $null = $wishes.Places.Add($location)
             $depth = 0
@@ -183,40 +183,34 @@ function Get-Kind($element, $path, $name) {
 function ConvertTo-Text($value, $kind) {
     if ($value -is [string] -and $kind.Plain) { return $value }
     if ($null -eq $value) { return '' }
-    # There are few that are no strings
+    # Few values are not strings
     if (-not $kind.Texts.ContainsKey($value)) { $kind.Texts[$value] = ConvertTo-NewText $value $kind }
     $kind.Texts[$value]
 }
 
 function ConvertTo-NewText($value, $kind) {
-    if ($value -is [string]) {
-        if ($null -ne $kind.Values) {
-            $number = [long]0
-            foreach ($name in $value.Split(',')) {
-                $name = $name.Trim()
-                $one = [long]0
-                # An API may give the number as a string
-                if ($name -ne '' -and -not $kind.Values.TryGetValue($name, [ref]$one) -and -not [long]::TryParse($name, [ref]$one)) {
-                    Stop-Run "'$name' is not one of its values" "It may be: $($kind.Values.Keys -join ', ')."
-                }
-                $number = $number -bor $one
+    if ($null -ne $kind.Values) {
+        $number = [long]0
+        # The list has names; the API gives the number
+        foreach ($name in "$value".Split(',')) {
+            $name = $name.Trim()
+            $one = [long]0
+            if ($name -ne '' -and -not $kind.Values.TryGetValue($name, [ref]$one) -and -not [long]::TryParse($name, [ref]$one)) {
+                Stop-Run "'$name' is not one of its values" "It may be: $($kind.Values.Keys -join ', ')."
             }
-            return $number.ToString([Globalization.CultureInfo]::InvariantCulture)
+            $number = $number -bor $one
         }
-        if ($kind.Type -eq 'timeSpan') { return [TimeSpan]::Parse($value, [Globalization.CultureInfo]::InvariantCulture).ToString() }
-        if ($kind.Type -eq 'bool') { return $value.ToLowerInvariant() }
-        return $value
+        return $number.ToString([Globalization.CultureInfo]::InvariantCulture)
     }
-    if ($value -is [bool]) {
-        if ($value) { return 'true' }
-        return 'false'
+    if ($kind.Type -eq 'timeSpan') {
+        $span = ConvertTo-Given $value
+        # The schema's default is the raw number: ticks
+        if ($span -isnot [TimeSpan]) { $span = [TimeSpan]::FromTicks($span) }
+        return $span.ToString()
     }
-    if ($value -is [TimeSpan]) { return $value.ToString() }
-    # The schema's default is the raw number: ticks
-    if ($kind.Type -eq 'timeSpan') { return [TimeSpan]::FromTicks($value).ToString() }
-    # An enumeration of .NET too: as its number
-    if ($null -ne $kind.Values) { return ([long]$value).ToString([Globalization.CultureInfo]::InvariantCulture) }
-    [Convert]::ToString($value, [Globalization.CultureInfo]::InvariantCulture)
+    $text = [Convert]::ToString($value, [Globalization.CultureInfo]::InvariantCulture)
+    if ($kind.Type -eq 'bool') { return $text.ToLowerInvariant() }
+    $text
 }
 
 # What a person reads
@@ -261,7 +255,7 @@ function Get-WantedText($element, $path, $name, $value) {
     ConvertTo-Text $value $kind
 }
 
-# Telling
+# Output for --diff
 
 
 function Add-Line($list, $where, $text) {
@@ -288,10 +282,15 @@ function Format-Wanted($element, $path, $attributes) {
     $parts -join ' '
 }
 
+# A value of an item; what shows which item it is are its keys
+function Add-ItemChange($item, $path, $where, $keys, $name, $old, $new) {
+    if ($diff.Wanted) { $where = "$where[$(Format-Present $item $path $keys)]" }
+    Add-Change $item $path $where $name $old $new
+}
+
 function Add-Change($element, $path, $where, $name, $old, $new) {
     $done.Changed += 1
     if ($READ_AT_START -contains $here.Section) { $done.Restart = $true }
-    if (-not $diff.Wanted) { return }
     $kind = @{ Hidden = $false; Values = $null }
     if ($null -ne $element) { $kind = Get-Kind $element $path $name }
     if ($null -ne $old) { Add-Line $diff.Before $where "$name='$(Format-Value $old $kind)'" }
@@ -308,7 +307,6 @@ function Sync-Node($element, $node, $path, $where, $fresh, $stored) {
     $here.Where, $here.Item, $here.Attribute = $where, $null, ''
     $attributes = @{}
     if ($node.ContainsKey('attributes')) { $attributes = $node['attributes'] }
-    $differing = @()
     if ($null -eq $element) {
         foreach ($name in $attributes.Keys) { Add-Change $null $path $where $name $null $attributes[$name] }
     }
@@ -347,15 +345,13 @@ function Sync-Node($element, $node, $path, $where, $fresh, $stored) {
     if ($node.ContainsKey('elements')) {
         foreach ($name in $node['elements'].Keys) {
             $child = $null
-            $present = $false
             if ($null -ne $element) {
                 Set-Place $where $null
                 $child = $element.GetChildElement($name)
                 if ($null -eq $child) { Stop-Run "there is no element '$name' here" 'Is the name right, and known to this version of IIS?' }
-                # Of an element that is no section it says whether there is one, be it further up
-                $present = $stored -and $child.get_IsLocallyStored()
             }
-            Sync-Node $child $node['elements'][$name] "$path/$name" "$where/$name" $fresh $present
+            # Of an element that is not a section this says whether there is one, even if further up
+            Sync-Node $child $node['elements'][$name] "$path/$name" "$where/$name" $fresh ($stored -and $child.get_IsLocallyStored())
         }
     }
 }
@@ -394,9 +390,8 @@ function Get-Wanted($collection, $form) {
 #                   each attribute that is read should say, $null for any
 # $sample: any element of that kind.
 function Get-Plan($sample, $collection, $form, $path) {
-    $keys = @($form['keys'])
     $wanted = @(Get-Wanted $collection $form)
-    $names = $keys
+    $names = @($form['keys'])
     if ($form['purge']) {
         if (-not $cache.Names.ContainsKey($path)) {
             $cache.Names[$path] = @(foreach ($attribute in $sample.get_Attributes()) { $attribute.get_Name() })
@@ -415,7 +410,7 @@ function Get-Plan($sample, $collection, $form, $path) {
             if ($null -eq $kind) { $kind = Get-Kind $sample $path $name }
             $kind
         })
-    $keyAt = @(foreach ($key in $keys) { for ($i = 0; $i -lt $names.Count; $i += 1) { if ($names[$i] -eq $key) { $i } } })
+    $keyAt = @(foreach ($key in $form['keys']) { for ($i = 0; $i -lt $names.Count; $i += 1) { if ($names[$i] -eq $key) { $i } } })
     $at = @{}
     $unnamed = [object[]]::new($names.Count)
     for ($i = 0; $i -lt $names.Count; $i += 1) {
@@ -436,7 +431,7 @@ function Get-Plan($sample, $collection, $form, $path) {
             $here.Attribute = $name
             $here.Value = $value
             # As ConvertTo-Text does, without a call
-            if ($value -is [string] -and $kind.Plain) { $texts[$at[$name]] = $value }
+            if ($kind.Plain) { $texts[$at[$name]] = $value }
             elseif ($kind.Texts.ContainsKey($value)) { $texts[$at[$name]] = $kind.Texts[$value] }
             else { $texts[$at[$name]] = ConvertTo-Text $value $kind }
             if ($kind.Type -eq 'timeSpan') { $value = ConvertTo-Given $value }
@@ -444,12 +439,12 @@ function Get-Plan($sample, $collection, $form, $path) {
             $item.Values.Add($value)
         }
         $item.Key = $texts[$keyAt] -join "`n"
-        # That an item is found by it is enough: its case is no difference
+        # It is enough that an item is found by it: case does not matter
         foreach ($i in $keyAt) { $texts[$i] = $null }
         $item.Texts = $texts
         if (-not $seen.Add($item.Key)) {
             $here.Attribute = ''
-            Stop-Run 'two items of the list are the same to IIS' 'Keep one.'
+            Stop-Run 'IIS treats two items of the list as one' 'Keep one.'
         }
     }
     $here.Item = $null
@@ -457,7 +452,7 @@ function Get-Plan($sample, $collection, $form, $path) {
     @{ Names = $names; Kinds = $kinds; KeyAt = $keyAt; Wanted = $wanted; IsWanted = $seen }
 }
 
-# Puts out whether anything was added, changed or removed. $stored: as for Sync-Node
+# Puts out whether anything was added, changed or removed in an element. $stored: as for Sync-Node
 function Sync-Collection($element, $collection, $path, $where, $stored) {
     $form = $wishes.Forms[$collection['form']]
     $tag = $form['element']
@@ -467,13 +462,12 @@ function Sync-Collection($element, $collection, $path, $where, $stored) {
     $counted = $done.Added + $done.Changed + $done.Removed
 
     if ($null -eq $element) {
-        $wanted = @(Get-Wanted $collection $form)
-        Add-Item $null $wanted $path $where $tag $keys $true $false
-        return $wanted.Count -gt 0
+        Add-Item $null @(Get-Wanted $collection $form) $path $where $tag $keys $true $false
+        return
     }
     $here.Where, $here.Item, $here.Attribute = $where, $null, ''
     $items = $element.GetCollection()
-    if ($null -eq $items) { Stop-Run 'there is no collection here' 'Is the name of the element right?' }
+    if ($null -eq $items) { Stop-Run 'this element has no collection' 'Is the name of the element right?' }
     if (-not $cache.Plans.ContainsKey($collection)) {
         $cache.Plans[$collection] = Get-Plan $items.CreateElement($tag) $collection $form $path
     }
@@ -519,7 +513,7 @@ function Read-Collection($items, $plan) {
             $value = $item.GetAttributeValue($names[$i])
             $kind = $kinds[$i]
             # As ConvertTo-Text does, without a call
-            if ($value -is [string] -and $kind.Plain) { $texts[$i] = $value }
+            if ($kind.Plain) { $texts[$i] = [string]$value }
             elseif ($null -ne $value -and $kind.Texts.ContainsKey($value)) { $texts[$i] = $kind.Texts[$value] }
             else { $texts[$i] = ConvertTo-Text $value $kind }
         }
@@ -574,7 +568,7 @@ function Compare-Collection($present, $plan, $collection, $form) {
     @{ New = $new; Gone = $gone; Differing = $differing; Misplaced = $misplaced }
 }
 
-# What goes is counted and told
+# Counts what goes, and shows it
 function Add-Gone($changes, $plan, $form, $path, $where, $keys) {
     foreach ($item in $changes.Gone) {
         $done.Removed += 1
@@ -592,17 +586,18 @@ function Write-Again($items, $present, $changes, $plan, $path, $where, $tag, $ke
     foreach ($change in $changes.Differing) {
         $item = $present.Items[$change.Item.Key]
         $here.Item = $change.Item.Attributes
-        $label = $where
-        if ($diff.Wanted) { $label = "$where[$(Format-Present $item $path $keys)]" }
-        Add-Change $item $path $label $plan.Names[$change.At] $change.Old $change.New
+        Add-ItemChange $item $path $where $keys $plan.Names[$change.At] $change.Old $change.New
     }
     foreach ($i in $changes.Misplaced) {
         $done.Changed += 1
-        Add-Line $diff.Before $where "at place $($i + 1): $(Format-Present $present.Items[$present.Order[$i]] $path $keys)"
-        Add-Line $diff.After $where "at place $($i + 1): $(Format-Present $present.Items[$plan.Wanted[$i].Key] $path $keys)"
+        Add-Line $diff.Before $where "at position $($i + 1): $(Format-Present $present.Items[$present.Order[$i]] $path $keys)"
+        Add-Line $diff.After $where "at position $($i + 1): $(Format-Present $present.Items[$plan.Wanted[$i].Key] $path $keys)"
     }
     $done.Added += $changes.New.Count
-    if ($diff.Wanted) { foreach ($item in $changes.New) { Add-AddedLine $present.Items[$present.Order[0]] $item $path $where } }
+    if ($diff.Wanted) {
+        $sample = $present.Items[$present.Order[0]]
+        foreach ($item in $changes.New) { Add-Line $diff.After $where (Format-Wanted $sample $path $item.Attributes) }
+    }
     Set-Place $where $null
     $items.Clear()
     Add-Item $items $plan.Wanted $path $where $tag $keys $false $false
@@ -615,7 +610,7 @@ function Write-Changes($items, $present, $changes, $plan, $path, $where, $tag, $
         $item = $present.Items[$change.Item.Key]
         $name = $plan.Names[$change.At]
         $here.Item = $change.Item.Attributes
-        # Where it may come from defaults that the configuration itself sets, only leaving it out tells what holds
+        # Where it may come from defaults that the configuration itself sets, only leaving it out shows what holds
         # without it; what is left out stays out
         if ($change.Item.Attributes.Contains($name)) { $named.Add($change) }
         else {
@@ -624,9 +619,7 @@ function Write-Changes($items, $present, $changes, $plan, $path, $where, $tag, $
             $change.New = Get-Text $item $path $name
             if ([string]::Equals($change.Old, $change.New)) { continue }
         }
-        $label = $where
-        if ($diff.Wanted) { $label = "$where[$(Format-Present $item $path $keys)]" }
-        Add-Change $item $path $label $name $change.Old $change.New
+        Add-ItemChange $item $path $where $keys $name $change.Old $change.New
     }
     Set-Place $where $null
     foreach ($item in $changes.Gone) { $items.Remove($item) }
@@ -652,19 +645,11 @@ function Get-Shown($item, $keys, $names) {
     }
 }
 
-function Add-AddedLine($sample, $item, $path, $where) {
-    $here.Item = $item.Attributes
-    Add-Line $diff.After $where (Format-Wanted $sample $path $item.Attributes)
-}
-
 # Above all others: under the number of a site that is gone lie that site's logs
 function Get-FreeId($sites, $path) {
     $highest = [long]0
     $here.Attribute = ''
-    foreach ($site in $sites) {
-        $id = [long](Get-Text $site $path 'id')
-        if ($id -gt $highest) { $highest = $id }
-    }
+    foreach ($site in $sites) { $highest = [Math]::Max($highest, [long](Get-Text $site $path 'id')) }
     $highest + 1
 }
 
@@ -675,7 +660,7 @@ function Add-Item($items, $wanted, $path, $where, $tag, $keys, $counts, $alone) 
     if ($alone) {
         if ($wanted.Count -eq 0) {
             $done.Changed += 1
-            Add-Line $diff.After $where 'nothing of the levels above'
+            Add-Line $diff.After $where 'nothing from the levels above'
         }
         $items.Clear()
     }
@@ -698,7 +683,7 @@ function Add-Item($items, $wanted, $path, $where, $tag, $keys, $counts, $alone) 
         }
         if ($counts) {
             $done.Added += 1
-            if ($diff.Wanted) { Add-AddedLine $new $item $path $where }
+            if ($diff.Wanted) { Add-Line $diff.After $where (Format-Wanted $new $path $item.Attributes) }
         }
         if ($isSite) { $done.SitesAdded.Add($item.Attributes['name']) }
         if ($null -ne $item.Node) { Sync-Inside $new $item $path $where $keys $true }
@@ -711,7 +696,6 @@ function Sync-Inside($element, $item, $path, $where, $keys, $fresh) {
     foreach ($name in 'elements', 'collection') {
         if ($item.Node.ContainsKey($name)) { $inside[$name] = $item.Node[$name] }
     }
-    if ($inside.Count -eq 0) { return }
     $label = foreach ($key in $keys) { "$key='$($item.Attributes[$key])'" }
     Sync-Node $element $inside $path "$where[$($label -join ' ')]" $fresh (-not $fresh)
 }
@@ -754,7 +738,6 @@ function Clear-Strays($configuration, $paths, $sites) {
             $removed = 0
             foreach ($name in $names) {
                 if ($wishes.Listed.Contains("$name`n$path")) { continue }
-                $here.Section = $name
                 Set-Place $name $null
                 $section = $configuration.GetSection($name, $path)
                 if ($null -eq $section) { Stop-NoSection }
@@ -769,7 +752,7 @@ function Clear-Strays($configuration, $paths, $sites) {
                 $configuration.RemoveLocationPath($path)
                 if ($removed -eq 0) {
                     $removed = 1
-                    Add-Line $diff.Before 'removed' 'with all that is stored in it'
+                    Add-Line $diff.Before 'removed' 'with everything stored in it'
                 }
             }
             $done.Removed += $removed
@@ -838,18 +821,17 @@ function Assert-FreePort($sites) {
         if ($wishes.Sites -notcontains $site.Name) { continue }
         foreach ($port in $site.Ports) {
             if (-not $taken.ContainsKey($port)) { continue }
-            Stop-Run "the site '$($taken[$port])' has $port too, which is the port of '$($site.Name)'" (
+            Stop-Run "the site '$($taken[$port])' already uses $port, the port of '$($site.Name)'" (
                 'Remove that site or give it another port; if it is this service under a former name, list it in ' +
                 'iis_options.former_site_names.')
         }
     }
 }
 
-# Whether IIS knows locations of a site that is made now only once the site is stored
-function Test-Waiting($configuration, $site) {
-    if (-not $wishes.First.ContainsKey($site)) { return $false }
+# A new site has to wait if IIS knows its locations only once the site is stored
+function Add-Waiting($configuration, $site) {
+    if (-not $wishes.First.ContainsKey($site)) { return }
     $name, $location = $wishes.First[$site]
-    $here.Section = $name
     $here.Location = $location
     Set-Place $name $null
     try { $null = $configuration.GetSection($name, $location) }
@@ -857,9 +839,8 @@ function Test-Waiting($configuration, $site) {
         if ($_.Exception.GetBaseException() -isnot [IO.FileNotFoundException]) { throw }
         # The same is thrown for a section that is nowhere
         $null = $configuration.GetSection($name)
-        return $true
+        $done.Waiting.Add($site)
     }
-    $false
 }
 
 # While its rules are not stored a site has no port
@@ -883,7 +864,7 @@ function Sync-Level($configuration, $jobs, $paths) {
         $here.Where, $here.Item, $here.Attribute = $name, $null, ''
         $section = $null
         $stored = $false
-        if ($null -ne $configuration -and ($done.Waiting.Count -eq 0 -or $done.Waiting -notcontains $location.Split('/')[0])) {
+        if ($null -ne $configuration -and $done.Waiting -notcontains $location.Split('/')[0]) {
             if ($location -eq '') { $section = $configuration.GetSection($name) }
             else { $section = $configuration.GetSection($name, $location) }
             if ($null -eq $section) { Stop-NoSection }
@@ -905,7 +886,7 @@ function Sync-List($configuration) {
     if ($null -ne $configuration) {
         $sites = @(Read-Site $configuration)
         Assert-FreePort $sites
-        foreach ($name in $done.SitesAdded) { if (Test-Waiting $configuration $name) { $done.Waiting.Add($name) } }
+        foreach ($name in $done.SitesAdded) { Add-Waiting $configuration $name }
     }
     foreach ($depth in $wishes.Jobs.Keys) {
         if ($depth -gt 0) { Sync-Level $configuration $wishes.Jobs[$depth] $paths }
@@ -927,7 +908,7 @@ function Step-Run($manager) {
         $null = New-Item -ItemType Directory -Force -Path (Split-Path -Parent $PENDING)
         [IO.File]::WriteAllText($PENDING, [DateTime]::UtcNow.Ticks)
     }
-    $here.Remedy = 'Does another program hold or change applicationHost.config? Run again.'
+    $here.Remedy = 'Does another program lock or change applicationHost.config? Run again.'
     $manager.CommitChanges()
     $here.Remedy = ''
     $done.Waiting.Count -gt 0
@@ -940,9 +921,9 @@ function Open-Iis() {
         return New-Object 'Microsoft.Web.Administration.ServerManager'
     }
     if (-not $module.CheckMode) {
-        Stop-Run "IIS is not installed: $library is not there" 'Install the features Web-Ftp-Service and Web-Scripting-Tools first.'
+        Stop-Run "IIS is not installed: $library does not exist" 'Install the features Web-Ftp-Service and Web-Scripting-Tools first.'
     }
-    $module.Warn("IIS is not installed here yet ($library is not there), so everything counts as new.")
+    $module.Warn("IIS is not installed yet ($library does not exist), so everything counts as new.")
 }
 
 # One commit, so that a failure leaves everything as it was. Only for a new site it may take two (Step-Run).
@@ -955,16 +936,16 @@ function Invoke-Run() {
     try { $again = Step-Run $manager }
     finally { $manager.Dispose() }
     if (-not $again) { return }
-    $here.Stored = "Stored is all but the ports and the rules of the new site $($done.Waiting -join ', '): run again."
-    # All was counted and told; the second look finds what waited
-    $told = $done.Clone()
+    $here.Stored = "Everything is stored except the ports and the rules of the new site $($done.Waiting -join ', '): run again."
+    # All was counted and shown; the second look finds what waited
+    $first = $done.Clone()
     $done.Waiting = [Collections.Generic.List[string]]::new()
     $done.SitesAdded = [Collections.Generic.List[string]]::new()
     $diff.Wanted = $false
     $manager = Open-Iis
     try { $null = Step-Run $manager }
     finally { $manager.Dispose() }
-    foreach ($name in @($told.Keys)) { $done[$name] = $told[$name] }
+    foreach ($name in @($first.Keys)) { $done[$name] = $first[$name] }
     $diff.Wanted = $module.DiffMode
 }
 
@@ -982,10 +963,10 @@ function Get-Failure($exception) {
         }
         $place += ': '
         if ($here.Remedy -eq '') {
-            $here.Remedy = 'Is that known to this version of IIS and allowed there (not locked), and is Web-Ftp-Server installed?'
+            $here.Remedy = 'Does this version of IIS know it, is it allowed there (not locked), and is Web-Ftp-Server installed?'
         }
     }
-    elseif ($here.Remedy -eq '') { $here.Remedy = 'Can the configuration of IIS be read, by this account?' }
+    elseif ($here.Remedy -eq '') { $here.Remedy = 'Can this account read the configuration of IIS?' }
     "$place$($text.TrimEnd('.')). $($here.Remedy) $($here.Stored)"
 }
 

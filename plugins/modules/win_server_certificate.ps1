@@ -34,7 +34,7 @@ function Save-Request {
 }
 
 function Invoke-ServerCertificate {
-    # Acts as asked, then tells what is there
+    # Acts as asked, then reports what is there
     param ([System.Collections.IDictionary] $Result, [System.Collections.IDictionary] $Option, [bool] $CheckMode, [string] $Folder)
 
     $Result.changed = $false

@@ -68,6 +68,8 @@ class Desired(TypedDict):
     """JSON of what exchange_edge_sets gives."""
     host_sets: str
     """JSON of what exchange_host_sets gives."""
+    known_customers: str
+    """JSON list: who has a file, whatever the state is. Guards against mass removal compare with it."""
     accounts: list[AccountAccess]
     """What exchange_access gives; empty unless asked for."""
 
@@ -76,10 +78,12 @@ def exchange_desired(model: object, accounts: bool = True) -> Desired:
     """Checked model -> arguments of modules, as texts; ``accounts`` only for servers that keep them in files."""
     model = read_model(model)
     sets = exchange_host_sets(model)
+    directory = exchange_directory(model)
     return {
-        "directory": _json(exchange_directory(model)),
+        "directory": _json(directory),
         "customer_sets": _json({name: sets[name] for name in ("customers4", "customers6")}),
         "host_sets": _json(sets),
+        "known_customers": _json(directory["known_customers"]),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
     }
 

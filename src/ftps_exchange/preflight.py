@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
 
 from .model import rules
@@ -67,7 +68,36 @@ def _edge(settings: Settings) -> Iterator[str]:
             f"edge_max_packet_size {size} must be from {SMALLEST_PACKET} to {LARGEST_PACKET} bytes, "
             "or 0 to leave the size to clients and servers"
         )
+    for address in settings["edge_directory_servers"]:
+        if _network(address) is None or "/" in str(address):
+            yield f"edge_directory_servers: {address!r} is no address: give the addresses of the domain controllers"
+    for flow in settings["edge_outbound"]:
+        yield from (f"edge_outbound, {flow['purpose']}: {flaw}" for flaw in outbound_flaws(flow))
     yield from _packet_filter(settings, "edge", "the edge")
+
+
+def outbound_flaws(flow: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is wrong with an entry of edge_outbound."""
+    purpose, to, ports = str(flow.get("purpose", "")), flow.get("to") or [], flow.get("ports") or []
+    if any(character in '"\\' or not character.isprintable() for character in purpose):
+        yield "the purpose has a quote, a backslash or a control character: write plain words"
+    if not to or not ports:
+        yield f"names no {'port' if to else 'address'}: add one, or remove the entry"
+    for network in to:
+        if _network(network) is None:
+            yield f"{network!r} is neither an address nor a network without host bits: write it as 10.20.60.0/24"
+    for port in ports:
+        first, _, last = str(port).partition("-")
+        ends = [int(end) if end.isdecimal() else 0 for end in (first, last or first)]
+        if not 1 <= ends[0] <= ends[1] <= rules.HIGHEST_PORT:
+            yield f"{port!r} is no port and no range first-last: give numbers from 1 to {rules.HIGHEST_PORT}"
+
+
+def _network(text: object) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(str(text))
+    except ValueError:
+        return None
 
 
 def _packet_filter(settings: Settings, role: str, host: str) -> Iterator[str]:

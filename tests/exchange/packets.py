@@ -6,6 +6,7 @@ Only from a host whose network is on this machine, as root: in a lab.
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import socket
 import struct
@@ -19,7 +20,9 @@ from .vantage import Host
 
 MOST_A_SECOND = 2000
 LONGEST = 5.0
-SYN = 0x02
+SYN, ACK = 0x02, 0x10
+ALL_PROTOCOLS = 3
+"""ETH_P_ALL of <linux/if_ether.h>."""
 ICMPV6_ROUTER_ADVERTISEMENT = 134
 IPV6_HEADER_HOPS = 255
 """What neighbour discovery asks for, RFC 4861 section 6.1.2."""
@@ -90,6 +93,43 @@ def forged_handshakes(host: Host, source: str, destination: str, port: int, rate
             raw.sendto(header + ends + tcp, (destination, 0))
             sent += 1
     return sent
+
+
+def addresses(host: Host, ipv6: bool) -> list[str]:
+    """The host's addresses that others may reach."""
+    if not host.network_is_here:
+        return []
+    listed = json.loads(host.run("ip", "-j", "-6" if ipv6 else "-4", "address", "show", "scope", "global").stdout)
+    return [found["local"] for link in listed for found in link.get("addr_info", [])]
+
+
+@contextmanager
+def arriving(host: Host, address: str) -> Iterator[list[str]]:
+    """Connections that somebody begins to this address of the host, from whatever source; complete after the block."""
+    seen: list[str] = []
+    version = 6 if ":" in address else 4
+    family, first, size = (socket.AF_INET6, 24, 16) if version == 6 else (socket.AF_INET, 16, 4)
+    with host.network():
+        link = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ALL_PROTOCOLS))
+    with link:
+        link.setblocking(False)
+        yield seen
+        time.sleep(0.2)
+        wanted = socket.inet_pton(family, address)
+        with suppress(BlockingIOError):
+            while True:
+                packet, (name, _, kind, *_rest) = link.recvfrom(256)
+                if (
+                    kind == socket.PACKET_OUTGOING
+                    or packet[0] >> 4 != version
+                    or packet[first : first + size] != wanted
+                ):
+                    continue
+                protocol, header = (
+                    (packet[6], packet[40:]) if version == 6 else (packet[9], packet[(packet[0] & 15) * 4 :])
+                )
+                if protocol == socket.IPPROTO_TCP and header[13] & (SYN | ACK) == SYN:
+                    seen.append(f"from {socket.inet_ntop(family, packet[first - size : first])} on {name}")
 
 
 def announce_router(host: Host, lifetime: int) -> None:

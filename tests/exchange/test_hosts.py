@@ -19,6 +19,7 @@ from .conftest import Connect, Session
 from .ftps_client import Reply
 from .meddling import undone
 from .outcomes import does_not_apply, not_tested
+from .recorder import Evidence
 from .target import Customer, Target
 from .vantage import Inspected
 
@@ -362,6 +363,43 @@ def test_nobody_forges_a_record_of_the_log(
     assert not [line for line in lines if line.get("account") == "forged"]
 
 
+MEMBER_PORTS = {53, 88, 123, 135, 389, 445, 464, 636}
+"""What a member of a domain needs of a controller, besides the ports from 49152 (docs/edge.md)."""
+OTHER_SERVICES = {*range(1, 1025), 3268, 3269, 3306, 3389, 5432, 5985, 5986, 8080, 9389} - MEMBER_PORTS
+
+
+@pytest.mark.quick
+@pytest.mark.risk("server-connects")
+@pytest.mark.parametrize("ipv6", [False, True], ids=["IPv4", "IPv6"])
+def test_a_server_opens_nothing_outwards_but_what_it_needs(
+    target: Target, server: Inspected, evidence: Evidence, ipv6: bool
+) -> None:
+    """Through the edge a server reaches the directory at a member's ports, and no customer at all.
+
+    The controller has services beside these: an answer of one shows that the edge lets it pass. A customer's host
+    does not answer an address to which it has no route, so what arrives there is recorded.
+
+    Source: docs/edge.md (what the servers may open); NIST SP 800-41 section 4.1 (outbound traffic).
+    """
+    database = "ahostsv6" if ipv6 else "ahostsv4"
+    found = target.server.run("sh", "-c", f"getent {database} $(sed -n 's/.*default_realm = //p' /etc/krb5.conf)")
+    controllers = sorted({line.split()[0] for line in found.stdout.decode().splitlines() if line.strip()})
+    if not controllers:
+        not_tested(f"the directory has no {'IPv6' if ipv6 else 'IPv4'} address")
+    for controller in controllers:
+        needed = target.server.scan(controller, sorted(MEMBER_PORTS))
+        others = target.server.scan(controller, sorted(OTHER_SERVICES))
+        evidence(f"{target.server.name} -> {controller}: a member's ports {sorted(needed)}, others {sorted(others)}")
+        assert needed, f"{target.server.name} does not reach its directory at {controller}"
+        assert not others, f"{target.server.name} also reaches {controller} at {sorted(others)}"
+    for customer in target.customers:
+        for address in packets.addresses(customer.host, ipv6):
+            with packets.arriving(customer.host, address) as seen:
+                target.server.scan(address, [21, 443, 50000])
+            evidence(f"{target.server.name} -> {customer.host.name} ({address}): {len(seen)} packets arrive")
+            assert not seen, f"{target.server.name} reaches {customer.host.name} at {address}: {seen[0]}"
+
+
 @pytest.mark.risk("starving")
 def test_no_neighbour_moves_the_route_of_a_server(target: Target, server: Inspected) -> None:
     """A host on the server's network that says it is the router for IPv6 is not believed.
@@ -370,10 +408,10 @@ def test_no_neighbour_moves_the_route_of_a_server(target: Target, server: Inspec
 
     Source: RFC 6104 (rogue router advertisements); docs/edge.md.
     """
-    packets.announce_router(target.directory, lifetime=3)
+    packets.announce_router(target.edge, lifetime=3)
     time.sleep(0.5)
     route = server.run("ip -6 route show default proto ra").stdout.strip()
-    assert not route, f"the server has taken a route from {target.directory.name}: {route}"
+    assert not route, f"the server has taken a route from {target.edge.name}: {route}"
 
 
 @pytest.mark.risk("starving")

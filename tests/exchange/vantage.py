@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-import testinfra
+import testinfra.host
+from testinfra.backend.local import LocalBackend
 
 from . import far_end
 from .outcomes import not_tested
@@ -85,7 +86,7 @@ class Host:
 
     def inspected(self) -> Inspected:
         """The host as testinfra sees it."""
-        return testinfra.get_host("local://")
+        return testinfra.host.Host(LocalBackend())
 
     # -- network --------------------------------------------------------------------------------------------------
     @contextmanager
@@ -145,6 +146,18 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
         sink.close()
 
 
+def inspected_by(host: Host) -> Inspected:
+    """A host as testinfra sees it; its commands run as ours do, since it knows neither of these ways to a host."""
+    backend = LocalBackend()
+    run_local = backend.run_local
+    backend.run_local = lambda command, *words: run_local(
+        shlex.join(host.command(False, ("sh", "-c", backend.quote(command, *words) if words else command)))
+    )
+    found = testinfra.host.Host(backend)
+    backend.set_host(found)
+    return found
+
+
 class Namespace(Host):
     """A network namespace of this machine, by name (`ip netns`): the files are those of this machine."""
 
@@ -173,6 +186,9 @@ class Namespace(Host):
             os.close(home)
 
 
+ROOTS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
 class Container(Namespace):
     """A container of podman on this machine."""
 
@@ -181,10 +197,12 @@ class Container(Namespace):
         return f"{self.name} (container)"
 
     def command(self, interactive: bool, command: tuple[str, ...]) -> list[str]:
-        return ["podman", "exec", *(["-i"] if interactive else []), self.name, *command]
+        # Like `podman exec`, which takes a hundred times as long
+        variables = ("container=podman", "HOME=/root", f"PATH={ROOTS_PATH}", "TERM=xterm")
+        return ["nsenter", f"--target={self._pid}", "--all", "env", "--ignore-environment", *variables, *command]
 
     def inspected(self) -> Inspected:
-        return testinfra.get_host(f"podman://{self.name}")
+        return inspected_by(self)
 
     @functools.cached_property
     def _pid(self) -> str:
@@ -241,13 +259,7 @@ class Ssh(Host):
         return done
 
     def inspected(self) -> Inspected:
-        # testinfra's own SSH backend takes no list of options: this host runs the commands for it
-        host = testinfra.get_host("local://")
-        run_local = host.backend.run_local
-        host.backend.run_local = lambda command, *words: run_local(
-            shlex.join(self.command(False, ("sh", "-c", host.backend.quote(command, *words) if words else command)))
-        )
-        return host
+        return inspected_by(self)
 
     def _far_end(self, *words: str) -> list[str]:
         # One line without blanks or quotes survives every shell on the way

@@ -157,6 +157,12 @@ def port_open_at_the_edge(lab: Lab) -> None:
     _nft(lab, "edge", f"insert rule {EDGE} input tcp dport 8080 accept")
 
 
+def servers_reach_everything(lab: Lab) -> None:
+    """The rule that a hurried administrator writes: from the DMZ, anything."""
+    for family, address in (("ip", "10.0.0.0/8"), ("ip6", "fc00::/7")):
+        _nft(lab, "edge", f"insert rule {EDGE} forward {family} saddr {address} accept")
+
+
 def port_open_at_the_edge_is_over(lab: Lab) -> None:
     lab.edge.sh("systemctl stop ftpsx-sabotage 2>/dev/null || true")
 
@@ -355,6 +361,12 @@ FAULTS: tuple[Fault, ...] = (
         "The edge serves something else to the world",
         port_open_at_the_edge,
         "ordinary_ports_are_closed",
+    ),
+    Fault(
+        "servers-reach-everything",
+        "A server may open connections to everything behind the edge, and to every customer",
+        servers_reach_everything,
+        "a_server_opens_nothing_outwards_but_what_it_needs",
     ),
     Fault(
         "allow-list-off",

@@ -30,5 +30,9 @@ class Run:
 
     @property
     def changed(self) -> dict[str, int]:
-        """Changed tasks by host, from the recap."""
-        return {host: int(count) for host, count in re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", self.output, re.M)}
+        return changes(self.output)
+
+
+def changes(output: str) -> dict[str, int]:
+    """Changed tasks by host, from the recap."""
+    return {host: int(count) for host, count in re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", output, re.M)}

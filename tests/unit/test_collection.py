@@ -1,7 +1,7 @@
 """The tree as a collection: built, installed into an empty folder, and used from there by full names.
 
 The virtual environment has the pinned requirements and not the package of this checkout, as a user's would. The whole
-of site.yml from such a folder runs in the scenario: tests/scenario/change/test_collection.py.
+of site.yml from such a folder runs in the scenario: tests/scenario/change.
 """
 
 from __future__ import annotations

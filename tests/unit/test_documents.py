@@ -96,13 +96,7 @@ def banned_words(path: Path) -> Iterator[str]:
 
 def test_words_are_plain() -> None:
     named_on_purpose = {Path(__file__).resolve(), PROJECT / "CONTRIBUTING.md"}
-    # The texts of packs have golden files and tests of their own wording
-    packs = re.compile(r"src/ftps_exchange/packs/|tests/unit/(ftps_exchange/test_packs_|golden/)|docs/packs\.md")
-    files = [
-        path
-        for path in tracked(".md", ".yml", ".py", ".ps1", ".sh", ".j2")
-        if path not in named_on_purpose and not packs.match(str(path.relative_to(PROJECT)))
-    ]
+    files = [path for path in tracked(".md", ".yml", ".py", ".ps1", ".sh", ".j2") if path not in named_on_purpose]
     if found := [finding for path in files for finding in banned_words(path)]:
         pytest.fail("\n".join(found), pytrace=False)
 

@@ -388,6 +388,14 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
         add(DEPLOYMENT, "edge_rollback_seconds: 5\n"),
         [DEPLOYMENT, "edge_rollback_seconds = 5: is neither 0 nor 20 to 86400"],
     ),
+    "a name for a controller's address": (
+        sub(DEPLOYMENT, '[10.20.50.2, "fd20:50::2"]', "[dc1.ad.example.com]"),
+        [DEPLOYMENT, "edge_directory_servers[0] = 'dc1.ad.example.com': is not an address", "[10.20.50.2]"],
+    ),
+    "a port that has a name": (
+        sub(DEPLOYMENT, 'ports: ["443"]', "ports: [https]"),
+        [DEPLOYMENT, "edge_outbound[0]: 'https' is no port and no range", "numbers from 1 to 65535"],
+    ),
     "a packet too small": (
         add(DEPLOYMENT, "edge_max_packet_size: 100\n"),
         [DEPLOYMENT, "edge_max_packet_size = 100: is neither 0 nor 576 to 9000"],

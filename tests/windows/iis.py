@@ -54,6 +54,9 @@ class Iis:
         self._runs = 0
         self.reading = READINGS[0]
         """What the stand-in believes where sources differ."""
+        self.schema = SCHEMA
+        self.missing = "throws"
+        """What the stand-in does when something does not exist: it "throws", or gives "nothing"."""
 
     @property
     def text(self) -> str:
@@ -74,7 +77,8 @@ class Iis:
             "SystemRoot": str(self.root),
             "ProgramData": str(self.config.parent / "ProgramData"),
             "FTPS_EXCHANGE_IIS_CONFIG": str(self.config),
-            "FTPS_EXCHANGE_IIS_SCHEMA": str(SCHEMA),
+            "FTPS_EXCHANGE_IIS_SCHEMA": str(self.schema),
+            "FTPS_EXCHANGE_IIS_MISSING": self.missing,
             **{
                 f"FTPS_EXCHANGE_IIS_{question}": answer
                 for question, answer in zip(QUESTIONS, self.reading, strict=True)
@@ -105,6 +109,11 @@ class Iis:
             | {"FTPS_EXCHANGE_IIS_FAIL_AT": str(fail_at), "FTPS_EXCHANGE_IIS_RUN": f"{self.config} {self._runs}"},
             timeout=timeout,
         )
+
+    def left_open(self) -> int:
+        """How many of its managers the last run did not dispose of."""
+        value: int = self.powershell.script("[Microsoft.Web.Administration.StandIn]::Open")[0]
+        return value
 
     def calls(self) -> int:
         """How often the last run called the API."""

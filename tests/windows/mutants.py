@@ -4,6 +4,7 @@
     python -m tests.windows.mutants --every 40             one in forty
     python -m tests.windows.mutants win_iis_settings       one module
     python -m tests.windows.mutants --again                those too that are known to survive
+    python -m tests.windows.mutants win_iis_settings --lines 208 310-330
 
 The mutants come from the syntax tree (mutants.ps1): statements left out, conditions turned round, operators and
 constants changed. All of them run in one PowerShell process, with the unit tests of the module, until one of those
@@ -20,6 +21,7 @@ import io
 import math
 import sys
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -83,18 +85,22 @@ def mutants(process: windows.PowerShell, module: Path) -> list[Mutant]:
 
 
 class Jury:
-    """Runs the tests of a module on one mutant after the other: the last to notice come first, then the quick."""
+    """Runs the tests of a module on one mutant after the other.
+
+    First come the tests that promise most for their time: those that are quick, and those that noticed the last few
+    mutants, which stand near.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.noticed: dict[str, int] = {}
+        self.likely: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
         self.tried = 0
         self.failed: str | None = None
         self.ran = 0
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: (-self.noticed.get(item.nodeid, 0), self.seconds.get(item.nodeid, 0.0)))
+        items.sort(key=lambda item: self.seconds.get(item.nodeid, 0.0) / (0.01 + self.likely.get(item.nodeid, 0.0)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.ran += report.when == "call"
@@ -102,7 +108,8 @@ class Jury:
             self.seconds[report.nodeid] = report.duration
         if report.failed and self.failed is None:
             self.failed = report.nodeid
-            self.noticed[report.nodeid] = self.tried
+            self.likely = {test: 0.8 * chance for test, chance in self.likely.items()}
+            self.likely[report.nodeid] = self.likely.get(report.nodeid, 0.0) + 1.0
 
     def notices(self, text: str | None) -> str | None:
         """The test that fails with this text of the module."""
@@ -132,8 +139,14 @@ def enough(tried: int, survived: int, harmless: int, every: int) -> bool:
     return tried - survived >= CAUGHT * tried
 
 
-def check(engine: Engine, process: windows.PowerShell, every: int, again: bool) -> bool:
-    """Try the mutants of one module; whether enough of them were noticed."""
+def check(
+    engine: Engine,
+    process: windows.PowerShell,
+    every: int = 1,
+    again: bool = False,
+    lines: Container[int] | None = None,
+) -> bool:
+    """Try the mutants of one module, all or one in so many or those of some lines; whether enough were noticed."""
     start = time.monotonic()
     jury = Jury(engine)
     failed = jury.notices(None)
@@ -143,6 +156,8 @@ def check(engine: Engine, process: windows.PowerShell, every: int, again: bool) 
     # Which ones it is must not be a matter of what stands at a round number of places
     windows.PowerShell.longest = math.inf
     tried = mutants(process, PROJECT / "plugins" / "modules" / f"{engine.module}.ps1")[every // 2 :: every]
+    if lines is not None:
+        tried = [mutant for mutant in tried if mutant.line in lines]
     windows.PowerShell.longest = TIMEOUT
     reasons = reviewed()
     alive = harmless = 0
@@ -157,11 +172,20 @@ def check(engine: Engine, process: windows.PowerShell, every: int, again: bool) 
             print(f"  survived: line {mutant.line}, {mutant.what}: {mutant.source}\n            {why}", flush=True)
     caught = len(tried) - alive
     print(
-        f"{engine.module}: {caught} of {len(tried)} mutants were noticed ({caught / len(tried):.1%}),"
+        f"{engine.module}: {caught} of {len(tried)} mutants were noticed ({caught / max(1, len(tried)):.1%}),"
         f" {alive} survived, {harmless} of them known to be harmless; {time.monotonic() - start:.0f} s",
         flush=True,
     )
     return enough(len(tried), alive, harmless, every)
+
+
+def numbers(parts: list[str]) -> set[int]:
+    """Numbers and ranges of them, as 208 or 310-330."""
+    found: set[int] = set()
+    for part in parts:
+        first, _, last = part.partition("-")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
 
 
 def main(arguments: list[str]) -> int:
@@ -170,7 +194,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("modules", nargs="*", help="names of modules; all of them when left out")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only one mutant in N")
     parser.add_argument("--again", action="store_true", help="try those too that are known to survive")
+    parser.add_argument("--lines", nargs="+", metavar="LINE", help="only those of these lines: 208 310-330")
     wanted = parser.parse_args(arguments)
+    lines = None if wanted.lines is None else numbers(wanted.lines)
     program = windows.find()
     if program is None:
         print(f"There is no PowerShell engine: set {windows.VARIABLE}, or put pwsh on the PATH.", file=sys.stderr)
@@ -182,7 +208,7 @@ def main(arguments: list[str]) -> int:
     good = True
     try:
         for engine in engines:
-            good = check(engine, process, wanted.every, wanted.again) and good
+            good = check(engine, process, wanted.every, wanted.again, lines) and good
     finally:
         process.close()
         for kept in (windows.PowerShell.kept or {}).values():

@@ -12,6 +12,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, Entry
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import ACCOUNT_DISABLED
 from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
+from ansible_collections.ftps.exchange.plugins.module_utils.removal import SETTING, Removal, refusal
 
 
 def check_readable(entries: Sequence[Entry]) -> None:
@@ -115,7 +116,7 @@ def check_ownership(desired: Desired, current: Current, matched: Matched, settin
             f"{desired.managed_ou} holds {len(strangers)} accounts and groups, and none of them is the "
             f"exchange's: {names}. Nothing was changed. "
             "The exchange disables or deletes undeclared objects in its OU: give it a separate OU "
-            "(exchange.directory.managed_ou), or say that these may go: -e directory_removal_confirmed=true."
+            f"(exchange.directory.managed_ou), or say that these may go: {SETTING}."
         )
 
 
@@ -129,14 +130,6 @@ def check_vanished(desired: Desired, entries: Sequence[Entry], settings: Setting
             account = entry.text("sAMAccountName")
             customer = entry.text("company") or declared.get(account.casefold(), account)
             customers.setdefault(customer.casefold(), customer)
-    vanished = sorted(customer for key, customer in customers.items() if key not in desired.known_customers)
-    if len(vanished) * 100 > settings.removal_limit_percent * len(customers) and not settings.removal_confirmed:
-        share = round(len(vanished) * 100 / len(customers))
-        raise DirectoryError(
-            f"{len(vanished)} of the {len(customers)} customers with enabled accounts have no file any more "
-            f"({share} %, the limit is "
-            f"{settings.removal_limit_percent} %): {few(vanished)}. Nothing was changed. If files were "
-            "lost, bring them back. "
-            "If it is meant, write `state: absent` into the files, or run once with -e "
-            "directory_removal_confirmed=true."
-        )
+    removal = Removal(desired.known_customers, settings.removal_limit_percent, settings.removal_confirmed)
+    if reason := refusal(customers.values(), (), removal, "customers with enabled accounts"):
+        raise DirectoryError(reason)

@@ -17,7 +17,7 @@ REQUEST_FILTERING: Final = "system.ftpServer/security/requestFiltering"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One attribute, its value, and why that one. ``source`` tells people where a computed value comes from."""
+    """One attribute, its value, and why that one. ``source`` names where a computed value comes from."""
 
     element: str
     attribute: str
@@ -32,28 +32,33 @@ SERVER_SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "",
             "lowDataChannelPort",
             lambda service: service.exchange.passive_ports[0],
-            "one small range, the same in server, edge and customers' firewalls; a change restarts ftpsvc",
+            "one small range, the same on the server, the edge and the customers' firewalls; a change restarts ftpsvc",
             "first of `exchange.passive_ports`",
         ),
         Setting(
             "",
             "highDataChannelPort",
             lambda service: service.exchange.passive_ports[1],
-            "its end; left at 0, IIS would take the system's dynamic range, 49152 to 65535",
+            "the end of the range; with 0, IIS uses the system's dynamic range, 49152 to 65535",
             "last of `exchange.passive_ports`",
         ),
     ),
     "system.ftpServer/log": (
-        Setting("", "centralLogFileMode", "Site", "our logs hold our sites, whatever else the host serves"),
-        Setting("", "logInUTF8", True, "names of files are UTF-8; in the code page of the host they could not be read"),
+        Setting("", "centralLogFileMode", "Site", "our logs contain our sites only, whatever else the host serves"),
+        Setting("", "logInUTF8", True, "file names are UTF-8; the code page of the host would garble them"),
     ),
     "system.ftpServer/caching": (
-        Setting("credentialsCache", "enabled", True, "clients open several connections; each would ask a controller"),
+        Setting(
+            "credentialsCache",
+            "enabled",
+            True,
+            "clients open several connections; without the cache each would query a domain controller",
+        ),
         Setting(
             "credentialsCache",
             "flushInterval",
             60,
-            "for so long an old password, or one of a disabled account, still works; 15 minutes were too long",
+            "an old password, or that of a disabled account, works this long; the default of 15 minutes is too long",
         ),
     ),
     "system.ftpServer/serverRuntime": (
@@ -61,42 +66,52 @@ SERVER_SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
             "hostNameSupport",
             "useDomainNameAsHostName",
             False,
-            "in `DOMAIN\\account` the first part is the domain and never the name of a virtual host",
+            "in `DOMAIN\\account` the first part is the domain, never the name of a virtual host",
         ),
     ),
     "system.ftpServer/security/authentication": (
-        Setting("denyByFailure", "enabled", True, "guessing passwords ends with the address being refused"),
-        Setting("denyByFailure", "maxFailure", 15, "many people may share one exit; as many as on Linux"),
+        Setting("denyByFailure", "enabled", True, "an address that guesses passwords is refused"),
         Setting(
-            "denyByFailure", "entryExpiration", "00:10:00", "failures count, and the address is refused, for so long"
+            "denyByFailure", "maxFailure", 15, "many people may share one public address; the same number as on Linux"
         ),
-        Setting("denyByFailure", "loggingOnlyMode", False, "refuse, do not only write it down"),
+        Setting(
+            "denyByFailure",
+            "entryExpiration",
+            "00:10:00",
+            "failures count for this long, and so does the refusal of the address",
+        ),
+        Setting("denyByFailure", "loggingOnlyMode", False, "refuse the address, do not only log it"),
     ),
 }
 """What holds for every FTP site of the host: IIS has these for the server only."""
 
 SITE_SETTINGS: Final[tuple[Setting, ...]] = (
-    Setting("", "allowUTF8", True, "names of files are UTF-8 (RFC 2640)"),
-    Setting("", "serverAutoStart", True, "the service is there after a restart"),
-    Setting("connections", "unauthenticatedTimeout", 60, "time for a password manager, none to squat on a session"),
-    Setting("connections", "controlChannelTimeout", 600, "idle sessions end after as long as on Linux"),
+    Setting("", "allowUTF8", True, "file names are UTF-8 (RFC 2640)"),
+    Setting("", "serverAutoStart", True, "the site starts with the service"),
     Setting(
-        "connections", "dataChannelTimeout", 300, "a stalled transfer gives its port back after as long as on Linux"
+        "connections",
+        "unauthenticatedTimeout",
+        60,
+        "enough for a password manager, too short to hold a session for nothing",
+    ),
+    Setting("connections", "controlChannelTimeout", 600, "idle sessions end after the same time as on Linux"),
+    Setting(
+        "connections", "dataChannelTimeout", 300, "a stalled transfer frees its port after the same time as on Linux"
     ),
     Setting(
         "connections",
         "disableSocketPooling",
         lambda service: service.address != "*",
-        "with an address named, the service takes its port on that one only",
-        "true when `iis_options.address` names one",
+        "if an address is set, the service uses its port on that address only",
+        "true when `iis_options.address` is set",
     ),
     Setting("connections", "serverListenBacklog", 60, "connections waiting to be accepted: the default is enough"),
-    Setting("connections", "minBytesPerSecond", 240, "a transfer that crawls keeps one of few ports busy"),
+    Setting("connections", "minBytesPerSecond", 240, "a very slow transfer keeps one of few ports busy"),
     Setting(
         "connections",
         "maxConnections",
         lambda service: service.sessions_of_a_site,
-        "never more sessions than data ports; IIS counts by site, so of two sites each has at most half of the ports",
+        "never more sessions than data ports; IIS counts per site, so each of two sites gets at most half of the ports",
         "`exchange.max_sessions`, at most half of `passive_ports` with two sites",
     ),
     Setting("connections", "resetOnMaxConnections", False, "a client over the limit gets a reply"),
@@ -110,33 +125,35 @@ SITE_SETTINGS: Final[tuple[Setting, ...]] = (
         "security/dataChannelSecurity",
         "matchClientAddressForPasv",
         True,
-        "a data connection comes from the address of its control connection, or somebody else takes the file",
+        "a data connection comes from the address of its control connection; nobody else can take the file",
     ),
     Setting("security/commandFiltering", "maxCommandLine", 4096, "long enough for the longest path"),
-    Setting("security/commandFiltering", "allowUnlisted", True, "what must not be said is listed"),
+    Setting("security/commandFiltering", "allowUnlisted", True, "the list names the commands that are refused"),
     Setting(
         "security/ssl",
         CERTIFICATE,
         lambda _service: THUMBPRINT,
-        "the certificate that the run has checked and installed on this host",
+        "the certificate that the run checked and installed on this host",
         "the role `windows_certificate`",
     ),
     Setting(
         "security/ssl",
         "serverCertStoreName",
         lambda service: service.store,
-        "the store of the machine that the role puts it in",
+        "the machine store in which the role installs it",
         "`iis_options.store`",
     ),
-    Setting("security/ssl", "ssl128", True, "no weaker cipher, should the system ever offer one"),
-    Setting("security/ssl", "controlChannelPolicy", "SslRequire", "TLS before USER, and no way back"),
+    Setting("security/ssl", "ssl128", True, "no weaker cipher, even if the system offers one"),
+    Setting("security/ssl", "controlChannelPolicy", "SslRequire", "TLS before USER, and no way back to plain text"),
     Setting("security/ssl", "dataChannelPolicy", "SslRequire", "PROT P, or no transfer"),
-    Setting("security/sslClientCertificates", "clientCertificatePolicy", "CertIgnore", "accounts have passwords"),
+    Setting(
+        "security/sslClientCertificates", "clientCertificatePolicy", "CertIgnore", "accounts log in with passwords"
+    ),
     Setting(
         "security/authentication/anonymousAuthentication",
         "enabled",
         False,
-        "known customers only; explicit, since the defaults of all sites may say otherwise",
+        "known customers only; explicit, because the defaults for all sites may differ",
     ),
     Setting("security/authentication/basicAuthentication", "enabled", True, "accounts of the domain, over TLS only"),
     Setting(
@@ -150,36 +167,42 @@ SITE_SETTINGS: Final[tuple[Setting, ...]] = (
         "security/authentication/basicAuthentication",
         "logonMethod",
         "ClearText",
-        "Microsoft's default; the only one that reaches a root on a file server",
+        "Microsoft's default; the only one that works with a root on a file server",
     ),
     Setting("security/authentication/clientCertAuthentication", "enabled", False, "one way to log in"),
     Setting(
         "security/customAuthorization/provider",
         "enabled",
         False,
-        "IIS's own rules decide; a provider would replace them",
+        "the rules of IIS decide; a provider would replace them",
     ),
-    Setting("messages", "exitMessage", "", "nothing to say"),
-    Setting("messages", "greetingMessage", "", "nothing to say that a machine would read"),
+    Setting("messages", "exitMessage", "", "no message is needed"),
+    Setting("messages", "greetingMessage", "", "no message is needed: no machine reads it"),
     Setting(
         "messages",
         "bannerMessage",
         lambda service: service.exchange.fqdn,
-        "the name that the certificate is for",
+        "the name in the certificate",
         "`exchange.fqdn`",
     ),
-    Setting("messages", "maxClientsMessage", "Too many sessions. Try again later.", "says that waiting helps"),
-    Setting("messages", "suppressDefaultBanner", True, "the product is nobody's business"),
-    Setting("messages", "allowLocalDetailedErrors", True, "an operator on the host itself sees why; nobody else does"),
-    Setting("messages", "expandVariables", False, "nothing that a client sent comes back in a message"),
-    Setting("fileHandling", "keepPartialUploads", True, "an upload that broke off is resumed, not begun again"),
-    Setting("fileHandling", "allowReplaceOnRename", True, "upload under another name, then rename: the usual way"),
-    Setting("fileHandling", "allowReadUploadsInProgress", False, "nobody fetches half a file"),
+    Setting(
+        "messages", "maxClientsMessage", "Too many sessions. Try again later.", "says that a later attempt may work"
+    ),
+    Setting("messages", "suppressDefaultBanner", True, "the server does not reveal its product"),
+    Setting(
+        "messages", "allowLocalDetailedErrors", True, "an operator on the host itself sees the cause; nobody else does"
+    ),
+    Setting("messages", "expandVariables", False, "no message repeats what a client sent"),
+    Setting("fileHandling", "keepPartialUploads", True, "a broken upload can be resumed"),
+    Setting(
+        "fileHandling", "allowReplaceOnRename", True, "upload under a temporary name, then rename: common practice"
+    ),
+    Setting("fileHandling", "allowReadUploadsInProgress", False, "nobody downloads half a file"),
     Setting(
         "firewallSupport",
         "externalIp4Address",
         lambda service: str(service.exchange.public_ip4),
-        "the address in the answer to PASV; inside TLS no NAT can put it right",
+        "the address in the reply to PASV; inside TLS no NAT can correct it",
         "`exchange.public_ip4`",
     ),
     Setting(
@@ -192,33 +215,36 @@ SITE_SETTINGS: Final[tuple[Setting, ...]] = (
         "directoryBrowse",
         "showFlags",
         "StyleUnix, DisplayVirtualDirectories, UseGmtTime",
-        "the listing that all clients parse; shares are listed; UTC as MDTM says; not how full the disk is",
+        "the listing that all clients parse; it shows shares, and UTC as MDTM does, but not the free space",
     ),
     Setting(
-        "directoryBrowse", "virtualDirectoryTimeout", 5, "seconds for the date of a share in a listing: the default"
+        "directoryBrowse",
+        "virtualDirectoryTimeout",
+        5,
+        "seconds to find the date of a share for a listing: the default",
     ),
     Setting(
         "logFile",
         "directory",
         lambda service: service.log_dir,
-        "a folder for each site is made below it",
+        "IIS creates a folder for each site below it",
         "`iis_options.log_dir`",
     ),
-    Setting("logFile", "enabled", True, "who did what, from where"),
-    Setting("logFile", "period", "Daily", "a file a day, which is easy to keep and to remove"),
-    Setting("logFile", "localTimeRollover", False, "UTC, as the entries"),
+    Setting("logFile", "enabled", True, "shows who did what, and from where"),
+    Setting("logFile", "period", "Daily", "one file per day, easy to keep and to remove"),
+    Setting("logFile", "localTimeRollover", False, "UTC, like the entries"),
     Setting(
         "logFile",
         "selectiveLogging",
         "LogSuccessful, LogError, LogInfrastructure",
-        "with the data connections: most support calls are about those",
+        "includes the data connections: most support calls are about them",
     ),
     Setting(
         "logFile",
         "logExtFileFlags",
         "Date, Time, ClientIP, UserName, SiteName, ComputerName, ServerIP, Method, UriStem, FtpStatus, Win32Status, "
         "BytesSent, BytesRecv, TimeTaken, ServerPort, FtpSubStatus, Session, FullPath, Info, ClientPort",
-        "all but Host; beyond the default: bytes and time of a transfer, the port behind a NAT, site and node, and the "
+        "all but Host; beyond the default: bytes and duration of a transfer, port behind a NAT, site and node, and the "
         "text that explains an error",
     ),
 )
@@ -226,13 +252,13 @@ SITE_SETTINGS: Final[tuple[Setting, ...]] = (
 
 TOP_SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
     IP_SECURITY: (
-        Setting("", "allowUnlisted", False, "who is in no list is not let in"),
-        Setting("", "enableReverseDns", False, "addresses, not names that somebody else's name server tells"),
+        Setting("", "allowUnlisted", False, "an address that is not listed is refused"),
+        Setting("", "enableReverseDns", False, "addresses decide, not names from someone else's name server"),
     ),
     REQUEST_FILTERING: (
-        Setting("", "allowHighBitCharacters", True, "names of files are UTF-8"),
+        Setting("", "allowHighBitCharacters", True, "file names are UTF-8"),
         Setting(
-            "fileExtensions", "allowUnlisted", True, "customers exchange any kind of file; nothing is executed here"
+            "fileExtensions", "allowUnlisted", True, "customers exchange files of any type; nothing is executed here"
         ),
         Setting("requestLimits", "maxAllowedContentLength", 0, "no limit: files of any size"),
         Setting("requestLimits", "maxUrl", 4096, "long enough for the longest path"),
@@ -241,19 +267,17 @@ TOP_SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
 """At the top of each of our sites."""
 
 HOME_SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
-    IP_SECURITY: (
-        Setting("", "allowUnlisted", False, "an account is used from its own customer's networks, nobody else's"),
-    ),
+    IP_SECURITY: (Setting("", "allowUnlisted", False, "an account works only from its own customer's networks"),),
 }
 """At the home of each account."""
 
 DENIED_COMMANDS: Final[Mapping[str, str]] = {
     "PORT": "active mode: the server would connect to the client",
     "EPRT": "active mode, the newer command",
-    "CCC": "would take the protection off the control connection",
-    "REIN": "would begin anew without TLS (RFC 4217)",
+    "CCC": "would remove the protection of the control connection",
+    "REIN": "would start over without TLS (RFC 4217)",
 }
 
 HIDDEN_SEGMENTS: Final[Mapping[str, str]] = {
-    "web.config": "IIS takes a file of this name for configuration; one that a customer uploaded must never be that",
+    "web.config": "IIS reads a file of this name as configuration; an uploaded file must never be that",
 }

@@ -12,7 +12,7 @@ from ftps_exchange.inventory.files import Files
 from ftps_exchange.inventory.specs import Known, flaws
 from ftps_exchange.model.problems import Problem, looks_secret, nearest, shorten
 from ftps_exchange.model.rules import HIGHEST_PORT
-from ftps_exchange.preflight import LARGEST_PACKET, SHORTEST_ROLLBACK_SECONDS, SMALLEST_PACKET
+from ftps_exchange.preflight import LARGEST_PACKET, SHORTEST_ROLLBACK_SECONDS, SMALLEST_PACKET, outbound_flaws
 
 DEPLOYMENT_FILE: Final = "group_vars/all/deployment.yml"
 VAULT_FILE: Final = "group_vars/all/vault.yml"
@@ -103,6 +103,7 @@ class _Check:
                 yield from self._files(host, values)
                 yield from self._certificates(host, values)
             yield from self._networks(host, values)
+            yield from self._outbound(host, values)
             yield from self._ranges(host, values)
         yield from self._servers()
         if self.loaded.deploys:
@@ -291,6 +292,35 @@ class _Check:
                 continue
             for index, network in enumerate(networks):
                 yield from self._network(host, name, index, network)
+
+    def _outbound(self, host: str, values: Mapping[str, object]) -> Iterator[Problem]:
+        """What the servers may open through the edge: addresses, because rules have no names."""
+        if host not in self.edges:
+            return
+        controllers, flows = values.get("edge_directory_servers"), values.get("edge_outbound")
+        for index, address in enumerate(controllers if isinstance(controllers, list) else []):
+            try:
+                ip_address(str(address))
+            except ValueError:
+                yield self._problem(
+                    host,
+                    "edge_directory_servers",
+                    address,
+                    "is not an address.",
+                    "Write the addresses of the domain controllers, [10.20.50.2].",
+                    part=f"edge_directory_servers[{index}]",
+                )
+        for index, flow in enumerate(flows if isinstance(flows, list) else []):
+            if isinstance(flow, Mapping):
+                for flaw in outbound_flaws(flow):
+                    yield self._problem(
+                        host,
+                        "edge_outbound",
+                        None,
+                        flaw.rpartition(": ")[0] + ".",
+                        flaw.rpartition(": ")[2] + ".",
+                        part=f"edge_outbound[{index}]",
+                    )
 
     def _network(self, host: str, name: str, index: int, network: object) -> Iterator[Problem]:
         part = f"{name}[{index}]"

@@ -50,7 +50,7 @@ class Choice:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Pack:
-    """The files of a pack by path, ``pack.json`` last, and whether it tells a change that the one before did not."""
+    """The files of a pack by path, ``pack.json`` last, and whether it announces a change that is new."""
 
     files: dict[str, bytes]
     version: str

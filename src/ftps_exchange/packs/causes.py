@@ -43,7 +43,7 @@ class Symptom:
 
 CAUSES = (
     Cause(0, "all", "Everything works.", "", ""),
-    Cause(2, "start", "Called with an option that it does not know.", YOU, "Run it with --help."),
+    Cause(2, "start", "It was called with an unknown option.", YOU, "Run it with --help."),
     Cause(
         3,
         "start",
@@ -69,10 +69,10 @@ CAUSES = (
     Cause(
         20,
         "ports",
-        "Nothing of the service answers at all, not one of its ports.",
+        "The service does not answer on any of its ports.",
         BOTH,
         "First your side: does your firewall have the rules of this pack, and does their counter or log show packets "
-        "leaving? If they leave, our side does not know the address that you come from: send us your public address. "
+        "leaving? If they leave, our firewall does not know your address: send us your public address. "
         "We let in: {sources}.",
     ),
     Cause(
@@ -88,34 +88,34 @@ CAUSES = (
         "ports",
         "TCP {port} is refused.",
         BOTH,
-        "Our service may be stopped: ask us. If we say that it runs, a device of yours refuses in its name.",
+        "Our service may be stopped: ask us. If it is running, a device of yours refuses on its behalf.",
     ),
     Cause(
         23,
         "ports",
         "TCP {implicit} gets no answer, while TCP {port} does.",
         YOU,
-        "Open TCP {implicit} outwards to {addresses}. Or leave it closed and use TCP {port} (explicit TLS) only: all "
-        "works without it, and the self-test leaves it out with --no-implicit.",
+        "Open TCP {implicit} outwards to {addresses}. Or leave it closed and use only TCP {port} (explicit TLS): "
+        "everything works without it, and --no-implicit excludes it from the self-test.",
         "implicit",
     ),
     Cause(
         30,
         "TLS",
-        "The connection is made, but is cut, changed or held when TLS begins: even small packets of TLS get no answer.",
+        "The connection opens, but is cut, changed or blocked when TLS starts: even small TLS packets get no answer.",
         YOU,
-        "Switch FTP inspection (ALG, helper, fixup) and TLS inspection off for {addresses}: they cannot read the "
+        "Turn off FTP inspection (ALG, helper, fixup) and TLS inspection for {addresses}: they cannot read the "
         "encrypted channel, and cut what they cannot read.",
     ),
     Cause(
         31,
         "TLS",
-        "Large packets are lost on the way (path MTU), small ones pass: the certificate never arrives.",
+        "Large packets are lost on the way (path MTU), small ones pass. The certificate never arrives.",
         YOU,
-        "Set the MTU of this computer to 1280 for a moment: if that helps, a VPN, tunnel or PPPoE line on your side is "
-        "narrower and does not say so. Clamp the TCP segment size (MSS) there, and let ICMP type 3 code 4 and ICMPv6 "
-        "“packet too big” through. “ping -M do -s 1372 {fqdn}” (Windows: ping -f -l 1372) shows the limit, where ping "
-        "is answered. If MTU 1280 does not help, it is inspection: see 30.",
+        "Set the MTU of this computer to 1280 as a test: if that helps, a VPN, tunnel or PPPoE line on your side has a "
+        "smaller MTU and does not report it. Clamp the TCP segment size (MSS) there, and let ICMP type 3 code 4 and "
+        "ICMPv6 “packet too big” through. “ping -M do -s 1372 {fqdn}” (Windows: ping -f -l 1372) shows the limit, if "
+        "ping gets replies. If MTU 1280 does not help, the cause is inspection: see 30.",
     ),
     Cause(
         32,
@@ -130,7 +130,7 @@ CAUSES = (
         "certificate",
         "The certificate was not signed by the CA in this pack.",
         BOTH,
-        "If the issuer that is shown is your own firewall or antivirus, exempt {addresses} from TLS inspection. "
+        "If the issuer shown is your own firewall or antivirus, exempt {addresses} from TLS inspection. "
         "Otherwise compare the CA's fingerprint with the guide, and ask us for the newest pack.",
         "own CA",
     ),
@@ -139,8 +139,8 @@ CAUSES = (
         "certificate",
         "The certificate was not signed by a CA that this machine trusts.",
         BOTH,
-        "If the issuer that is shown is your own firewall or antivirus, exempt {addresses} from TLS inspection. "
-        "Otherwise update this system's list of CAs, and ask us if that changes nothing.",
+        "If the issuer shown is your own firewall or antivirus, exempt {addresses} from TLS inspection. "
+        "Otherwise update this system's list of CAs, and ask us if that does not help.",
         "public CA",
     ),
     Cause(
@@ -153,36 +153,36 @@ CAUSES = (
     Cause(
         42,
         "certificate",
-        "The certificate is out of date.",
+        "The certificate is not valid today.",
         BOTH,
-        "Look at the clock of this machine. If it is right, ask us.",
+        "Check the clock of this machine. If it is right, ask us.",
     ),
     Cause(
         50,
         "login",
         "The login is refused (530).",
         BOTH,
-        "Type name and password again: upper and lower case matter. If they are right, ask us: an account may be "
-        "suspended or expired, or not be meant for the address that you come from ({sources}).",
+        "Type name and password again: upper and lower case matter. If they are right, ask us: the account may be "
+        "suspended or expired, or not allowed from your address ({sources}).",
     ),
     Cause(
         51,
         "login",
-        "The service is there, but takes no more sessions now (421).",
+        "The service answers, but accepts no more sessions now (421).",
         BOTH,
-        "Close other sessions of this account and try again in some minutes; if it goes on, ask us.",
+        "Close other sessions of this account and try again in a few minutes; if it continues, ask us.",
     ),
     Cause(
         60,
         "data ports",
-        "No data connection comes about: TCP {first} to {last} is silent, while TCP {port} works.",
+        "No data connection opens: TCP {first} to {last} does not answer, while TCP {port} works.",
         YOU,
         "Open TCP {first} to {last} outwards to {addresses} in your firewall.",
     ),
     Cause(
         61,
         "data ports",
-        "Only a part of TCP {first} to {last} gets through.",
+        "Only part of TCP {first} to {last} gets through.",
         YOU,
         "Your rule has too few ports: open all of TCP {first} to {last} outwards to {addresses}.",
     ),
@@ -196,10 +196,10 @@ CAUSES = (
     Cause(
         71,
         "data ports",
-        "The data connection is made, but refused (425): it does not resume the TLS session of the control channel.",
+        "The data connection opens, but is refused (425): it does not resume the TLS session of the control channel.",
         YOU,
         "Use the client's profile of this pack, or another client (FileZilla 3, WinSCP, lftp and curl do it; see “If "
-        "you write your own program”), and see that both connections leave from one address.",
+        "you write your own program”), and make sure that both connections leave from one address.",
     ),
     Cause(
         80,
@@ -211,26 +211,26 @@ CAUSES = (
     Cause(
         81,
         "transfer",
-        "The file comes back different, or not at all.",
+        "The fetched file differs, or is missing.",
         WE,
         "Send us this output, with the account and the time.",
     ),
     Cause(
         82,
         "transfer",
-        "All works, but the small test files could not be removed.",
+        "Everything works, but the small test files could not be removed.",
         WE,
         "Remove them by hand, and send us their names.",
     ),
     Cause(
         83,
         "transfer",
-        "The client said that it sent a file, but the file on the server is not whole.",
+        "The client reported success, but the file on the server is incomplete.",
         WE,
         "Send us this output, with the version of curl. Until we answer, send one file per call, or use lftp or "
         "FileZilla.",
     ),
-    Cause(130, "all", "Stopped by the keyboard.", "", "Run it again."),
+    Cause(130, "all", "Stopped from the keyboard.", "", "Run it again."),
 )
 
 SYMPTOMS = (
@@ -244,11 +244,11 @@ SYMPTOMS = (
         "Reply 220, then the connection is cut at AUTH TLS",
         "FTP or TLS inspection on your firewall (30)",
         YOU,
-        "Switch it off for {addresses}.",
+        "Turn it off for {addresses}.",
     ),
     Symptom(
-        "Reply 234 after AUTH TLS, then silence until a time-out",
-        "Large packets are lost: path MTU (31). Or inspection holds TLS back (30)",
+        "Reply 234 after AUTH TLS, then no answer until a time-out",
+        "Large packets are lost: path MTU (31). Or inspection blocks TLS (30)",
         YOU,
         "The self-test says which. Path MTU: clamp the TCP segment size (MSS) on your VPN, tunnel or PPPoE line, and "
         "let ICMP type 3 code 4 and ICMPv6 “packet too big” through.",
@@ -261,9 +261,9 @@ SYMPTOMS = (
     ),
     Symptom(
         "500 or 502 after AUTH TLS",
-        "A proxy or an inspecting firewall answers in our name (30)",
+        "A proxy or an inspecting firewall answers on our behalf (30)",
         YOU,
-        "Connect directly; FTP proxies cannot do this.",
+        "Connect directly; FTP proxies do not work.",
     ),
     Symptom(
         "Unknown or changed certificate",
@@ -281,28 +281,28 @@ SYMPTOMS = (
     ),
     Symptom(
         "FileZilla shows a window “Unknown certificate”",
-        "FileZilla asks at the first connection, whatever the system trusts",
+        "FileZilla asks at the first connection, even if the system trusts the CA",
         YOU,
         "Compare the name and the issuer with “Certificate”, tick “always trust”, then OK. If it asks again with "
         "another issuer, do not trust it: run the self-test.",
     ),
     Symptom(
         "550 or 530 at USER, before any password",
-        "The client did not begin TLS",
+        "The client did not start TLS",
         YOU,
-        "Choose “require explicit FTP over TLS”: logins in clear are refused.",
+        "Choose “require explicit FTP over TLS”: logins without TLS are refused.",
     ),
     Symptom(
         "530 after PASS",
         "Password, account or address (50)",
         BOTH,
-        "Type it again; then ask us. After several failures wait some minutes.",
+        "Type it again; then ask us. After several failures wait a few minutes.",
     ),
     Symptom(
         "421 “TLS handshake failed”, or no greeting on port {implicit}",
-        "The client speaks explicit TLS (AUTH TLS) on the port for implicit TLS",
+        "The client uses explicit TLS (AUTH TLS) on the port for implicit TLS",
         YOU,
-        "Explicit TLS: port {port}. Implicit TLS, where TLS begins at once: port {implicit}.",
+        "Explicit TLS: port {port}. Implicit TLS, where TLS starts at once: port {implicit}.",
         "implicit",
     ),
     Symptom(
@@ -313,15 +313,16 @@ SYMPTOMS = (
     ),
     Symptom(
         "Login works, then it hangs after PASV, EPSV, LIST or MLSD",
-        "The data ports are closed (60); or the client begins TLS before it sends the command, and both sides wait",
+        "The data ports are closed (60); or the client starts TLS before it sends the command, and both sides wait",
         YOU,
-        "Open TCP {first} to {last}. If the self-test passes, it is the client: see “If you write your own program”.",
+        "Open TCP {first} to {last}. If the self-test passes, the client is the cause: see “If you write "
+        "your own program”.",
     ),
     Symptom(
-        "Works at times, time-out at others",
-        "Half of the range is open, or you have several exits (61)",
+        "Sometimes works, sometimes times out",
+        "Only part of the range is open, or you have several exits (61)",
         YOU,
-        "Open the whole range; let both connections leave from one address.",
+        "Open the whole range; make sure that both connections leave from one address.",
     ),
     Symptom(
         "501 at PORT or EPRT",
@@ -333,29 +334,29 @@ SYMPTOMS = (
         "522 at LIST, STOR or RETR",
         "The client does not encrypt data: it never sent PROT P",
         YOU,
-        "Switch on encryption of data connections (PROT P).",
+        "Turn on encryption of data connections (PROT P).",
     ),
     Symptom(
         "425 “Unable to build data connection”; “TLS session of data connection not resumed”; “EOF occurred in "
         "violation of protocol”; “Broken pipe”; “GnuTLS error -110”; “Connection reset” while a file is sent",
-        "The data connection does not resume the TLS session of the login, so the server closes it (71). Others: data "
-        "comes from another address than the login, or the client sent AUTH SSL and then data in clear",
+        "The data connection does not resume the TLS session of the login, so the server closes it (71). Other causes: "
+        "data comes from another address than the login, or the client sent AUTH SSL and then unencrypted data",
         YOU,
         "Use the profile or the program of this pack for your client; one exit address for both connections; AUTH TLS, "
         "then PROT P.",
     ),
     Symptom(
         "An empty or short file on the server after a failed upload",
-        "An upload under the final name empties the file that is there before the first byte comes",
+        "An upload under the final name empties the existing file before the first byte arrives",
         YOU,
-        "Send it again as “x.part” and rename it when it is whole, as the profiles do. Take nothing that ends in "
-        ".part.",
+        "Send it again as “x.part” and rename it when it is complete, as the profiles do. When you fetch, ignore names "
+        "that end in .part.",
     ),
     Symptom(
         "451, 452 or 552 at the end of an upload",
-        "Our disk or your share of it is full. The file is not whole",
+        "Our disk or your quota on it is full. The file is incomplete",
         WE,
-        "Ask us. Keep the file, and send it again when we say so.",
+        "Ask us. Keep the file, and send it again when we tell you that there is room.",
     ),
     Symptom(
         "550 “SIZE not allowed in ASCII mode”",
@@ -367,17 +368,17 @@ SYMPTOMS = (
         "A file named “folder\\report.csv”, or 550/553 for such a name",
         "The client sent a Windows path: on the server a backslash is an ordinary character",
         YOU,
-        "Separate folders by “/”, and send the name of the file alone.",
+        "Separate folders with “/”, and send only the name of the file.",
     ),
     Symptom(
         "550 Permission denied at STOR, DELE or MKD",
-        "A reading account, or a share that you only read",
+        "An account that may only read, or a share that you may only read",
         YOU,
-        "See “Accounts and folders”; ask us if it should be otherwise.",
+        "See “Accounts and folders”; ask us if you need other rights.",
     ),
     Symptom(
         "Transfer stalls at 100 %, or breaks off after some minutes",
-        "A device of yours forgets idle connections: the control connection is silent during a long transfer",
+        "A device of yours drops idle connections: the control connection is silent during a long transfer",
         YOU,
         "Keep idle TCP connections for {idle} minutes or longer.",
     ),

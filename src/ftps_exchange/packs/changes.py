@@ -1,4 +1,4 @@
-"""What a customer has to change when the service did: kept in ``pack.json``, printed as ``CHANGES.md``.
+"""What a customer must change when the service changed: kept in ``pack.json``, printed as ``CHANGES.md``.
 
 A change is what differs between the facts of the previous pack and those of this one. It stays in the list, with the
 day by which it has to be done, so a customer who skipped a pack still reads all of it.
@@ -26,7 +26,7 @@ LONGEST_HISTORY: Final = 10
 
 
 def facts_of(subject: Subject) -> Facts:
-    """What a customer has entered somewhere, and has to enter anew when it changes."""
+    """What a customer has entered somewhere, and must enter again when it changes."""
     service, used = subject.service, subject.families
     return {
         "language": subject.language,
@@ -191,8 +191,8 @@ def _tasks(say: Words, change: Change, now: Facts, rules: Sequence[str]) -> Iter
     network = {"public_ip4", "public_ip6", "explicit_port", "implicit_port", "passive_ports"} & after.keys()
     if network and rules:
         text = N_(
-            "All of this stands in {files} of this pack: load it on the day. Is there a file -update beside it? It "
-            "holds just the difference."
+            "All of this is in {files} of this pack: load it on that day. Is there a file -update beside it? It "
+            "contains only the difference."
         )
         yield say(text, files=joined(Code(name) for name in rules))
     if "fqdn" in after and after["fqdn"] == now["fqdn"]:

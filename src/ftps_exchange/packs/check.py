@@ -3,7 +3,7 @@
 It shares no code with the renderers. Each line of each file must be one that is known, in full; a line that opens
 something must name a source, a destination and ports; and all of it together must equal the model, no more and no
 less. So a text that broke out of a comment, an address list that became empty, and a rule that was forgotten are all
-told here, with an ExchangeError.
+reported here, with an ExchangeError.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _refused(format: str, customer: Customer, problem: str) -> ExchangeError:  #
         f"the generated file {problem}",
         customer=customer.name,
         field=f"rules for {format}",
-        remedy="Hand out none of these rules and report it: this is a fault of ftps-exchange, not of the inventory",
+        remedy="Do not use these rules and report it: this is a fault of ftps-exchange, not of the inventory",
     )
 
 

@@ -50,7 +50,7 @@ class Job:
         """The beginning of the names of all objects: of the service at a customer's, of the customer at ours."""
         if self.side == "customer":
             return self.service_name
-        # Two services may have customers whose names join to the same text: with a dash in it, the hash tells them.
+        # Two services may have customers whose names join to the same text: with a dash in it, the hash differs.
         joint = "-" if "-" not in self.service.name else "/"
         return identifier(f"FTPS-{self.service.name}{joint}{self.customer.name}")
 
@@ -106,20 +106,20 @@ def port_text(ports: Ports, dash: str = "-") -> str:
 CHANGE: Final = "Change: ____________________  Owner: ____________________  Date: ____________________"
 """For whoever loads it to fill in: a date of ours would make another file every day."""
 
-UNTRIED: Final = "Tried: on no real device. Read the lines before you load them."
-REPLACE: Final = "An older version is loaded? Never undo it first: load this one, then the end of the file -update."
+UNTRIED: Final = "Tested: not on a real device. Read the lines before you load them."
+REPLACE: Final = "Is an older version loaded? Do not undo it first: load this file, then the end of the file -update."
 
-OPENS_ONLY: Final = "It only opens. What your own rules do not drop passes this firewall anyway: that is its default."
+OPENS_ONLY: Final = "These rules only open. By default this firewall passes everything that no rule of yours drops."
 
 
 def not_translated(job: Job, *families: Family, remedy: str) -> tuple[str, ...]:
-    """Who has to see to a translation of these families, which this firewall does not do."""
+    """A reminder to translate these families elsewhere: this firewall does not do it."""
     return tuple(
         line
         for flow in job.translated
         if flow.family in families
         for line in (
-            f"IPv{flow.family} is not translated here: see to it that {flow.service} leads to {flow.server}.",
+            f"IPv{flow.family} is not translated here: another device must translate {flow.service} to {flow.server}.",
             f"       {remedy}",
         )
     )
@@ -130,8 +130,8 @@ def translation_note(job: Job) -> tuple[str, ...]:
     if not job.translated:
         return ()
     if job.service.public_address_use == "dedicated":
-        return ("NAT: the whole address, since the inventory says that nothing else uses it (public_address_use).",)
-    return ("NAT: the ports of this service only, since others may use the address (public_address_use).",)
+        return ("NAT: the whole address, because the inventory says that nothing else uses it (public_address_use).",)
+    return ("NAT: only the ports of this service, because others may use the address (public_address_use).",)
 
 
 def header(job: Job, how: tuple[str, ...]) -> list[str]:
@@ -144,7 +144,7 @@ def header(job: Job, how: tuple[str, ...]) -> list[str]:
         what.append(f"outgoing TCP to {to}, ports {ports}, and the answers.")
         what.append("The service never connects back.")
     else:
-        what = [f"Lets the customer {plain(job.customer.name)} in to the FTPS service {service.fqdn}, nobody else:"]
+        what = [f"Lets the customer {plain(job.customer.name)} reach the FTPS service {service.fqdn}, and nobody else:"]
         what.append(f"incoming TCP to {to}, ports {ports}, and the answers.")
     return [*what, f"For: {job.who}", CHANGE, "", *how]
 

@@ -47,7 +47,7 @@ _BLANK_LINES: Final = re.compile(r"\n{3,}")
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What lies in the pack besides the guide, as far as the guide has to name it."""
+    """What lies in the pack besides the guide, as far as the guide must name it."""
 
     rules: tuple[str, ...]
     changes: bool
@@ -143,7 +143,7 @@ def view(subject: Subject, files: Files, edition: Edition, say: Words) -> Simple
             (
                 Code(one.name),
                 say(_ACCESS[one.access]),
-                say(N_("no longer: expired")) if not one.enabled else one.expires or say(N_("no end set")),
+                say(N_("no longer: expired")) if not one.enabled else one.expires or say(N_("no end date")),
             )
             for one in customer.accounts
         ],
@@ -179,13 +179,13 @@ def _limits(subject: Subject) -> tuple[str, ...]:
 
 
 def _folders(subject: Subject, say: Words) -> list[tuple[Inline, ...]]:
-    own = say(N_("Your own folder; no other customer sees it."))
+    own = say(N_("Your own folder; no other customer can see it."))
     return [
         (Code("/"), say(N_("as the account may")), own),
         *(
             (
                 Code(share.path),
-                say(N_("read")) if share.access == "read" else say(N_("read and write, by accounts that write")),
+                say(N_("read")) if share.access == "read" else say(N_("read and write, with accounts that may write")),
                 Foreign(share.description) if share.description else "",
             )
             for share in subject.customer.shares

@@ -40,7 +40,7 @@ MOST_DIFFS: Final = 200
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run is told besides the model."""
+    """The settings of a run, besides the model."""
 
     directory: str
     customer: str | None = None
@@ -195,8 +195,8 @@ def _authorities(ca_file: str | None) -> Authorities:
             f"cannot be read ({error.strerror})",
             field="ca_file",
             value=ca_file,
-            remedy="Give the certificate of the authority that customers trust (in the lab, make lab makes it), or "
-            "leave it empty for an authority that every operating system trusts",
+            remedy="Give the certificate of the CA that customers trust (in the lab, make lab makes it), or "
+            "leave it empty for a CA that every operating system trusts",
         ) from None
     return read_authorities(pem, ca_file)
 
@@ -204,7 +204,7 @@ def _authorities(ca_file: str | None) -> Authorities:
 def _markers_of_leaving(
     directory: str, exchange: str, names: Iterable[str]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Packs of this exchange whose customer is gone, and folders of which that cannot be told.
+    """Packs of this exchange whose customer is gone, and folders whose ``pack.json`` cannot be read.
 
     Other folders are none of our business.
     """
@@ -268,7 +268,7 @@ class _Job:
         day = settings.deadline
         if pack.new_change and day is not None and datetime.date.fromisoformat(day) < today:
             raise ExchangeError(
-                "is past, and there is a new change to tell",
+                "is past, and there is a new change to announce",
                 customer=customer.name,
                 field="change_deadline",
                 value=day,

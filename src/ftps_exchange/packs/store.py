@@ -1,8 +1,8 @@
 """Packs on disk: what is there, what differs, and the difference made.
 
 A pack is a folder with ``pack.json``, which lists its files and what they were made from. So a pack whose customer and
-program are the same as before is known without making it again, a file that somebody edited is found and told, and what
-somebody else put beside our files stays.
+program are the same as before is known without making it again, a file that somebody edited is found and reported, and
+what somebody else put beside our files stays.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def inspect(folder: str, marker: Mapping[str, Any]) -> tuple[list[str], list[str
 
     ``pack.json`` is written last, so a file whose status did not change since is as it was: its content need not be
     read. Any edit, move or copy moves that time, which no program can set; and where the status of ``pack.json`` itself
-    was changed later, the time of the edit still tells.
+    was changed later, the time of the edit still shows it.
     """
     files: Mapping[str, str] = marker["files"]
     own = os.lstat(os.path.join(folder, MARKER))

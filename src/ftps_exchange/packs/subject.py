@@ -15,7 +15,7 @@ from .service import PackService, families, texts
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """One certificate of the authority's file; the fingerprint is SHA-256, as ``AA:BB:…``."""
+    """One certificate of the CA's file; the fingerprint is SHA-256, as ``AA:BB:…``."""
 
     subject: str
     fingerprint: str
@@ -26,7 +26,7 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Authorities:
-    """The authority's file as customers get it; without certificates for one that operating systems trust anyway."""
+    """The CA's file as customers get it; without certificates for a CA that operating systems trust anyway."""
 
     pem: str = ""
     certificates: tuple[Authority, ...] = ()
@@ -66,7 +66,7 @@ class Subject:
 
     @property
     def own_authority(self) -> bool:
-        """Whether customers get the authority with the pack; otherwise their systems have to trust it already."""
+        """Whether customers get the CA with the pack; otherwise their systems must trust it already."""
         return bool(self.offer.authorities.certificates)
 
     @property
@@ -141,7 +141,7 @@ def read_authorities(pem: bytes, source: str) -> Authorities:
             "contains no certificate in PEM form",
             field="ca_file",
             value=source,
-            remedy="Name the file with the certificate of the authority that customers trust (BEGIN CERTIFICATE)",
+            remedy="Name the file with the certificate of the CA that customers trust (BEGIN CERTIFICATE)",
         ) from error
     for certificate in certificates:
         if not _may_sign(certificate):
@@ -150,7 +150,7 @@ def read_authorities(pem: bytes, source: str) -> Authorities:
                 "customers again at every renewal",
                 field="ca_file",
                 value=source,
-                remedy="Name the file with the authority's own certificate (basic constraint CA:TRUE)",
+                remedy="Name the file with the CA's own certificate (basic constraint CA:TRUE)",
             )
     return Authorities(
         pem="".join(certificate.public_bytes(Encoding.PEM).decode() for certificate in certificates),

@@ -11,9 +11,9 @@ from .language import N_
 
 WORKS: Final = N_("works")
 PARTLY: Final = N_("works in part")
-NOT: Final = N_("does not work, and says so")
+NOT: Final = N_("does not work, and reports it")
 HANGS: Final = N_("does not work: it hangs")
-LOSES: Final = N_("loses files and does not say so: do not use it")
+LOSES: Final = N_("loses files without an error: do not use it")
 
 # The client as customers know it, and its row in docs/clients.md
 ROWS: Final = {

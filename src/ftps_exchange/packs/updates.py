@@ -121,7 +121,7 @@ class _Lines(_File):
 
     def shared(self, new: Self) -> list[str]:
         left = [line for line in self.content if line.startswith(self._SHARED) and line not in new.content]
-        said = "Gone too, but all customers share it: remove it by hand, first where a new line collides with it."
+        said = "Also gone, but all customers share it: remove it by hand, before a new line that conflicts with it."
         return ["", said, *(f"       {line}" for line in left)] if left else []
 
     def _has(self, part: str) -> bool:
@@ -166,7 +166,7 @@ class _Entries(_File):
             self.content[found[1], numbered[1] if numbered else found[2]] = found[0]
 
     def added(self, new: Self) -> list[str]:
-        """The entries that are new or differ; one without a name of its own cannot be changed, only made anew."""
+        """The entries that are new or differ; one without a name of its own cannot be changed, only created again."""
         lines = []
         for key, entry in new.content.items():
             if self.content.get(key) != entry:
@@ -198,7 +198,7 @@ class _Entries(_File):
         left = [
             name for section, name in self.content.keys() - new.content.keys() if section.startswith("firewall vip")
         ]
-        said = "Gone too, but all customers share it: delete it when none needs it any more."
+        said = "Also gone, but all customers share it: delete it when no customer needs it."
         return ["", said, f"       {', '.join(sorted(left))}"] if left else []
 
 
@@ -230,12 +230,12 @@ def _update[L: _File](language: type[L], format_: Format, path: str, before: str
     gone, kept = old.gone(new), old.kept(new)
     file = path.rpartition("/")[2]
     head = [
-        f"What differs from the pack before, for {file} (SHA-256 {_sum(before)} there, {_sum(now)} here).",
+        f"What differs from the previous pack, for {file} (SHA-256 {_sum(before)} there, {_sum(now)} here).",
         "",
-        "Load:  where the one of the pack before is loaded, as that was. First comes what is new, then what is gone:",
-        "       so nothing is closed meanwhile that stays open. Write your own names and zones here too.",
-        f"       Another version is loaded? Then load {file} as a whole, and here only what stands",
-        "       below Gone. What is not there any more gives a warning and does no harm.",
+        "Load:  where the file of the previous pack is loaded, in the same way. First comes what is new, then what is",
+        "       gone, so nothing that stays open is closed in between. Write your own names and zones here too.",
+        f"       Is another version loaded? Then load all of {file}, and of this file only what is",
+        "       below Gone. Lines that no longer exist there give a warning, which does no harm.",
         *shared,
     ]
     parts = [commented(head, comment).rstrip("\n")]

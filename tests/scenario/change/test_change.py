@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.exchange.ftps_client import FtpsClient
-from tests.exchange.lab import Account, Customer, Host, Lab
-from tests.scenario.playbooks import Run
+from tests.exchange.lab import PROJECT, Account, Customer, Host, Lab
+from tests.installed import Folder
+from tests.scenario.playbooks import Run, changes
 
 from .conftest import CUSTOMERS, UPLOAD, Change, packets, password_of
 
@@ -131,8 +133,15 @@ def test_no_password_is_in_what_the_runs_printed(lab: Lab, change: Change) -> No
         assert password not in change.preview.output + change.run.output
 
 
-def test_a_second_run_changes_nothing(lab: Lab, change: Change) -> None:
-    assert set(Run(lab, "playbooks/site.yml").changed.values()) == {0}
+def test_a_second_run_of_the_installed_collection_changes_nothing(lab: Lab, change: Change, tmp_path: Path) -> None:
+    """Run from its archive, in a folder that has an inventory and nothing else of ours, it finds all as declared."""
+    folder = Folder(tmp_path)
+    shutil.copytree(PROJECT / lab.data["inventory"], folder.path / "inventories" / "mine")
+    done = folder.run("ansible", "playbook", "ftps.exchange.site", "-e", f"lab_state_dir={lab.path.parent}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    changed = changes(done.stdout)
+    assert set(changed.values()) == {0}, done.stdout
+    assert len(changed) >= 2, "it met no hosts"
 
 
 def test_losing_the_customer_files_stops_the_run(lab: Lab, change: Change, tmp_path: Path) -> None:
@@ -180,7 +189,8 @@ def test_a_bad_configuration_never_reaches_the_daemon(
 ) -> None:
     """ProFTPD checks the file before it is installed; a daemon that reads a bad one dies."""
     unchanged = lab.server.sh("sha256sum /etc/ftps-exchange/proftpd.conf; systemctl show -p MainPID --value proftpd")
-    run = Run(lab, "playbooks/site.yml", "--extra-vars", "ftps_server_tls_ciphers=no-such-cipher", succeeds=False)
+    bad = ("--tags", "ftps_server", "--extra-vars", "ftps_server_tls_ciphers=no-such-cipher")
+    run = Run(lab, "playbooks/site.yml", *bad, succeeds=False)
     assert "no-such-cipher" in run.output or "TLSCipherSuite" in run.output, run.output
     now = lab.server.sh("sha256sum /etc/ftps-exchange/proftpd.conf; systemctl show -p MainPID --value proftpd")
     assert now == unchanged

@@ -76,7 +76,7 @@ def test_all_is_well(firewall: Firewall, selftest: SelfTest, lab: Lab) -> None:
 def test_a_reader_sends_nothing(firewall: Firewall, selftest: SelfTest, acme: Customer) -> None:
     told = selftest("--account", acme.reader.name, password=acme.reader.password)
     assert told.code == 0, told.output
-    assert "only reads: nothing is uploaded" in told.output
+    assert "may only read: nothing was uploaded" in told.output
 
 
 def test_port_21_blocked(firewall: Firewall, selftest: SelfTest, lab: Lab) -> None:
@@ -187,7 +187,7 @@ def test_provider_does_not_know_the_address(firewall: Firewall, selftest: SelfTe
         for family, (address,) in sources.items():
             lab.edge.sh(f"nft add element {table} {family} '{{ {address} comment \"acme\" }}'")
     assert told.code == 20, told.output
-    assert "our side does not know the address that you come from" in told.output
+    assert "our firewall does not know your address" in told.output
 
 
 def test_acmes_firewall_has_no_rule_at_all(firewall: Firewall, selftest: SelfTest) -> None:

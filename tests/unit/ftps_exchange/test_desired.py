@@ -41,6 +41,7 @@ def test_the_texts_are_what_the_filters_for_each_give(model: dict[str, Any]) -> 
     assert json.loads(desired["directory"]) == exchange_directory(model)
     assert json.loads(desired["customer_sets"]) == exchange_edge_sets(model)
     assert json.loads(desired["host_sets"]) == exchange_host_sets(model)
+    assert json.loads(desired["known_customers"]) == exchange_directory(model)["known_customers"]
     assert desired["accounts"] == exchange_access(model)["accounts"]
     assert desired["accounts"]
 

@@ -115,7 +115,7 @@ def test_a_change_that_was_taken_back_asks_for_nothing_any_more() -> None:
     text = pack(subject(), previous=moved, deadline="2027-04-01").files["CHANGES.md"].decode()
     newest, _, earlier = text.partition("## Before that")
     assert "remove `198.51.100.11` from your rules" in newest
-    assert "Nothing of this is left to do" in earlier
+    assert "You have nothing to do" in earlier
     # What it told to take away is in use, and what it told to allow is not
     assert "2027-03-01:**" not in earlier
 

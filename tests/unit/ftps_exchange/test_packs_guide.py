@@ -235,7 +235,7 @@ def test_with_a_public_authority_no_file_speaks_of_one_of_ours() -> None:
     for guide in (public["guide.md"], public["guide.html"]):
         words = " ".join(Page(guide).words) if guide.startswith("<") else guide.replace("`", "")
         assert "signed by a public CA that your system trusts already" in words
-        for fact in ("Certificate for", "ftps.exchange.example", "a public one", "Fingerprint to compare", "none"):
+        for fact in ("Certificate for", "ftps.exchange.example", "a public CA", "Fingerprint to compare", "none"):
             assert fact in words
         assert "not signed by a CA that this machine trusts" in words
     assert "cacert" not in public["clients/curl.conf"]
@@ -265,7 +265,7 @@ def test_the_guide_says_how_far_trust_in_the_ca_reaches() -> None:
     # One without limits undoes those of the others
     for guide in (said(certificate("any")[0]), said(limited, certificate("any")[0])):
         assert "| May sign for | any name |" in guide
-        assert "this one may sign for any name, not for our server only" in guide
+        assert "this CA may sign for any name, not only for our server" in guide
         assert "is limited to" not in guide
 
 
@@ -284,7 +284,7 @@ def test_a_windows_server_is_not_said_to_demand_what_iis_cannot() -> None:
         assert promise in texts(subject(linux))["guide.md"]
         assert promise not in texts(subject(windows))["guide.md"]
     guide = texts(subject(windows))["guide.md"]
-    assert "Each has to come from the address of its login." in guide
+    assert "Each must come from the address of its login." in guide
 
 
 def test_a_service_without_implicit_tls_names_no_990() -> None:

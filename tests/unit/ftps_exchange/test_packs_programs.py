@@ -178,7 +178,7 @@ def test_programs_in_go_are_handed_out_where_they_can_work(
     assert ("ftps-rclone.sh" in files) is served
     assert ("ftps.go" in files) is (served and service != ONLY_TLS_1_3)
     assert {"ftps.py", "ftps.mjs"} <= files
-    assert ("Programs written in Go, rclone among them, cannot be used" in texts(one)["guide.md"]) is not served
+    assert ("Programs written in Go, such as rclone, cannot be used" in texts(one)["guide.md"]) is not served
 
 
 def test_another_program_makes_other_packs(monkeypatch: pytest.MonkeyPatch) -> None:

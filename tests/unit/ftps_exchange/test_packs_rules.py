@@ -83,18 +83,18 @@ def test_every_file_says_what_it_is_for_and_how_to_undo_it(name: str) -> None:
 
 # What these firewalls do, by their vendors' documentation, with what no rule names.
 OPEN_BY_DEFAULT = {
-    "nftables": "passes this firewall anyway",
-    "iptables": "passes this firewall anyway",
-    "pf_openbsd": "passes this firewall anyway",
-    "pf_freebsd": "passes this firewall anyway",
-    "routeros": "passes this firewall anyway",
+    "nftables": "passes everything that no rule of yours drops",
+    "iptables": "passes everything that no rule of yours drops",
+    "pf_openbsd": "passes everything that no rule of yours drops",
+    "pf_freebsd": "passes everything that no rule of yours drops",
+    "routeros": "passes everything that no rule of yours drops",
     "windows-customer": "Windows lets out everything by default",
-    "aws-customer.json": "what another of its groups lets through stays open",
-    "aws-provider.json": "what another of its groups lets through stays open",
+    "aws-customer.json": "what another of its groups allows stays open",
+    "aws-provider.json": "what another of its groups allows stays open",
     "aws-customer-network-firewall": "aws:forward_to_sfe",
     "aws-provider-network-firewall": "aws:drop_strict",
     "azure-customer": "A group lets everything out to the Internet by default",
-    "azure-provider": "By default a group lets in what comes from the virtual network",
+    "azure-provider": "By default a group lets in the virtual network",
 }
 
 
@@ -123,7 +123,7 @@ def test_what_a_platform_cannot_translate_has_no_rule_and_a_line_for_who_must(na
     outer, inner = {4: "198.51.100.10", 6: "2001:db8:100::10"}, {4: "10.77.10.11", 6: "fd00:77::11"}
     texts = [text for file, text in render_rules(name, service, customer).items() if "customer" not in file]
     for family in (4, 6):
-        line = f"IPv{family} is not translated here: see to it that {outer[family]} leads to {inner[family]}."
+        line = f"IPv{family} is not translated here: another device must translate {outer[family]} to {inner[family]}."
         assert any(line in text for text in texts) == (family in UNTRANSLATED.get(name, ())), (name, family)
     for file, text in render_rules(name, service, customer).items():
         if name in UNTRANSLATED:
@@ -267,8 +267,8 @@ def test_each_file_has_a_place_for_the_change_its_owner_and_the_date() -> None:
 
 
 WORDS: Final = {
-    "cisco_asa-customer": ["Never undo it first", "show run access-group"],
-    "juniper_srx-customer": ["Both together fail the commit: take the file -zone-books"],
+    "cisco_asa-customer": ["Do not undo it first", "show run access-group"],
+    "juniper_srx-customer": ["A commit with both kinds fails: take the file -zone-books"],
     "juniper_srx-provider": [
         "proxy-arp interface NAME address 198.51.100.10/32", "proxy-ndp interface NAME address 2001:db8:100::10/128",
     ],

@@ -210,7 +210,7 @@ def test_pf_rules_are_those_of_another_generator(aerleon: Any, dialect: str) -> 
 
 
 def test_why_the_other_generator_writes_no_rules_here(aerleon: Any) -> None:
-    """Its nftables output opens the port to everybody when families differ. If this is mended, look at ADR 0012."""
+    """Its nftables output opens the port to everybody when families differ. If this is fixed, look at ADR 0012."""
     flow = Flow(6, ("2001:db8::1/128",), "192.0.2.10", "192.0.2.10", ((990, 990),))
     assert "tcp dport 990 ct state new accept" in re.sub(r"\s+", " ", aerleon("nftables", "inet forward", flow))
 

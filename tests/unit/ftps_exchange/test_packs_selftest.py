@@ -160,7 +160,7 @@ def test_a_file_that_is_said_to_be_sent_and_is_not_whole(network: Namespace, fol
     with serving(network, folder, "short"):
         told = selftest(network, folder)
     assert (told.code, told.who()) == (83, WE), told.output
-    assert "there are: 0 0 0" in told.output
+    assert "arrived: 0 0 0" in told.output
     assert list((folder / "home").iterdir()) == [], "it leaves something behind"
 
 
@@ -199,7 +199,7 @@ TLS = f"tcp dport {PORT} @th,256,16 0x1603"
     ("rule", "code", "words"),
     [
         (f"tcp sport {PORT} meta length > 500 drop", 31, "small packets come back, large ones do not"),
-        (f"{TLS} drop", 30, "silence when TLS begins, even for small packets"),
+        (f"{TLS} drop", 30, "no answer when TLS starts, even to small packets"),
         (f"{TLS} reject with tcp reset", 30, "TLS            FAIL"),
     ],
     ids=["path MTU", "held", "cut"],

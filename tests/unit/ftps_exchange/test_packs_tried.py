@@ -41,7 +41,7 @@ def test_what_is_said_of_a_client_is_what_the_matrix_found(section: str) -> None
 
 def test_the_guide_has_the_table_of_its_own_versions() -> None:
     guide = texts(subject())["guide.md"]
-    assert "| rclone | does not work, and says so |" in guide
+    assert "| rclone | does not work, and reports it |" in guide
     newer = texts(subject(service={"tls_maximum_version": "1.3"}))["guide.md"]
     assert "| rclone | works |" in newer
     assert "| PHP ftp\\_ssl\\_connect | works in part |" in newer

@@ -224,8 +224,8 @@ def test_translations_that_other_customers_may_need_stay_and_are_named() -> None
         made = updates(render_rules(name, HAND_CHECKED, ACME), render_rules(name, after, ACME))
         (text,) = (text for path, text in made.items() if path in (f"{name}-provider-update.txt",))
         head, _, gone = text.partition(f"{REGISTRY[name].comment} Gone:\n")
-        assert "Gone too, but all customers share it" in head
-        assert "990" in head.partition("Gone too")[2]
+        assert "Also gone, but all customers share it" in head
+        assert "990" in head.partition("Also gone")[2]
         assert not re.search(
             r"^(no nat|no object|no ip nat|delete security nat|config firewall vip)", gone, re.MULTILINE
         )

@@ -13,6 +13,8 @@ EDGE: dict[str, Any] = {
     "edge_servers": [{"name": "ftps1", "ip4": "10.77.10.11", "ip6": "fd77:10::11"}],
     "edge_passive_ports": [50000, 50099],
     "edge_max_packet_size": 1280,
+    "edge_directory_servers": [],
+    "edge_outbound": [],
     "edge_management_networks": ["192.0.2.0/24"],
     "edge_management_by_network": True,
     "edge_rollback_seconds": 60,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.ftps.exchange.plugins.modules import ftps_sessions
 
+COLLECTIONS = Path(__file__).resolve().parents[3] / "collections"
 PERMITTED: list[dict[str, Any]] = [
     {"name": "acme-up", "networks": ["198.51.100.20/32", "2001:db8:100::20/128"]},
     {"name": "globex-up", "networks": ["198.51.100.0/24"]},
@@ -188,7 +189,7 @@ class Daemon:
         fields = ftps_sessions.status_of(pid, Path("/proc"))
         return fields is not None and fields[0] != "Z"
 
-    def run(self, accounts: list[dict[str, Any]], *, check: bool = False) -> dict[str, Any]:
+    def run(self, accounts: list[dict[str, Any]], *, check: bool = False, **more: Any) -> dict[str, Any]:
         """Run the whole module as Ansible does."""
         arguments = {
             "accounts": accounts,
@@ -196,11 +197,13 @@ class Daemon:
             "sessions": str(self.directory / "notes"),
             "grace_seconds": 2.0,
             "_ansible_check_mode": check,
+            **more,
             "_ansible_remote_tmp": str(self.directory),
         }
         done = subprocess.run(
             [sys.executable, str(Path(ftps_sessions.__file__))],
             input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
+            env=os.environ | {"PYTHONPATH": str(COLLECTIONS)},
             capture_output=True,
             text=True,
             check=False,
@@ -265,6 +268,26 @@ def test_nothing_to_end_changes_nothing(daemon: Daemon) -> None:
     result = daemon.run(PERMITTED)
     assert (result["changed"], result["ended"], result["remaining"]) == (False, [], 3)
     assert all(daemon.lives(pid) for pid in daemon.pids)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_sessions_of_customers_whose_files_are_lost_go_on(daemon: Daemon, check: bool) -> None:
+    daemon.note(daemon.pids[0], "acme-up")
+    access = daemon.directory / "access.conf"
+    access.write_text("+|acme-up|198.51.100.20/32\n-|ALL|ALL\n# Customer: acme\n# Customer: globex\n")
+    guarded: dict[str, Any] = {"access_file": str(access), "access_pattern": "^# Customer: (.+)$", "check": check}
+    result = daemon.run([], removal={"known": "[]"}, **guarded)
+    assert result["failed"]
+    assert f"2 of the 2 customers in {access} have no file any more" in result["msg"]
+    assert "acme, globex" in result["msg"]
+    assert "-e directory_removal_confirmed=true" in result["msg"]
+    assert daemon.lives(daemon.pids[0])
+
+    # One who is still declared, or has a file that says absent
+    half = daemon.run([WITH_RIGHTS[1]], removal={"known": "[]"}, **guarded)
+    absent = daemon.run([], removal={"known": '["acme", "globex"]', "limit_percent": 0}, **guarded)
+    assert [len(one["ended"]) for one in (half, absent)] == ([1, 1] if check else [1, 0])
+    assert daemon.lives(daemon.pids[0]) is check
 
 
 def _process(proc: Path, pid: int, user: int, started: int = 5) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.ftps.exchange.plugins.modules import managed_files
 
+COLLECTIONS = Path(__file__).resolve().parents[3] / "collections"
 ME = pwd.getpwuid(os.getuid())[0]
 MINE = grp.getgrgid(os.getgid())[0]
 
@@ -188,3 +191,48 @@ def test_check_mode_keeps_no_account_of_what_is_pending(tmp_path: Path) -> None:
     manage(file(tmp_path / "a"), check_mode=True, pending=pending)
     assert pending.paths == [f"{tmp_path}/a"]
     assert list(tmp_path.iterdir()) == []
+
+
+LIST = "# Customer: acme\n# Customer: globex\n"
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_a_list_that_would_lose_most_customers_stops_the_call_before_its_first_change(
+    tmp_path: Path, check_mode: bool
+) -> None:
+    (tmp_path / "access.conf").write_text(LIST)
+    arguments = {
+        "files": [
+            {"path": str(tmp_path / "first.conf"), "content": "new\n", "owner": ME, "group": MINE},
+            {
+                "path": str(tmp_path / "access.conf"),
+                "content": "-|ALL|ALL\n",
+                "owner": ME,
+                "group": MINE,
+                "removal_pattern": "^# Customer: (.+)$",
+            },
+        ],
+        "removal": {"known": '["hooli"]'},
+        "_ansible_check_mode": check_mode,
+        "_ansible_remote_tmp": str(tmp_path),
+    }
+
+    def call(**removal: Any) -> dict[str, Any]:
+        done = subprocess.run(
+            [sys.executable, str(Path(managed_files.__file__))],
+            input=json.dumps({"ANSIBLE_MODULE_ARGS": {**arguments, "removal": removal}}),
+            env=os.environ | {"PYTHONPATH": str(COLLECTIONS)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+    result = call(known='["hooli"]')
+    assert f"2 of the 2 customers in {tmp_path}/access.conf have no file any more (100 %" in result["msg"]
+    assert (tmp_path / "access.conf").read_text() == LIST
+    assert not (tmp_path / "first.conf").exists()
+
+    assert call(known='["acme"]')["changed"]
+    assert (tmp_path / "first.conf").exists() is not check_mode

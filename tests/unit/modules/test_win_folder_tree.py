@@ -382,7 +382,7 @@ def test_a_link_that_appears_meanwhile_is_not_followed(tree: Tree, tmp_path: Pat
 
 def test_a_folder_above_that_disappears_meanwhile_is_told(tree: Tree) -> None:
     result = tree.run(GOLDEN, vanish=str(tree.root / "homes"))
-    assert f"{tree.root}/homes disappeared meanwhile" in result["msg"]
+    assert f"{tree.root}/homes disappeared during the run" in result["msg"]
     assert not (tree.root / "homes").exists()
     assert tree.run(GOLDEN)["changed"]
     assert tree.is_as(GOLDEN)
@@ -460,7 +460,7 @@ def test_a_drive_that_is_not_there_is_told(powershell: PowerShell) -> None:
     """
     missing = ["/data/exchange", "/data"]
     assert inside(powershell, script, missing=missing) == [0]
-    told = "there is no drive / on this host: /data/exchange needs it"
+    told = "this host has no drive /, which /data/exchange needs"
     assert inside(powershell, script, missing=[*missing, "/"]) == [told]
 
 
@@ -472,7 +472,7 @@ def test_a_failure_at_any_change_is_told_and_the_next_run_finishes(tree: Tree, a
     broken = str(tree.root / GOLDEN[at - 1]["path"]).rstrip("/")
     assert failed["msg"].startswith(f"{broken}: Attempted to perform an unauthorized operation.")
     assert (
-        f"Before that {at - 1} folders were created and 0 repaired; {len(GOLDEN) - at + 1} are not as declared"
+        f"Before that, {at - 1} folders were created and 0 repaired; {len(GOLDEN) - at + 1} are not as declared"
         in failed["msg"]
     )
     assert failed["created"] == paths(GOLDEN[: at - 1])
@@ -489,7 +489,7 @@ def test_a_failure_above_the_root_is_told_and_the_next_run_finishes(tree: Tree, 
     assert failed["failed"]
     assert (tmp_path / "made").is_dir()
     assert failed["changed"], "a folder was made"
-    assert "Before that 0 folders were created and 0 repaired" in failed["msg"]
+    assert "Before that, 0 folders were created and 0 repaired" in failed["msg"]
     assert failed["msg"].startswith(f"{tmp_path}/made/")
     assert tree.run(GOLDEN, root=tmp_path / "made" / "root")["created"] == paths(GOLDEN)
 
@@ -508,8 +508,8 @@ def test_a_volume_that_keeps_no_lists_is_told(tree: Tree) -> None:
     result = tree.run(GOLDEN, forget="1")
     assert result["failed"]
     assert result["msg"].startswith(
-        f"{tree.root}: Windows stored something else than was asked for ({GOLDEN[0]['sddl']}). Found:"
-        " takes the parent's entries; allow 0x1200a9 OICIID S-1-5-32-545. Before that 0 folders were created"
+        f"{tree.root}: Windows did not store what was requested ({GOLDEN[0]['sddl']}). Found:"
+        " takes the parent's entries; allow 0x1200a9 OICIID S-1-5-32-545. Before that, 0 folders were created"
     )
 
 
@@ -523,37 +523,37 @@ def test_a_volume_that_keeps_no_lists_is_told(tree: Tree) -> None:
         ([folder(""), folder("../x")], "has an empty part, '.' or '..'"),
         ([folder(""), folder("a"), folder("a//b")], "has an empty part, '.' or '..'"),
         ([folder(""), folder("/a")], "has an empty part, '.' or '..'"),
-        ([folder(""), folder("a\\b")], "has a character that no Windows name may have"),
-        ([folder(""), folder("a:stream")], "has a character that no Windows name may have"),
-        ([folder(""), folder("a\nb")], "has a character that no Windows name may have"),
-        ([folder(""), folder("a.")], "ends with a dot or a blank"),
-        ([folder(""), folder("a ")], "ends with a dot or a blank"),
-        ([folder(""), folder("nul")], "has the name of a device"),
-        ([folder(""), folder("com1.txt")], "has the name of a device"),
-        ([folder(""), folder("nul .txt")], "has the name of a device"),
-        ([folder(""), folder("lpt\xb2")], "has the name of a device"),
-        ([folder(""), folder("x" * 300)], "Windows takes 247"),
-        ([{"path": "", "sddl": f"D:{OWN}"}], "is no protected access list"),
-        ([{"path": "", "sddl": "D:P"}], "is no protected access list"),
-        ([{"path": "", "sddl": f"O:BAD:P{OWN}"}], "is no protected access list"),
-        ([{"path": "", "sddl": f"D:P{OWN}S:(AU;;0x1;;;S-1-1-0)"}], "is no protected access list"),
-        ([{"path": "", "sddl": "D:P(A;OICI;FA;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
-        ([{"path": "", "sddl": "D:P(D;OICI;0x1;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
-        ([{"path": "", "sddl": "D:P(A;OICIID;0x1;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
-        ([{"path": "", "sddl": "D:P(A;oici;0x1;;;S-1-5-18)"}], "is no entry (A;flags;0xmask;;;SID)"),
-        ([{"path": "", "sddl": "D:P(A;IO;0x1;;;S-1-5-18)"}], "says how to pass itself on"),
-        ([{"path": "", "sddl": "D:P(A;NP;0x1;;;S-1-5-18)"}], "says how to pass itself on"),
+        ([folder(""), folder("a\\b")], "has a character that Windows does not allow in a name"),
+        ([folder(""), folder("a:stream")], "has a character that Windows does not allow in a name"),
+        ([folder(""), folder("a\nb")], "has a character that Windows does not allow in a name"),
+        ([folder(""), folder("a.")], "ends with a dot or a space"),
+        ([folder(""), folder("a ")], "ends with a dot or a space"),
+        ([folder(""), folder("nul")], "is the name of a device"),
+        ([folder(""), folder("com1.txt")], "is the name of a device"),
+        ([folder(""), folder("nul .txt")], "is the name of a device"),
+        ([folder(""), folder("lpt\xb2")], "is the name of a device"),
+        ([folder(""), folder("x" * 300)], "Windows allows 247"),
+        ([{"path": "", "sddl": f"D:{OWN}"}], "is not just a protected access list"),
+        ([{"path": "", "sddl": "D:P"}], "is not just a protected access list"),
+        ([{"path": "", "sddl": f"O:BAD:P{OWN}"}], "is not just a protected access list"),
+        ([{"path": "", "sddl": f"D:P{OWN}S:(AU;;0x1;;;S-1-1-0)"}], "is not just a protected access list"),
+        ([{"path": "", "sddl": "D:P(A;OICI;FA;;;S-1-5-18)"}], "is not an entry (A;flags;0xmask;;;SID)"),
+        ([{"path": "", "sddl": "D:P(D;OICI;0x1;;;S-1-5-18)"}], "is not an entry (A;flags;0xmask;;;SID)"),
+        ([{"path": "", "sddl": "D:P(A;OICIID;0x1;;;S-1-5-18)"}], "is not an entry (A;flags;0xmask;;;SID)"),
+        ([{"path": "", "sddl": "D:P(A;oici;0x1;;;S-1-5-18)"}], "is not an entry (A;flags;0xmask;;;SID)"),
+        ([{"path": "", "sddl": "D:P(A;IO;0x1;;;S-1-5-18)"}], "limits how it is inherited"),
+        ([{"path": "", "sddl": "D:P(A;NP;0x1;;;S-1-5-18)"}], "limits how it is inherited"),
         ([{"path": "", "sddl": "D:P(A;;0x0;;;S-1-5-18)"}], "has no right"),
-        ([{"path": "", "sddl": "D:P(A;;0x10000000;;;S-1-5-18)"}], "has no right, or one that folders do not have"),
-        ([{"path": "", "sddl": "D:P(A;;0x1;;;BA)"}], "'BA' is no full SID"),
-        ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-5-4294967296)"}], "is no full SID"),
-        ([{"path": "", "sddl": f"D:P(A;;0x1;;;S-1-5{'-7' * 16})"}], "is no full SID"),
-        ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-5)"}], "is no full SID"),
-        ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-281474976710656-1)"}], "is no full SID"),
-        ([{"path": "", "sddl": "D:P(A;;0x1;;;s-1-5-18)(A;;0x1;;;S-1-5-18)"}], "is no full SID"),
-        ([{"path": ""}], "a dictionary with the texts path and sddl"),
-        (["x"], "a dictionary with the texts path and sddl"),
-        ({"a": 1}, "folders is no list"),
+        ([{"path": "", "sddl": "D:P(A;;0x10000000;;;S-1-5-18)"}], "grants no right, or one that folders do not have"),
+        ([{"path": "", "sddl": "D:P(A;;0x1;;;BA)"}], "'BA' is not a full SID"),
+        ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-5-4294967296)"}], "is not a full SID"),
+        ([{"path": "", "sddl": f"D:P(A;;0x1;;;S-1-5{'-7' * 16})"}], "is not a full SID"),
+        ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-5)"}], "is not a full SID"),
+        ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-281474976710656-1)"}], "is not a full SID"),
+        ([{"path": "", "sddl": "D:P(A;;0x1;;;s-1-5-18)(A;;0x1;;;S-1-5-18)"}], "is not a full SID"),
+        ([{"path": ""}], "a dictionary with the strings path and sddl"),
+        (["x"], "a dictionary with the strings path and sddl"),
+        ({"a": 1}, "folders is not a list"),
     ],
 )
 def test_a_bad_list_is_refused_before_anything_is_touched(tree: Tree, folders: Any, told: str) -> None:
@@ -579,11 +579,11 @@ def test_every_problem_of_a_list_is_told_once(tree: Tree) -> None:
     ]
     message = tree.run(folders)["msg"]
     assert message.split("; ") == [
-        "folder 'a?': has a character that no Windows name may have (in 'a?')",
-        f"folder 'd': 'D:AI{OWN}' is no protected access list 'D:P(…)' alone, with at least one entry",
-        f"folder 'f': '{bad}' has no right, or one that folders do not have (beyond 0x1f01ff)",
-        "every folder is a dictionary with the texts path and sddl",
-        "folder 'good': is declared twice (Windows does not tell case apart)",
+        "folder 'a?': has a character that Windows does not allow in a name ('a?')",
+        f"folder 'd': 'D:AI{OWN}' is not just a protected access list 'D:P(…)' with at least one entry",
+        f"folder 'f': '{bad}' grants no right, or one that folders do not have (beyond 0x1f01ff)",
+        "each folder must be a dictionary with the strings path and sddl",
+        "folder 'good': is declared twice (Windows ignores case)",
         "folder 'b/c' is declared, but its parent 'b' is not",
     ]
     # A missing top folder is reported once, not for every folder in it
@@ -597,7 +597,7 @@ def test_a_path_is_as_long_as_windows_takes(tree: Tree) -> None:
     left = 247 - len(f"{tree.root}/a/")
     assert "failed" not in tree.run([folder(""), folder("a"), folder("a/" + left * "x")], check=True)
     assert tree.run([folder(""), folder("a"), folder("a/" + (left + 1) * "x")], check=True)["msg"] == (
-        f"folder 'a/{(left + 1) * 'x'}': is 248 characters long together with root, Windows takes 247"
+        f"folder 'a/{(left + 1) * 'x'}': is 248 characters long including root; Windows allows 247"
     )
 
 
@@ -617,14 +617,14 @@ def test_a_path_is_as_long_as_windows_takes(tree: Tree) -> None:
         ("D:/FTPS", "must be a folder below a drive"),
         ("D:\\a\\..\\b", "has an empty part, '.' or '..'"),
         ("D:\\a\\\\b", "has an empty part, '.' or '..'"),
-        ("D:\\a/b", "has a character that no Windows name may have"),
-        ("D:\\con\\b", "has the name of a device"),
+        ("D:\\a/b", "has a character that Windows does not allow in a name"),
+        ("D:\\con\\b", "is the name of a device"),
         ("/data/exchange", None),
         ("data/exchange", "must be an absolute path below /"),
         ("", "must be an absolute path below /"),
         ("//data", "must be an absolute path below /"),
         ("/../data", "has an empty part, '.' or '..'"),
-        ("/nul", "has the name of a device"),
+        ("/nul", "is the name of a device"),
     ],
 )
 def test_a_root(powershell: PowerShell, root: str, told: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -104,6 +105,58 @@ def test_interfaces_and_the_check_of_sources_are_optional() -> None:
 def test_extra_rules_come_before_those_of_the_service() -> None:
     rule = "ip saddr 10.77.10.11 tcp dport 636 accept"
     assert chain(edge(edge_extra_forward_rules=[rule]), "forward")[1] == rule
+
+
+def test_servers_reach_the_directory_at_the_ports_of_a_member_and_nothing_else() -> None:
+    rules = [rule for rule in chain(edge(edge_directory_servers=["10.1.0.2", "fd01::2"]), "forward") if "daddr" in rule]
+    outwards = [rule for rule in rules if "counter accept comment" in rule]
+    assert {re.sub(r" (tcp|udp) dport .*", "", rule) for rule in outwards} == {
+        "ip saddr { 10.77.10.11 } ip daddr { 10.1.0.2 }",
+        "ip6 saddr { fd77:10::11 } ip6 daddr { fd01::2 }",
+    }
+    ports = {
+        family: re.findall(rf"^{family} .*(tcp|udp) dport {{ (\S+) }}", "\n".join(outwards), re.M)
+        for family in ("ip", "ip6")
+    }
+    assert ports["ip"] == ports["ip6"]
+    assert sorted(ports["ip"]) == [
+        *(("tcp", port) for port in ("135", "389", "445", "464", "49152-65535", "53", "636", "88")),
+        *(("udp", port) for port in ("123", "389", "464", "53", "88")),
+    ]
+
+
+def test_nothing_else_goes_out_but_what_the_inventory_names() -> None:
+    mirror = {"purpose": "packages", "to": ["192.0.2.80", "192.0.2.96/28"], "ports": ["80", "443"]}
+    assert [rule for rule in chain(edge(edge_outbound=[mirror]), "forward") if "saddr {" in rule] == [
+        "ip saddr { 10.77.10.11 } ip daddr { 192.0.2.80, 192.0.2.96/28 } tcp dport { 80, 443 } counter accept "
+        'comment "packages"'
+    ]
+    assert not [rule for rule in chain(edge(), "forward") if "saddr {" in rule]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"edge_directory_servers": ["dc1.corp.example"]}, "edge_directory_servers: 'dc1.corp.example' is no address"),
+        (
+            {"edge_outbound": [{"purpose": "mail", "to": ["10.0.0.9/8"], "ports": ["25"]}]},
+            "edge_outbound, mail: '10.0.0.9/8'",
+        ),
+        (
+            {"edge_outbound": [{"purpose": "mail", "to": ["10.0.0.9"], "ports": ["smtp"]}]},
+            "edge_outbound, mail: 'smtp' is no port",
+        ),
+        (
+            {"edge_outbound": [{"purpose": "mail", "to": ["10.0.0.9"], "ports": ["90-80"]}]},
+            "edge_outbound, mail: '90-80' is no port",
+        ),
+        ({"edge_outbound": [{"purpose": 'a"b', "to": ["10.0.0.9"], "ports": ["25"]}]}, "has a quote"),
+        ({"edge_outbound": [{"purpose": "mail", "to": [], "ports": ["25"]}]}, "edge_outbound, mail: names no address"),
+    ],
+)
+def test_what_goes_out_is_addresses_and_ports(given: dict[str, Any], expected: str) -> None:
+    (problem,) = problems("edge", **DUAL_STACK | given)
+    assert expected in problem
 
 
 @pytest.mark.parametrize("role", ["edge", "host_firewall"])

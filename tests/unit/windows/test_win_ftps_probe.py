@@ -220,7 +220,7 @@ def test_one_of_two_ports_is_enough_to_fail(powershell: PowerShell, pair: Pair) 
     [
         (b"421 Too many\r\n", "greets with '421 Too many'"),
         (b"530-No\r\n530 User cannot log in, IP address denied.\r\n", "greets with '530 User cannot log in"),
-        (b"HTTP/1.1 400 Bad Request\r\n", "is no reply of an FTP server"),
+        (b"HTTP/1.1 400 Bad Request\r\n", "is not a reply of an FTP server"),
         (b"220-never ends\r\n" * 200, "the reply has no end"),
         (b"2" * 2000, "a line of the reply has no end"),
     ],
@@ -267,7 +267,7 @@ def test_a_check_looks_once_and_does_not_fail(powershell: PowerShell, pair: Pair
         ({"thumbprint": "\u200e" + OTHER}, "must be 40 hexadecimal digits"),
         ({"thumbprint": OTHER[1:]}, "must be 40 hexadecimal digits"),
         ({"ports": []}, "ports must name at least one port"),
-        ({"data_ports": [50000]}, "data_ports must be the first and the last port, or nothing"),
+        ({"data_ports": [50000]}, "data_ports must be the first and the last port, or empty"),
     ],
 )
 def test_bad_arguments(powershell: PowerShell, arguments: dict[str, Any], told: str) -> None:

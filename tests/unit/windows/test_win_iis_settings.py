@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.windows.iis import MODULE, READINGS, Iis
+from tests.windows.iis import MODULE, READINGS, SCHEMA, Iis
 from tests.windows.iis_settings import (
     AUTHORIZATION,
     FIREWALL,
@@ -40,6 +40,7 @@ type Reading = tuple[str, str, str, str]
 HOME = f"{SITE}/CORP/gen00000-0"
 FOREIGN = Path(__file__).parents[2] / "windows" / "stand_ins" / "foreign.config"
 UNKNOWN = next(reading for reading in READINGS if "unknown" in reading)
+NEVER = (*UNKNOWN[:-1], "never")
 EMPTY = "Empty FTP"
 """A site that is there, and has no location."""
 
@@ -225,6 +226,16 @@ def test_without_diff_mode_the_same_is_done(iis: Iis) -> None:
     assert iis.text == after
 
 
+def test_without_diff_mode_nothing_is_read_for_it(iis: Iis) -> None:
+    calls = {}
+    for diff in (True, False):
+        iis.text = FOREIGN.read_text()
+        done(iis.apply(rules(["CORP\\a", "Read"], ["CORP\\b", "Read"])))
+        done(iis.apply(rules(["CORP\\a", "Read"]), diff=diff))
+        calls[diff] = iis.calls()
+    assert calls[False] < calls[True]
+
+
 def test_an_encrypted_value_is_not_shown(iis: Iis) -> None:
     secret = only(
         section(
@@ -301,6 +312,12 @@ def test_a_restart_is_due_before_it_is_stored_what_it_is_for(iis: Iis) -> None:
     assert iis.pending.exists(), "the other way round it could be lost"
 
 
+def test_a_restart_that_cannot_be_noted_stops_the_run(iis: Iis) -> None:
+    iis.pending.parent.parent.mkdir()
+    iis.pending.parent.write_text("in the way")
+    assert f" Can this account write {iis.pending}? Nothing was stored." in refused(iis.apply(generated(1)))
+
+
 def test_a_new_site_has_a_number_above_all_others(iis: Iis) -> None:
     two = generated(1)
     two["sites"] = [SITE, "Second"]
@@ -357,6 +374,53 @@ def test_an_element_that_appears_says_everything_and_one_that_is_there_only_what
     iis.text = iis.text.replace('maxUrl="1024" maxAllowedContentLength="0"', 'maxUrl="1024"')
     done(iis.apply(limits(maxUrl=2048, maxAllowedContentLength=0)))
     assert element(iis.text, "system.ftpServer/security/requestFiltering/requestLimits").attrib == {"maxUrl": "2048"}
+
+
+def test_a_section_that_is_set_nowhere_says_everything(iis: Iis) -> None:
+    iis.text = iis.text.replace("<log><!-- empty --></log>", "")
+    done(
+        iis.apply(
+            only(section("system.ftpServer/log", "", attributes={"centralLogFileMode": "Central", "logInUTF8": True}))
+        )
+    )
+    assert element(iis.text, "system.ftpServer/log").attrib == {"centralLogFileMode": "Central", "logInUTF8": "true"}
+
+
+def test_a_location_that_the_file_does_not_have_is_not_asked_what_it_stores(iis: Iis) -> None:
+    """There are tens of thousands of them on a first run."""
+    other = '<system.webServer><defaultDocument enabled="false" /></system.webServer>'
+    iis.text = iis.text.replace(END, f'<location path="{EMPTY}/old">{other}</location>\n{END}')
+    calls = {}
+    for name in ("old", "new"):
+        place = section(REQUEST_FILTERING, f"{EMPTY}/{name}", attributes={"allowHighBitCharacters": True})
+        assert unchanged(iis.apply(only(place)))
+        calls[name] = iis.calls()
+    assert calls["new"] == calls["old"] - 1
+
+
+def test_a_time_span_of_an_item_is_compared_by_what_it_means(iis: Iis, tmp_path: Path) -> None:
+    """No collection of the sections has one yet; the raw default of the schema is a number of ticks."""
+    schema = json.loads(SCHEMA.read_text())
+    item = schema["sections"][AUTHORIZATION]["collection"]["item"]
+    item["attributes"]["lease"] = {"type": "timeSpan", "default": "00:05:00"}
+    iis.schema = tmp_path / "schema.json"
+    iis.schema.write_text(json.dumps(schema))
+
+    def leased(lease: str | None, clear: bool) -> Settings:
+        collection = {"form": "leased", "rows": [["CORP\\a", "Read", lease]]}
+        forms = {"leased": FORMS["rule"] | {"columns": ["roles", "permissions", "lease"], "clear": clear}}
+        return only(section(AUTHORIZATION, EMPTY, collection=collection), forms=forms)
+
+    for clear in (True, False):
+        done(iis.apply(leased("00:02:00", clear)))
+        assert unchanged(iis.apply(leased("0.00:02:00", clear)))
+        answer = done(iis.apply(leased(None, clear)))
+        assert "lease='00:02:00'" in answer["diff"]["before"]
+        for same in (None, "00:05:00"):
+            assert unchanged(iis.apply(leased(same, clear)))
+        for lease in ("00:03:00", "00:04:00"):
+            done(iis.apply(leased(lease, clear)))
+            assert f'lease="{lease}"' in iis.text
 
 
 @pytest.mark.parametrize(
@@ -521,7 +585,7 @@ def test_under_every_reading_a_site_that_goes_takes_its_locations_along(iis: Iis
     predicted = done(iis.apply(both_sites(False), check=True))
     answer = done(iis.apply(both_sites(False)))
     assert answer == predicted
-    assert "[Second/CORP/gen00000-0] removed with all that is stored in it\n" in answer["diff"]["before"]
+    assert "[Second/CORP/gen00000-0] removed with everything stored in it\n" in answer["diff"]["before"]
     assert meaning(iis.text) == meaning(alone)
     assert unchanged(iis.apply(both_sites(False)))
 
@@ -576,7 +640,12 @@ def test_a_new_site_has_no_port_until_its_rules_are_stored(iis: Iis) -> None:
         if message.endswith("Nothing was stored."):
             assert iis.text == FOREIGN.read_text()
             continue
-        assert message.endswith(f"Stored is all but the ports and the rules of the new site {SITE}: run again.")
+        assert message.endswith(
+            f"Everything is stored except the ports and the rules of the new site {SITE}: run again."
+        )
+        # The remedy of the first commit is not that of what comes after it
+        assert ("Does another program lock or change" in message) is (call == calls)
+        assert iis.left_open() == 0
         assert list(element(iis.text, f".//site[@name='{SITE}']/bindings")) == []
         assert location(iis.text, SITE) is None
         stored.add(iis.text)
@@ -585,11 +654,61 @@ def test_a_new_site_has_no_port_until_its_rules_are_stored(iis: Iis) -> None:
     assert meaning(iis.text) == meaning(clean)
 
 
+def test_a_new_site_whose_locations_never_become_known_is_a_failure(iis: Iis) -> None:
+    iis.reading = NEVER
+    message = iis.apply(generated(1))["msg"]
+    assert "Unrecognized configuration path" in message
+    assert message.endswith(f"Everything is stored except the ports and the rules of the new site {SITE}: run again.")
+
+
+def test_every_manager_is_given_back(iis: Iis) -> None:
+    for reading in (READINGS[0], UNKNOWN):
+        iis.reading = reading
+        done(iis.apply(generated(1)))
+        assert iis.left_open() == 0
+        iis.text = FOREIGN.read_text()
+    refused(iis.apply(generated(1), fail_at=100))
+    assert iis.left_open() == 0
+
+
+def test_a_failure_to_look_at_the_sites_names_what_was_looked_at(iis: Iis) -> None:
+    """Once before anything is written below them, and once to close a new one until its rules are stored."""
+    iis.reading = UNKNOWN
+    bindings = node(collection={"form": "binding", "rows": [["ftp", "*:21:"]]})
+    new = section(SITES, "", collection={"form": "site", "items": [node({"name": SITE}, bindings=bindings)]})
+    rule = section(AUTHORIZATION, SITE, collection={"form": "rule", "rows": [["CORP\\a", "Read"]]})
+    wanted = only(new, rule, sites=[SITE])
+    done(iis.apply(wanted))
+    places: list[str] = []
+    for call in range(1, iis.calls()):
+        iis.text = FOREIGN.read_text()
+        message = iis.apply(wanted, fail_at=call)["msg"]
+        if not message.endswith("Nothing was stored."):
+            break
+        places.append(re.sub(r"(: |^)The stand-in .*", "", message))
+    between = places.index(f"{AUTHORIZATION} at location '{SITE}'")
+    for part in (
+        "",
+        "/site",
+        "/site, attribute name",
+        "/site, attribute serverAutoStart",
+        "/site/bindings",
+        "/site/bindings/binding, attribute protocol",
+        "/site/bindings/binding, attribute bindingInformation",
+    ):
+        where, comma, attribute = part.partition(",")
+        place = f"{SITES}{where} at the server level{comma}{attribute}"
+        assert place in places[:between]
+        assert place in places[between:]
+
+
 def test_a_section_that_is_nowhere_is_not_taken_for_a_new_site(iis: Iis) -> None:
     iis.reading = UNKNOWN
     wanted = generated(1)
     wanted["sections"].insert(0, section("system.ftpServer/nonsense", "*", attributes={"x": 1}))
-    assert "missing a section declaration" in refused(iis.apply(wanted))
+    message = refused(iis.apply(wanted))
+    assert message.startswith(f"system.ftpServer/nonsense at location '{SITE}': ")
+    assert "missing a section declaration" in message
 
 
 def test_a_port_that_another_site_has_is_told(iis: Iis) -> None:
@@ -597,7 +716,9 @@ def test_a_port_that_another_site_has_is_told(iis: Iis) -> None:
     before = iis.text
     for check in (True, False):
         message = refused(iis.apply(generated(1), check=check))
-        assert f"the site '{EMPTY}' has *:21: too, which is the port of '{SITE}'" in message
+        assert message.startswith(
+            f"{SITES} at the server level: the site '{EMPTY}' already uses *:21:, the port of '{SITE}'. "
+        )
         assert "former_site_names" in message
     assert iis.text == before
     # One that does not start takes nothing
@@ -806,7 +927,7 @@ def test_nothing_wanted_is_stored_as_soon_as_something_is_inherited(iis: Iis) ->
     answer = done(iis.apply(rules()))
     assert answer == predicted
     assert answer["counts"] == {"added": 0, "changed": 1, "removed": 0}
-    assert answer["diff"] == {"before": "", "after": f"[{EMPTY}] {AUTHORIZATION}/add nothing of the levels above\n"}
+    assert answer["diff"] == {"before": "", "after": f"[{EMPTY}] {AUTHORIZATION}/add nothing from the levels above\n"}
     place = location(iis.text, EMPTY)
     assert place is not None
     assert [entry.tag for entry in place.iter("authorization")][:1] == ["authorization"]
@@ -863,7 +984,7 @@ def test_a_location_that_nobody_listed_goes_with_all_that_is_in_it(iis: Iis) -> 
     answer = done(iis.apply(generated(1)))
     for path in (f"{SITE}/one", f"{SITE}/two", f"{SITE.lower()}/three", f"{SITE}/four"):
         assert location(iis.text, path) is None
-    assert f"[{SITE}/four] removed with all that is stored in it\n" in answer["diff"]["before"]
+    assert f"[{SITE}/four] removed with everything stored in it\n" in answer["diff"]["before"]
     assert answer["counts"]["removed"] == 7, "two sections at each of three, and what else there was at the fourth"
     assert location(iis.text, "FTPS Exchange Old") is not None, "its name only begins like ours"
     assert unchanged(iis.apply(generated(1)))
@@ -1023,8 +1144,8 @@ def test_where_there_is_an_order_it_is_restored(iis: Iis) -> None:
     done(iis.apply(extensions(".a", ".b", ".c")))
     assert unchanged(iis.apply(extensions(".a", ".b", ".c")))
     answer = done(iis.apply(extensions(".c", ".a", ".b")))
-    assert "at place 1: fileExtension='.a'" in answer["diff"]["before"]
-    assert "at place 1: fileExtension='.c'" in answer["diff"]["after"]
+    assert "at position 1: fileExtension='.a'" in answer["diff"]["before"]
+    assert "at position 1: fileExtension='.c'" in answer["diff"]["after"]
     assert answer["counts"] == {"added": 0, "changed": 3, "removed": 0}
     assert stored() == [".c", ".a", ".b"]
     done(iis.apply(extensions(".c", ".x", ".b")))
@@ -1085,7 +1206,7 @@ def check_failures(iis: Iis, wanted: Settings, step: int, least: int = 200, said
         assert item is None or item[0].split(" (")[0].rsplit("/")[-1] in ITEMS, message
         if call == calls:
             assert place == "", message
-            assert "Does another program hold or change applicationHost.config? Run again." in message, message
+            assert "Does another program lock or change applicationHost.config? Run again." in message, message
     done(iis.apply(wanted, fail_at=calls + 1))
 
 
@@ -1162,9 +1283,30 @@ def test_a_failure_while_reading_names_no_item_of_the_list(iis: Iis) -> None:
         assert " = '" not in message, "nor a value of it"
 
 
+def test_a_failure_to_show_a_change_names_the_item(iis: Iis) -> None:
+    wanted = rules(["CORP\\a", "Read"], ["CORP\\b", "Write"])
+    done(iis.apply(wanted))
+    iis.text = iis.text.replace('roles="CORP\\b"', 'users="*" roles="CORP\\b"')
+    done(iis.apply(wanted, check=True))
+    places = [refused(iis.apply(wanted, fail_at=call)).split(": The stand-in")[0] for call in range(1, iis.calls() + 1)]
+    item = "(roles='CORP\\b' permissions='Write' accessType='Allow')"
+    for key in ("roles", "permissions"):
+        assert f"{AUTHORIZATION}/add {item} at location '{EMPTY}', attribute {key}" in places
+
+
+def test_a_failure_to_clear_a_section_of_a_listed_location_names_no_attribute(iis: Iis) -> None:
+    iis.text = iis.text.replace(END, f'<location path="{EMPTY}/one">{STRAY}</location>\n{END}')
+    listed_too = section(REQUEST_FILTERING, f"{EMPTY}/one", attributes={"allowHighBitCharacters": False})
+    known = section(AUTHORIZATION, EMPTY, collection={"form": "rule", "rows": []})
+    check_failures(iis, only(known, listed_too, purge=[{"section": AUTHORIZATION, "below": EMPTY}]), 1, 20)
+
+
 def test_a_failure_to_remove_an_item_does_not_name_another_one(iis: Iis) -> None:
-    done(iis.apply(generated(1)))
-    wanted = generated(1)
+    application = node({"path": "/"}, {"form": "directory", "rows": "directories"})
+    site = node({"name": SITE}, {"form": "application", "items": [application]})
+    wanted = only(section(SITES, "", collection={"form": "site", "items": [site]}))
+    wanted["rows"] = copy.deepcopy(generated(1)["rows"])
+    done(iis.apply(wanted))
     wanted["rows"]["directories"][1][1] = "D:\\elsewhere"
     wanted["rows"]["directories"].pop()
     done(iis.apply(wanted, check=True))
@@ -1176,7 +1318,7 @@ def test_a_failure_to_remove_an_item_does_not_name_another_one(iis: Iis) -> None
 
 def test_a_failure_before_anything_is_read_says_what_to_look_at(iis: Iis) -> None:
     message = refused(iis.apply(generated(1), fail_at=1))
-    assert message.startswith("The stand-in was set to fail at call 1. Can the configuration of IIS be read")
+    assert message.startswith("The stand-in was set to fail at call 1. Can this account read the configuration of IIS?")
 
 
 def site_settings(**ftp_server: Any) -> Settings:
@@ -1334,7 +1476,7 @@ WRONG: list[tuple[str, Settings, list[str]]] = [
     (
         "no collection here",
         only(section(FIREWALL, "", collection={"form": "rule", "rows": []})),
-        [FIREWALL, "no collection"],
+        [FIREWALL, "There is no collection"],
     ),
     (
         "a wrong tag",
@@ -1369,20 +1511,48 @@ def test_what_iis_refuses_is_told_with_its_place(iis: Iis, wanted: Settings, tol
         assert iis.text == before
 
 
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (
+            only(section("system.ftpServer/nonsense", "", attributes={"x": 1})),
+            "system.ftpServer/nonsense at the server level: there is no such section. ",
+        ),
+        (
+            only(purge=[{"section": "system.ftpServer/nonsense", "below": EMPTY}]),
+            f"system.ftpServer/nonsense at location '{EMPTY}/one': there is no such section. ",
+        ),
+        (
+            site_settings(nonsense=node({"x": 1})),
+            f"{SITES}/site[name='Somebody's FTP']/ftpServer at the server level: there is no element 'nonsense' here. ",
+        ),
+        (
+            only(section(FIREWALL, "", collection={"form": "rule", "rows": []})),
+            f"{FIREWALL}/add at the server level: this element has no collection. ",
+        ),
+    ],
+    ids=["section", "section of a stray", "element", "collection"],
+)
+def test_what_does_not_exist_is_named_where_iis_throws_nothing(iis: Iis, wanted: Settings, told: str) -> None:
+    iis.missing = "nothing"
+    iis.text = iis.text.replace(END, f'<location path="{EMPTY}/one">{STRAY}</location>\n{END}')
+    assert refused(iis.apply(wanted)).startswith(told)
+
+
 def test_two_items_that_are_the_same_to_iis_are_told(iis: Iis) -> None:
     done(iis.apply(generated(1)))
     wanted = generated(1)
     wanted["sections"][-1]["collection"]["rows"] = [["a", "Read, Write"], ["a", "Write,Read"]]
     message = refused(iis.apply(wanted))
-    assert "are the same to IIS" in message
+    assert "IIS treats two items of the list as one" in message
     assert f"{AUTHORIZATION}/add (roles='a' permissions='Write,Read' " in message
     assert ", attribute" not in message
 
 
 GUARDS: list[tuple[str, Callable[[Settings], Any], list[str]]] = [
     ("a missing part", lambda s: s.pop("purge"), ["settings lacks 'purge'"]),
-    ("twice the same place", lambda s: s["sections"].append(s["sections"][0]), ["comes up twice for the location ''"]),
-    ("twice by the star", lambda s: s["sections"].append(section(AUTHORIZATION, SITE)), ["comes up twice", SITE]),
+    ("twice the same place", lambda s: s["sections"].append(s["sections"][0]), ["is listed twice for the location ''"]),
+    ("twice by the star", lambda s: s["sections"].append(section(AUTHORIZATION, SITE)), ["is listed twice", SITE]),
     (
         "purged everywhere",
         lambda s: s["purge"].append({"section": IP_SECURITY, "below": ""}),
@@ -1441,7 +1611,7 @@ def test_a_list_without_a_certificate_needs_none(iis: Iis) -> None:
 
 def test_text_that_is_no_json_is_refused(iis: Iis) -> None:
     message = refused(iis.apply("{'sites': []}"))
-    assert re.match(r"settings is no JSON: [^.]+\.", message), message
+    assert re.match(r"settings is not valid JSON: [^.]+\.", message), message
     assert "to_json" in message
 
 

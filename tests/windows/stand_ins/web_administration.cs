@@ -12,7 +12,9 @@
 //                (Microsoft's text: "stored in the current configuration file"). Neither says "at this location".
 //   NOWHERE      what the metadata deepestPathSet is where nothing sets the section: it "throws" 0x80070032, or is "empty".
 //   UNCOMMITTED  whether a location sees what was set at a level above and not committed yet: "visible" or "hidden".
-//   NEW_SITES    whether a site that is not committed yet has locations: "known", or "unknown", which throws as below.
+//   NEW_SITES    whether a site that is not committed yet has locations: "known", or "unknown", which throws as below. With
+//                "never", a commit does not change that until the next run.
+//   MISSING      what is given for a section, element or collection that does not exist: it "throws", or is "nothing".
 // Certain is, by the same tests: GetSection throws FileNotFoundException for a location whose site does not exist.
 
 using System;
@@ -42,6 +44,9 @@ namespace Microsoft.Web.Administration
 
         public static long Calls;
         public static long Commits;
+        // Managers that nobody has disposed of
+        public static long Open;
+        internal static ServerManager First;
         internal static long FailAt;
         internal static string Run;
 
@@ -382,6 +387,7 @@ namespace Microsoft.Web.Administration
         internal readonly Dictionary<string, ElementRule> Schema;
         internal readonly Tag Document;
         internal bool Stale;
+        private bool _disposed;
         private Configuration _configuration, _committed;
 
         private static readonly Dictionary<string, Dictionary<string, ElementRule>> Schemas = new Dictionary<string, Dictionary<string, ElementRule>>();
@@ -390,11 +396,17 @@ namespace Microsoft.Web.Administration
         {
             // A run may open the configuration more than once
             string run = Environment.GetEnvironmentVariable("FTPS_EXCHANGE_IIS_RUN");
-            if (run == null || run != StandIn.Run) StandIn.Calls = 0;
+            if (run == null || run != StandIn.Run)
+            {
+                StandIn.Calls = 0;
+                StandIn.Open = 0;
+                StandIn.First = this;
+            }
             StandIn.Run = run;
             long fail;
             StandIn.FailAt = long.TryParse(Environment.GetEnvironmentVariable("FTPS_EXCHANGE_IIS_FAIL_AT"), out fail) ? fail : 0;
             StandIn.Call();
+            StandIn.Open += 1;
             _file = Environment.GetEnvironmentVariable("FTPS_EXCHANGE_IIS_CONFIG");
             string schema = Environment.GetEnvironmentVariable("FTPS_EXCHANGE_IIS_SCHEMA");
             lock (Schemas)
@@ -440,7 +452,12 @@ namespace Microsoft.Web.Administration
             Stale = true;
         }
 
-        public void Dispose() { Stale = true; }
+        public void Dispose()
+        {
+            if (!_disposed) StandIn.Open -= 1;
+            _disposed = true;
+            Stale = true;
+        }
     }
 
     public sealed class SectionDefinition
@@ -532,18 +549,22 @@ namespace Microsoft.Web.Administration
         public ConfigurationSection GetSection(string sectionPath)
         {
             Manager.Used();
-            return Section(sectionPath, "");
+            return Missing(sectionPath) ? null : Section(sectionPath, "");
         }
 
         public ConfigurationSection GetSection(string sectionPath, string locationPath)
         {
             Manager.Used();
             string site = (locationPath ?? "").Split('/')[0];
-            var known = StandIn.Reads("NEW_SITES", "unknown") ? Manager.Committed : this;
+            var known = this;
+            if (StandIn.Reads("NEW_SITES", "unknown")) known = Manager.Committed;
+            if (StandIn.Reads("NEW_SITES", "never")) known = StandIn.First.Committed;
             if (site != "" && !known.HasSite(site))
                 throw new FileNotFoundException("Filename: \r\nError: Unrecognized configuration path '" + StandIn.Root + "/" + locationPath + "'\r\n\r\n");
-            return Section(sectionPath, locationPath ?? "");
+            return Missing(sectionPath) ? null : Section(sectionPath, locationPath ?? "");
         }
+
+        private bool Missing(string path) { return StandIn.Reads("MISSING", "nothing") && !_declared.ContainsKey(path); }
 
         private bool HasSite(string name)
         {
@@ -775,6 +796,7 @@ namespace Microsoft.Web.Administration
         public ConfigurationElement GetChildElement(string elementName)
         {
             Used();
+            if (StandIn.Reads("MISSING", "nothing") && Rule != null && !Rule.Elements.ContainsKey(elementName)) return null;
             return Child(elementName);
         }
 
@@ -797,6 +819,7 @@ namespace Microsoft.Web.Administration
         public ConfigurationElementCollection GetCollection()
         {
             Used();
+            if (StandIn.Reads("MISSING", "nothing") && Rule != null && Rule.Collection == null) return null;
             return Collection();
         }
 

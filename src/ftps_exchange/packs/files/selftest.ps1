@@ -1,17 +1,17 @@
 <#
 .SYNOPSIS
-_: Tries the way from this machine to the service, step by step.
+_: Tests the route from this machine to the service, step by step.
 
 .DESCRIPTION
-_: At the first step that fails it says what is wrong and which side must fix it. It changes nothing but three small files
-_: of its own in your folder on the server, which it removes again. Run it while no transfer of yours is running.
+_: If a step fails, it stops there and says what is wrong and who must fix it. It only creates three small files in your
+_: folder on the server, and removes them again. Run it when none of your transfers is running.
 
     Unblock-File selftest.ps1
     powershell -NoProfile -ExecutionPolicy RemoteSigned -File selftest.ps1
 
-_: RemoteSigned is for this one call and changes no setting of the computer; a group policy stays in force.
+_: RemoteSigned applies to this one call and changes no setting of the computer; a group policy stays in force.
 
-_: It trusts ca.pem for its own connections only, and writes nothing into a certificate store.
+_: It trusts ca.pem for its own connections only, and writes nothing to a certificate store.
 
 _: Needs Windows PowerShell 5.1 or PowerShell 7. Login and transfer are made with curl.exe, which Windows has since version
 _: 1803. Exit codes:
@@ -21,9 +21,9 @@ _: 1803. Exit codes:
 .PARAMETER NoLogin
 _: Only what needs no password: name, ports, TLS, certificate.
 .PARAMETER Account
-_: Another account than the first that may write.
+_: An account other than the first that may write.
 .PARAMETER NoImplicit
-_: Leave the port for implicit TLS out.
+_: Skip the port for implicit TLS.
 .PARAMETER Ca
 _: Another CA than the file ca.pem beside this script.
 .PARAMETER PasswordStdin
@@ -91,7 +91,7 @@ if ($NoImplicit) { $implicit = 0 }
 if (-not $Account) { $Account = $firstAccount }
 
 $now = [DateTime]::UtcNow.ToString('yyyy-MM-dd HH:mm')
-[Console]::Out.WriteLine(_'Way of {customer} to {fqdn} ({now} UTC)')
+[Console]::Out.WriteLine(_'Route from {customer} to {fqdn} ({now} UTC)')
 [Console]::Out.WriteLine('')
 
 # ---- name -----------------------------------------------------------------------------------------------------------
@@ -162,13 +162,13 @@ foreach ($address in $resolved) {
             if ($data[$i] -ne 'open' -and $data[$i] -ne 'refused') { $dataPorts[$i] }
         })
     if ($control -eq 'unreachable' -and @($states | Where-Object { $_ -ne 'unreachable' }).Count -eq 0) {
-        Write-Row $address '-' _'this machine has no way to the outside in this family'
+        Write-Row $address '-' _'this machine has no route to the outside in this family'
         continue
     }
     if ($control -ne 'open') {
         if ($answered -eq 0) {
             if (@($states | Where-Object { $_ -eq 'barred' }).Count -gt 0) {
-                Stop-Here 20 'ports' _'{address}: a device near you says that nothing may pass'
+                Stop-Here 20 'ports' _'{address}: a device near you refuses the connection'
             }
             $ports = $wanted -join ', '
             Stop-Here 20 'ports' _'{address}: nothing answers on TCP {ports}'
@@ -186,12 +186,12 @@ foreach ($address in $resolved) {
     }
     if ($quiet.Count -gt 0) {
         if ($quiet.Count -lt $dataPorts.Count) {
-            Stop-Here 61 'data ports' _'{address}: silent at {quiet}; the others that were tried answer'
+            Stop-Here 61 'data ports' _'{address}: no answer at {quiet}; the other tested ports answer'
         }
         if ($idlePortsAnswer) { Stop-Here 60 'data ports' _'{address}: none of {quiet} answers' }
-        Write-Row 'data ports' '-' _'{address}: idle ones do not answer there; tried with the login'
+        Write-Row 'data ports' '-' _'{address}: idle ports do not answer; tested with the login'
     }
-    else { Write-Row 'data ports' 'ok' _'{address}: {first}-{last}, tried: {tried}' }
+    else { Write-Row 'data ports' 'ok' _'{address}: {first}-{last}, tested: {tried}' }
     $usable += $address
 }
 if ($usable.Count -eq 0) { Stop-Here 20 'ports' _'this machine reaches no address of the service' }
@@ -239,7 +239,7 @@ function Stop-Tls([string] $Address, [string] $Told) {
     $silent = 'timed? ?out|did not properly respond|respond after a period|temporarily unavailable'
     if ($Told -notmatch $silent) { Stop-Here 30 'TLS' "${Address}: $Told" }
     if (Test-SmallTls $Address) { Stop-Here 31 'TLS' _'{address}: small packets come back, large ones do not' }
-    Stop-Here 30 'TLS' _'{address}: silence when TLS begins, even for small packets'
+    Stop-Here 30 'TLS' _'{address}: no answer when TLS starts, even to small packets'
 }
 
 function Test-Certificate([string] $Address) {
@@ -281,7 +281,7 @@ function Test-Certificate([string] $Address) {
     $issuer = $leaf.Issuer
     if (($flaws -band [Net.Security.SslPolicyErrors]::RemoteCertificateNameMismatch) -ne 0) {
         $seen = $leaf.Subject
-        Stop-Here 41 'certificate' _'{address} shows one for {seen}'
+        Stop-Here 41 'certificate' _'{address} has one for {seen}'
     }
     $now = [DateTime]::Now
     if ($now -lt $leaf.NotBefore -or $now -gt $leaf.NotAfter) {
@@ -314,7 +314,7 @@ foreach ($address in $usable) { Test-Certificate $address }
 
 if ($NoLogin) {
     [Console]::Out.WriteLine('')
-    [Console]::Out.WriteLine(_'Name, ports and TLS work. Login and transfer were not tried.')
+    [Console]::Out.WriteLine(_'Name, ports and TLS work. Login and transfer were not tested.')
     exit 0
 }
 
@@ -440,8 +440,8 @@ function Write-End([string] $Text) {
 $access = ''
 if ($accounts.ContainsKey($Account)) { $access = $accounts[$Account] }
 if ($access -eq 'read') {
-    Write-Row 'transfer' '-' _'{account} only reads: nothing is uploaded (run it once more with an account that writes)'
-    Write-End _'Everything works that this account may do.'
+    Write-Row 'transfer' '-' _'{account} may only read: nothing was uploaded (run it again with an account that may write)'
+    Write-End _'Everything that this account may do works.'
     exit 0
 }
 $mark = 'selftest-' + [DateTime]::UtcNow.ToString('yyyyMMddHHmmss') + '-' + $PID
@@ -478,7 +478,7 @@ foreach ($address in $usable) {
     $arrived = @($trace | Where-Object { $_ -match '^< 213 \d+' } | Select-Object -First 3 | ForEach-Object { [int] $_.Substring(6) })
     $asked = @($trace | Where-Object { $_ -like '> SIZE*' }).Count -gt 0
     if ($asked -and ($arrived -join ' ') -ne ($sizes -join ' ')) {
-        Stop-Here 83 'upload' _'{address}: sent without an error, {sizes} bytes; there are: {arrived}'
+        Stop-Here 83 'upload' _'{address}: sent without an error, {sizes} bytes; arrived: {arrived}'
     }
     if ($code -ne 0) { Stop-Session 'download' 81 }
     foreach ($number in 0..2) {
@@ -486,7 +486,7 @@ foreach ($address in $usable) {
         # curl makes no file for an empty one in some versions
         if (-not (Test-Path -LiteralPath $got)) { [IO.File]::WriteAllText($got, '') }
         if ((Get-FileHash -LiteralPath $got).Hash -ne (Get-FileHash -LiteralPath (Join-Path $work "sent.$number")).Hash) {
-            Stop-Here 81 'download' _'{address}: it differs from what was sent'
+            Stop-Here 81 'download' _'{address}: the content differs from what was sent'
         }
         Remove-Item -LiteralPath $got
     }

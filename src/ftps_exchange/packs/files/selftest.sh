@@ -1,17 +1,17 @@
 #!/bin/sh
-#_: Tries the way from this machine to the service, step by step.
+#_: Tests the route from this machine to the service, step by step.
 #
-#_: At the first step that fails it says what is wrong and which side must fix it. It changes nothing but three small files
-#_: of its own in your folder on the server, which it removes again. Run it while no transfer of yours is running.
+#_: If a step fails, it stops there and says what is wrong and who must fix it. It only creates three small files in your
+#_: folder on the server, and removes them again. Run it when none of your transfers is running.
 #
 #_:   sh selftest.sh                    ::everything; asks for the password on the terminal
 #_:   sh selftest.sh --no-login         ::what needs no password: name, ports, TLS, certificate
-#_:   sh selftest.sh --account NAME     ::with another account than the first that may write
-#_:   sh selftest.sh --no-implicit      ::leave the port for implicit TLS out
+#_:   sh selftest.sh --account NAME     ::with an account other than the first that may write
+#_:   sh selftest.sh --no-implicit      ::skip the port for implicit TLS
 #_:   sh selftest.sh --ca FILE          ::another CA than the file ca.pem beside this script
 #_:   sh selftest.sh --password-stdin   ::read the password from standard input instead (for automatic tests)
 #
-#_: It trusts ca.pem for its own connections only, and writes nothing into a certificate store.
+#_: It trusts ca.pem for its own connections only, and writes nothing to a certificate store.
 #
 #_: Needs a POSIX shell and curl; with openssl it can say more about the certificate. Exit codes:
 #
@@ -72,7 +72,7 @@ if [ -n "$ca" ] && [ ! -r "$ca" ]; then fail 3 start _'cannot read the CA file {
 if [ -z "$account" ]; then account=$first_account; fi
 
 now=$(date -u '+%Y-%m-%d %H:%M')
-printf '%s\n\n' _'Way of {customer} to {fqdn} ({now} UTC)'
+printf '%s\n\n' _'Route from {customer} to {fqdn} ({now} UTC)'
 
 in_url() { case $1 in *:*) printf '[%s]' "$1" ;; *) printf '%s' "$1" ;; esac; }
 
@@ -159,7 +159,7 @@ for entry in $addresses; do
     if [ "$control" != open ]; then
         if [ "$answered" -eq 0 ]; then
             if [ "$(count "$all" barred)" -gt 0 ]; then
-                fail 20 "ports" _'{address}: a device near you says that nothing may pass'
+                fail 20 "ports" _'{address}: a device near you refuses the connection'
             fi
             ports="$port${implicit:+, $implicit}, $first-$last"
             fail 20 "ports" _'{address}: nothing answers on TCP {ports}'
@@ -178,13 +178,13 @@ for entry in $addresses; do
     quiet=${quiet# }
     if [ -n "$quiet" ]; then
         if [ "$(count "$data" "open refused")" -gt 0 ]; then
-            fail 61 "data ports" _'{address}: silent at {quiet}; the others that were tried answer'
+            fail 61 "data ports" _'{address}: no answer at {quiet}; the other tested ports answer'
         elif [ "$idle_ports_answer" = yes ]; then
             fail 60 "data ports" _'{address}: none of {quiet} answers'
         fi
-        row "data ports" "-" _'{address}: idle ones do not answer there; tried with the login'
+        row "data ports" "-" _'{address}: idle ports do not answer; tested with the login'
     else
-        row "data ports" ok _'{address}: {first}-{last}, tried: {tried}'
+        row "data ports" ok _'{address}: {first}-{last}, tested: {tried}'
     fi
     usable="$usable $entry"
 done
@@ -242,20 +242,20 @@ judge_certificate() {
     issuer=$(sed -n 's/^issuer= *//p' "$work/tls" | sed -n 1p)
     if [ -z "$number" ] || [ -z "$issuer" ]; then
         if grep -q -i 'unknown option' "$work/tls"; then
-            row TLS "-" _'this openssl is too old to look closely; checked with the login'
+            row TLS "-" _'this openssl is too old for this check; checked with the login'
             return
         fi
         seen=$(no_common_tls "$work/tls")
         if [ -n "$seen" ]; then fail 32 TLS "$address: $seen"; fi
         seen=$(grep -v '^ *$' "$work/tls" | grep -i -e error -e reset -e closed | sed -n '1s/^\(.\{1,90\}\).*/\1/p')
         if [ -n "$seen" ]; then fail 30 TLS "$address: $seen"; fi
-        fail_tls _'silence when TLS begins, even for small packets'
+        fail_tls _'no answer when TLS starts, even to small packets'
     fi
     case $number in
         0) row TLS ok _'{address}: certificate for {fqdn}, signed by {issuer}' ;;
         62)
             seen=$(sed -n 's/^subject= *//p' "$work/tls" | sed -n 1p)
-            fail 41 certificate _'{address} shows one for {seen}' ;;
+            fail 41 certificate _'{address} has one for {seen}' ;;
         9 | 10) fail 42 certificate "$address: $(sed -n 's/^ *Verify return code: //p' "$work/tls" | sed -n 1p)" ;;
         *) fail 40 certificate _'{address}: signed by {issuer}' ;;
     esac
@@ -272,7 +272,7 @@ else
 fi
 
 if [ "$login" = no ]; then
-    printf '\n%s\n' _'Name, ports and TLS work. Login and transfer were not tried.'
+    printf '\n%s\n' _'Name, ports and TLS work. Login and transfer were not tested.'
     exit 0
 fi
 
@@ -333,7 +333,7 @@ judge() {
             if [ -n "$(no_common_tls "$trace")" ]; then fail 32 TLS "$told"; fi
             fail 30 TLS "$told" ;;
         28) if grep -q '^< 234' "$trace" && ! grep -q '^> USER' "$trace"; then
-                fail_tls _'silence when TLS begins, even for small packets'
+                fail_tls _'no answer when TLS starts, even to small packets'
             fi ;;
         67) if [ -n "$(reply 421)" ]; then fail 51 login "$(reply 421)"; fi
             fail 50 login "$account: $(reply 530)" ;;
@@ -387,8 +387,8 @@ done
 
 # ---- transfer -------------------------------------------------------------------------------------------------------
 if [ "$access" = read ]; then
-    row transfer "-" _'{account} only reads: nothing is uploaded (run it once more with an account that writes)'
-    printf '\n%s\n' _'Everything works that this account may do.'
+    row transfer "-" _'{account} may only read: nothing was uploaded (run it again with an account that may write)'
+    printf '\n%s\n' _'Everything that this account may do works.'
     exit 0
 fi
 mark=selftest-$(date -u '+%Y%m%d%H%M%S')-$$
@@ -423,7 +423,7 @@ for entry in $usable; do
         if [ -z "$access" ] && [ -n "$(reply 55)" ]; then
             seen=$(reply 55)
             row transfer "-" _'{account} may not write here: {seen}'
-            printf '\n%s\n' _'Everything works that this account may do.'
+            printf '\n%s\n' _'Everything that this account may do works.'
             exit 0
         fi
         judge upload 80
@@ -433,13 +433,13 @@ for entry in $usable; do
         -o "$work/got.1" "$url/$mark.1" -o "$work/got.2" "$url/$mark.2" -o "$work/got.3" "$url/$mark.3"
     arrived=$(sed -n 's/^< 213 \([0-9]*\).*/\1/p' "$trace" | sed -n '1,3p' | tr '\n' ' ' | sed 's/ $//')
     if [ "$arrived" != "$sizes" ] && grep -q '^> SIZE' "$trace"; then
-        fail 83 upload _'{address}: sent without an error, {sizes} bytes; there are: {arrived}'
+        fail 83 upload _'{address}: sent without an error, {sizes} bytes; arrived: {arrived}'
     fi
     [ "$code" -eq 0 ] || judge download 81
     for number in 1 2 3; do
         # curl makes no file for an empty one in some versions
         [ -e "$work/got.$number" ] || : >"$work/got.$number"
-        cmp -s "$work/sent.$number" "$work/got.$number" || fail 81 download _'{address}: it differs from what was sent'
+        cmp -s "$work/sent.$number" "$work/got.$number" || fail 81 download _'{address}: the content differs from what was sent'
     done
     rm -f "$work"/got.*
     remove

@@ -9,12 +9,12 @@ _: Sends and fetches files over FTP with TLS.
     powershell -NoProfile -ExecutionPolicy RemoteSigned -File transfer.ps1 -Upload C:\out\report.csv -Resume
     powershell -NoProfile -ExecutionPolicy RemoteSigned -File transfer.ps1 -List
 
-_: RemoteSigned is for this one call and changes no setting of the computer; a group policy stays in force.
+_: RemoteSigned applies to this one call and changes no setting of the computer; a group policy stays in force.
 
-_: Sends a file as FILE.part and gives it its name when it is whole: a broken upload replaces nothing. -Resume goes on where
-_: the last call broke off; use it only if the file did not change. Stops at the first file that fails.
+_: Sends a file as FILE.part and renames it when it is complete: a broken upload replaces nothing. -Resume continues an
+_: interrupted upload; use it only if the file has not changed. Stops at the first file that fails.
 
-_: Asks for the password; for scheduled runs hand it in through standard input with -PasswordStdin, from wherever you keep
+_: Asks for the password; for scheduled runs pass it on standard input with -PasswordStdin, from wherever you keep your
 _: secrets. It is never an argument, so no process list shows it. Transfers are made with curl.exe, which Windows has since
 _: version 1803. The exit code is curl's: 0 for success, 67 for a refused login, 28 for a time-out.
 
@@ -81,7 +81,7 @@ function Get-Url([string] $Name) {
 }
 
 foreach ($file in $Upload) {
-    # Under another name until it is whole: a broken upload replaces nothing, and nobody fetches half a file
+    # Under another name until it is complete: a broken upload replaces nothing, and nobody fetches half a file
     $path = (Resolve-Path -LiteralPath $file).Path
     $name = Split-Path -Leaf $path
     $options = @('-T', $path, '-Q', "-RNFR $name.part", '-Q', "-RNTO $name", (Get-Url "$name.part"))

@@ -1,13 +1,13 @@
 #!/bin/sh
-#_: Sends files with curl, each as FILE.part, and gives it its name when it is whole: a broken upload replaces nothing.
+#_: Sends files with curl, each as FILE.part, and renames it when it is complete: a broken upload replaces nothing.
 #_: From the pack's folder:
 #
 #     sh clients/upload.sh report.csv ...
 #     sh clients/upload.sh --folder /shared/maps report.csv ...
-#_:     sh clients/upload.sh --resume report.csv    ::go on where the last call broke off (only if the file did not change)
+#_:     sh clients/upload.sh --resume report.csv    ::continue an interrupted upload (only if the file has not changed)
 #
 #_: Asks for the password, or takes it from FTPS_PASSWORD. Stops at the first file that fails, with curl's exit status: 0
-#_: only when every file is whole.
+#_: only if every file is complete.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -67,6 +67,6 @@ for file in "$@"; do
 user = "$credentials"
 END
     code=$?
-    [ "$code" -eq 0 ] || { echo _'{file}: not sent; what is on the server under this name is untouched' >&2; exit "$code"; }
+    [ "$code" -eq 0 ] || { echo _'{file}: not sent; the file of this name on the server is unchanged' >&2; exit "$code"; }
     echo _'sent: {file}'
 done

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ftps_exchange.packs.flows import Flow
 
 HELPER = (
-    "FTP helper: none is needed. Where one is bound to port 21 (ct helper, -j CT --helper ftp, or the old automatic",
-    "assignment), leave this service out of it: the control channel is encrypted, so it can read no port there.",
+    "FTP helper: none is needed. If one is bound to port 21 (ct helper, -j CT --helper ftp, or the old automatic",
+    "assignment), exclude this service: the control channel is encrypted, so the helper reads no port there.",
 )
 
 

@@ -10,7 +10,7 @@ from ftps_exchange.packs.text import identifier
 
 
 def object_name(job: Job, network: str) -> str:
-    """A name that tells the network, so that a network more renames nothing."""
+    """A name that contains the network, so that one more network renames nothing."""
     return identifier(f"{job.name}-{network.replace('/', '-').replace('.', '-').replace(':', '-')}", longest=60)
 
 

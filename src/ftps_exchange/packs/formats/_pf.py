@@ -6,8 +6,8 @@ from ftps_exchange.packs.flows import OPENS_ONLY, Flow, Job, commented, header, 
 from ftps_exchange.packs.service import texts
 
 OUTER_ONLY = (
-    "The rules for what leaves name the outer addresses only, so nothing gets out untranslated by them. Does another",
-    "device behind this firewall translate? Then write the networks of the rule 'pass in' there too.",
+    "The rules for outgoing packets name the outer addresses only, so nothing leaves untranslated through them. If",
+    "another device behind this firewall translates, write the networks of the rule 'pass in' there too.",
 )
 
 
@@ -18,15 +18,15 @@ def file(job: Job, system: str, how: tuple[str, ...], undo: str, lines: list[str
     head = (
         f"For pf of {system}.",
         *how,
-        f"       pfctl -a {name} -f FILE  (again and again, if you like: it replaces the anchor)",
+        f"       pfctl -a {name} -f FILE  (as often as you like: it replaces the anchor)",
         f'       At boot: load anchor "{name}" from "/etc/pf.{name}.conf"',
-        f"Undo:  {undo}, and take the lines out again.",
+        f"Undo:  {undo}, and remove the lines again.",
         *lines_if(hidden, *OUTER_ONLY),
         OPENS_ONLY,
         "FTP proxy: ftp-proxy(8) must not get these connections. The control channel is encrypted, so it reads no",
         "port there.",
         "Answers pass, because 'keep state' keeps state. The rules match on both interfaces that a connection crosses.",
-        "Tried: on no real pf.",
+        "Tested: not on a real pf.",
     )
     return {f"pf_{system.lower()}-{job.side}.conf": commented(header(job, head), "#") + "\n" + "\n".join(lines) + "\n"}
 

@@ -36,22 +36,22 @@ def _security_group(job: Job) -> str:
         f"       then add the group to the {attached}.",
         "Undo:  take the group off, then: aws cloudformation delete-stack --stack-name NAME",
         "A security group names one end of a connection: the other is the instance that it is attached to.",
-        "Where both ends have to be named, use the rule group of Network Firewall in the other file.",
-        "Groups of an instance add up: what another of its groups lets through stays open.",
+        "To name both ends, use the rule group of Network Firewall in the other file.",
+        "The groups of an instance add up: what another of its groups allows stays open.",
         *lines_if(
             not out,
-            "The group itself lets nothing out: its one outgoing rule is the loopback address, which keeps AWS from",
-            "adding one for everything. What the server needs outwards (directory, names, updates) is another group's.",
-            "An interface takes few groups, and a group few rules (quotas). For many customers use the other file.",
+            "The group itself lets nothing out: its one outgoing rule is the loopback address, so that AWS adds none",
+            "for everything. Use another group for what the server needs outwards (directory, DNS, updates).",
+            "Groups per interface and rules per group are limited. For many customers use the other file.",
         ),
         *lines_if(out, "The group lets nothing in: AWS adds no incoming rule."),
         *(
-            f"That {flow.service} leads to {flow.server} is the static translation: an elastic address does it."
+            f"The translation of {flow.service} to {flow.server}: associate an elastic address."
             for flow in job.translated
             if flow.family == 4
         ),
         *not_translated(job, 6, remedy="AWS has no NAT for IPv6: give the instance that address."),
-        "AWS inspects no FTP: nothing to switch off. Answers pass, because a security group keeps state.",
+        "AWS does not inspect FTP: nothing to turn off. Answers pass, because a security group keeps state.",
         UNTRIED,
     )
     # Only what never changes: a group's own description is create-only, and a named group cannot be replaced
@@ -108,10 +108,10 @@ def _network_firewall(job: Job) -> str:
         "Load:  aws cloudformation deploy --template-file FILE --stack-name NAME",
         "       then add the rule group to the policy of your firewall. Load a newer file as the same stack.",
         "       The policy needs: stateless default action aws:forward_to_sfe, strict order, stateful default action",
-        "       aws:drop_strict. Otherwise it lets through what no rule passes. A policy in action order refuses this",
-        "       group: write DEFAULT_ACTION_ORDER here, and drop the rest by a rule of your own.",
+        "       aws:drop_strict. Otherwise it passes what no rule names. A policy in action order refuses this",
+        "       group: write DEFAULT_ACTION_ORDER here, and drop the rest with a rule of your own.",
         "Undo:  take it out of the policy, then: aws cloudformation delete-stack --stack-name NAME",
-        "AWS inspects no FTP unless a rule names the protocol: these name tcp. Answers pass, the group is stateful.",
+        "AWS does not inspect FTP unless a rule names the protocol: these name tcp. Answers pass (stateful).",
         UNTRIED,
     )
     rules = [
@@ -178,7 +178,7 @@ FORMAT = Format(
         (
             "what is open by default: CloudFormation gives a group without outgoing rules one for everything. So "
             "the provider's group has one that leads nowhere (127.0.0.1/32), and the checker refuses a group "
-            "without; the customer's needs no incoming rule, for none is added. Groups of an instance add up. A "
+            "without; the customer's needs no incoming rule, because none is added. Groups of an instance add up. A "
             "policy of Network Firewall passes what no rule names unless it forwards everything to the stateful "
             "rules, is in strict order and drops by default: the rule groups are for that order, which other "
             "policies refuse."

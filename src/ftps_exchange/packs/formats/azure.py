@@ -37,30 +37,30 @@ def render(job: Job) -> dict[str, str]:
         "       --parameters networkSecurityGroup=NAME",
         *lines_if(
             not out,
-            "       No two rules of a group may have one priority. A customer's is worked out from its name: it stays,",
-            "       and is seldom another's too. These rules must come before what denies.",
+            "       Each rule of a group needs its own priority. A customer's is computed from its name: it stays the",
+            "       same, and two customers rarely get the same. These rules must come before what denies.",
         ),
-        "       Azure says that the priority is taken? Give firstPriority=NUMBER too (100 to 4000), each time.",
+        "       Does Azure report that the priority is in use? Add firstPriority=NUMBER (100 to 4000), each time.",
         "Undo:  "
         + "; ".join(
             f"az network nsg rule delete --resource-group GROUP --nsg-name NAME --name {job.name}-{flow.family}"
             for flow in job.flows
         ),
         *(
-            f"An older version had IPv{family} too? That rule stays: delete {job.name}-{family} in the same way."
+            f"Did an older version have IPv{family} too? That rule stays: delete {job.name}-{family} in the same way."
             for family in job.missing
         ),
         *lines_if(out, "A group lets everything out to the Internet by default: deny it below these rules."),
         *lines_if(
             not out,
-            "By default a group lets in what comes from the virtual network, what is joined to it and Azure's",
-            "load balancer, and lets everything out: deny below these rules what of it is not meant.",
+            "By default a group lets in the virtual network, connected networks and Azure's load balancer, and lets",
+            "everything out: deny below these rules what you do not want of it.",
         ),
         *(
-            f"That {flow.service} leads to {flow.server} is the static translation: a public address does it."
+            f"The translation of {flow.service} to {flow.server}: associate a public address."
             for flow in job.translated
         ),
-        "Azure inspects no FTP: nothing to switch off. Answers pass, because a group keeps state.",
+        "Azure does not inspect FTP: nothing to turn off. Answers pass, because a group keeps state.",
         UNTRIED,
     )
     resources = [
@@ -118,10 +118,10 @@ FORMAT = Format(
     notes=(
         (
             "rules for a group that exists. The outgoing ones matter only when you deny `Internet` below them. By "
-            "default a group lets in the virtual network, what is joined to it and Azure's load balancer. No two "
-            "rules of a group may have one priority: the provider's files have one that is worked out from the "
-            "customer's name (200 to 3,999, two for each). Among 50 customers it may happen that two have the same: "
-            "Azure refuses the load, and `firstPriority=NUMBER` gives another."
+            "default a group lets in the virtual network, connected networks and Azure's load balancer. Each "
+            "rule of a group needs its own priority: the provider's files have one that is computed from the "
+            "customer's name (200 to 3,999, two for each). Among 50 customers, two may get the same: "
+            "Azure refuses the load, and `firstPriority=NUMBER` sets another."
         ),
         "the second rule waits for the first (`dependsOn`), because a group takes one change at a time.",
     ),

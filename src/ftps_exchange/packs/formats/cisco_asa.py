@@ -28,22 +28,22 @@ def render(job: Job) -> dict[str, str]:
     on = inside if job.side == "customer" else outside
     how = (
         "Load:  paste in configuration mode, then write memory.",
-        f"       The interface {on} has an access list already? Write its name instead of {acl}, and see to it",
-        "       that the lines stand above what denies them. It has none? Then this list denies everything else that",
-        f"       comes in there, once you bind it: access-group {acl} in interface {on}",
+        f"       Does the interface {on} have an access list already? Write its name instead of {acl}, and put",
+        "       the lines above what denies them. If it has none, this list denies everything else that comes in",
+        f"       there, once you bind it: access-group {acl} in interface {on}",
         *lines_if(job.translated, f"       Interface names: replace {inside} and {outside} by yours."),
         *lines_if(
             job.translated and job.service.public_address_use == "shared",
-            f"       The public address is the one of {outside} itself? Then say public_address_use: firewall in the",
+            f"       Is the public address the one of {outside} itself? Then set public_address_use: firewall in the",
             "       inventory: the ASA refuses an interface's address unless the nat line says interface.",
         ),
         "Undo:  the lines at the end of this file.",
         *translation_note(job),
         REPLACE,
-        "       (The last line of a list takes its access-group away with it. Then look: show run access-group)",
-        "FTP inspection: must not look at this service. The control channel is encrypted, so inspect ftp reads no port",
+        "       (Removing the last line of a list also removes its access-group. Check: show run access-group)",
+        "FTP inspection must be off for this service. The control channel is encrypted, so inspect ftp reads no port",
         "in it, and with 'strict' it drops it. In policy-map global_policy, class inspection_default: no inspect ftp;",
-        "or keep it for others and leave the address above out of the class by an access list.",
+        "or keep it for others and exclude the address above from the class with an access list.",
         "Answers pass, because the ASA keeps state.",
         UNTRIED,
     )
@@ -95,25 +95,25 @@ FORMAT = Format(
     undo="lines at the end of the file",
     update="lines",
     comment="!",
-    again="the same; what an older version opened stays: the file `-update` takes it away",
+    again="the same; what an older version opened stays: the file `-update` removes it",
     helper=(
-        "`no inspect ftp` in `policy-map global_policy`, `class inspection_default`; or leave the service's address "
-        "out of the class by an access list. `inspect ftp strict` drops the connection"
+        "`no inspect ftp` in `policy-map global_policy`, `class inspection_default`; or exclude the service's address "
+        "from the class with an access list. `inspect ftp strict` drops the connection"
     ),
     notes=(
         (
             "an interface has one access list, so all customers' lines go into one list. Bound to an interface that "
-            "had none, it denies everything else there. Customers behind a shared exit share lines: taking one back "
-            "closes the other."
+            "had none, it denies everything else there. Customers behind a shared exit share lines: removing one's "
+            "closes the other's."
         ),
         (
-            "the last line of a list takes the list's `access-group` away when it is removed: at a customer "
-            "everything goes out then, at the provider nothing comes in. So newer lines are added first; the update "
+            "removing the last line of a list also removes the list's `access-group`: then everything goes out at "
+            "a customer, and nothing comes in at the provider. So new lines are added first; the update "
             "file keeps that order."
         ),
         (
-            "the address of an interface is called `interface` in a NAT line; written as an address the ASA refuses "
-            "it. Say `public_address_use: firewall` for it."
+            "the address of an interface is called `interface` in a NAT line; the ASA refuses it as an address. "
+            "Set `public_address_use: firewall` for it."
         ),
     ),
 )

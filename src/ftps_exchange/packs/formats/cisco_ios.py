@@ -27,17 +27,17 @@ def render(job: Job) -> dict[str, str]:
     zones = "inside to outside" if job.side == "customer" else "outside to the zone of the server"
     how = (
         "Load:  paste in configuration mode, then copy running-config startup-config.",
-        f"       The zone pair from {zones} has a policy already? Write its name instead of",
-        f"       policy-map type inspect {policy}, and see to it that these classes stand above what drops.",
-        f"       It has none? Then bind this one: service-policy type inspect {policy}",
-        "       (everything else of the zone pair is dropped).",
+        f"       Does the zone pair from {zones} have a policy already? Write its name instead of",
+        f"       policy-map type inspect {policy}, and put these classes above what drops.",
+        f"       If it has none, bind this one: service-policy type inspect {policy}",
+        "       (then everything else of the zone pair is dropped).",
         "Undo:  the lines at the end of this file.",
         *translation_note(job),
         REPLACE,
-        "FTP inspection: must not look at this service. The control channel is encrypted, so it reads no port in it,",
-        "and may cut what it cannot read. A class that names an access list alone is inspected as FTP on port 21, and",
-        "what FTP agrees on is opened besides the list. So each class asks for 'match protocol tcp' too, never ftp;",
-        "and no class above may match this service by 'match protocol ftp' or by a list alone.",
+        "FTP inspection must be off for this service. The control channel is encrypted, so it reads no port in it, and",
+        "may cut what it cannot read. A class with only an access list inspects port 21 as FTP, and also opens the",
+        "ports that FTP negotiates. So each class also has 'match protocol tcp', never ftp; and no class above may",
+        "match this service with 'match protocol ftp' or with a list alone.",
         *lines_if(
             job.translated,
             "NAT: no-payload keeps the router from looking for addresses in what it translates.",
@@ -104,17 +104,17 @@ FORMAT = Format(
     undo="lines at the end of the file",
     update="lines",
     comment="!",
-    again="the same; what an older version opened stays: the file `-update` takes it away",
+    again="the same; what an older version opened stays: the file `-update` removes it",
     helper=(
-        "each class asks for `match protocol tcp` besides its access list, in the file: by a list alone, port 21 is "
-        "inspected as FTP. Never `match protocol ftp`, nor a class above that matches the service otherwise. NAT: "
+        "each class has `match protocol tcp` beside its access list, in the file: with a list alone, port 21 is "
+        "inspected as FTP. Never `match protocol ftp`, nor a class above that matches the service. NAT: "
         "`no-payload`, in the file"
     ),
     notes=(
         (
             "for the zone-based policy firewall, IPv4 and IPv6. A router with plain access lists keeps no state; "
             "write the lists' lines into yours with `reflect`, or put a firewall there. IPv6 is not translated: "
-            "there are prefixes only (NPTv6)."
+            "IOS translates prefixes only (NPTv6)."
         ),
         ("translates no range of ports, so there is a line for each port unless the whole address is the service's."),
     ),

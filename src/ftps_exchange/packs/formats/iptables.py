@@ -20,9 +20,9 @@ def _iptables(job: Job, flow: Flow) -> str:
     tool = "iptables" if flow.family == 4 else "ip6tables"
     name = job.name
     how = (
-        f"Load:  {tool}-restore --noflush FILE  (again and again, if you like: it empties this chain and no other)",
+        f"Load:  {tool}-restore --noflush FILE  (as often as you like: it empties this chain and no other)",
         f"       and once, as root:  {tool} -I FORWARD -j {name}",
-        "       A client that is the firewall itself needs the jump in OUTPUT and INPUT instead.",
+        "       If the firewall itself is the client, put the jump into OUTPUT and INPUT instead.",
         *lines_if(flow.translated, f"       and:  {tool} -t nat -I PREROUTING -j {name}"),
         "       At boot: save with the tool of your distribution (netfilter-persistent save, service iptables save).",
         f"Undo:  {tool} -D FORWARD -j {name}; {tool} -F {name}; {tool} -X {name}",
@@ -31,14 +31,14 @@ def _iptables(job: Job, flow: Flow) -> str:
             f"       {tool} -t nat -D PREROUTING -j {name}; {tool} -t nat -F {name}; {tool} -t nat -X {name}",
         ),
         *(
-            f"An older version had IPv{family} too? Undo that, by: "
+            f"Did an older version have IPv{family} too? Undo that with: "
             f"{other} -D FORWARD -j {name}; {other} -F {name}; {other} -X {name}"
             for family in job.missing
             for other in ["iptables" if family == 4 else "ip6tables"]
         ),
         OPENS_ONLY,
         *HELPER,
-        "Tried: rules of this form were loaded by a kernel, and connections went through them.",
+        "Tested: a kernel loaded rules of this form, and connections passed through them.",
     )
     ports = ",".join(port_text(ports, ":") for ports in flow.ports)
     bits = 32 if flow.family == 4 else 128

@@ -39,15 +39,15 @@ def _commands(job: Job, *, zone_books: bool) -> str:
         "Load:  in configuration mode: load set terminal (paste, then Ctrl-D), show | compare,",
         "       commit confirmed 5, commit.",
         *(
-            ("       For address books of the zones. A global book cannot stand beside them: it has its own file.",)
+            ("       For address books of the zones. For a global book take the other file.",)
             if zone_books
             else (
                 "       For the global address book. Do your zones have their own (security zones ... address-book)?",
-                "       Both together fail the commit: take the file -zone-books.",
+                "       A commit with both kinds fails: take the file -zone-books.",
             )
         ),
-        f"       Zones: replace {source_zone} and {target_zone} by yours.",
-        "       New policies go to the end. Where one above denies everything, move them before it:",
+        f"       Zones: replace {source_zone} and {target_zone} with yours.",
+        "       New policies go to the end. If one above denies everything, move them before it:",
         *(f"       insert {policies}-{flow.family} before policy NAME" for flow in job.flows),
         "Undo:  the lines at the end of this file, then commit.",
         *translation_note(job),
@@ -67,7 +67,7 @@ def _commands(job: Job, *, zone_books: bool) -> str:
         ),
         *lines_if(
             job.translated,
-            f"A rule set from zone {source_zone} exists already? Write its name: two from one zone fail the commit.",
+            f"Is there a rule set from zone {source_zone} already? Use its name: a commit with two of one zone fails.",
         ),
         UNTRIED,
     )
@@ -151,16 +151,16 @@ FORMAT = Format(
     load="`load set terminal`, `commit confirmed`",
     undo="lines at the end of the file",
     update="lines",
-    again="the same; what an older version opened stays: the file `-update` takes it away",
+    again="the same; what an older version opened stays: the file `-update` removes it",
     helper="`application-protocol ignore`, in the file, for this service only",
     notes=(
         (
             "two files that open the same, one for a global address book and one for books of the zones (common on "
-            "older devices): both kinds together fail the commit."
+            "older devices): a commit with both kinds fails."
         ),
         (
-            "two NAT rule sets from one zone fail the commit: write the name of the one that is there. An address "
-            "that is no interface's own is announced by `proxy-arp`, IPv6 by `proxy-ndp`."
+            "a commit with two NAT rule sets from one zone fails: use the name of the existing one. An address "
+            "that no interface has needs `proxy-arp`, IPv6 `proxy-ndp`."
         ),
     ),
 )

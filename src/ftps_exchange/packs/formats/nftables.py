@@ -23,16 +23,16 @@ def render(job: Job) -> dict[str, str]:
     """One file, loaded by ``nft -f``; a second load changes nothing."""
     name = _chain(job.name)
     how = (
-        "Load:  nft -f FILE  (again and again, if you like: the chain is emptied first, in the same transaction)",
+        "Load:  nft -f FILE  (as often as you like: the chain is emptied first, in the same transaction)",
         f"       and once, as root:  nft insert rule inet filter forward jump {name}",
         "       At boot: include the file above your tables, and write the jump into your forward chain.",
-        "       Your table or chain has another name? Replace 'inet filter' in this file. A client that is the",
-        "       firewall itself needs the jump in output and input instead.",
+        "       Does your table have another name? Replace 'inet filter' in this file. If the firewall itself is",
+        "       the client, put the jump into output and input instead.",
         f"Undo:  delete the jump (nft -a list chain inet filter forward), then: nft delete chain inet filter {name}",
         *(f"       and: nft delete table {inet(flow)} {name}" for flow in job.translated),
         OPENS_ONLY,
         *HELPER,
-        "Tried: rules of this form were loaded by a kernel, and connections went through them.",
+        "Tested: a kernel loaded rules of this form, and connections passed through them.",
     )
     lines = [
         "table inet filter {",

@@ -16,9 +16,9 @@ def render(job: Job) -> dict[str, str]:
     # PAN-OS has no NAT66, and a rule for it would fail the commit of all the others
     translated = [flow for flow in job.translated if flow.family == 4]
     how = (
-        "Load:  set cli scripting-mode on, configure, paste, then: commit. The console knows no comments: leave out",
+        "Load:  set cli scripting-mode on, configure, paste, then: commit. The console has no comments: leave out",
         "       the lines that begin with #.",
-        f"       Zones: replace {inner} and {outer} by yours.",
+        f"       Zones: replace {inner} and {outer} with yours.",
         "       New rules go to the end, and the first that matches wins. Move them above what denies:",
         *(f"       move rulebase security rules {name}-{flow.family} top" for flow in job.flows),
         *lines_if(translated, "       and above other translations of this address:"),
@@ -27,9 +27,9 @@ def render(job: Job) -> dict[str, str]:
         "       Panorama? After set and delete write  device-group NAME,  and for rulebase:  pre-rulebase",
         "Undo:  the lines at the end of this file, then commit.",
         REPLACE,
-        "FTP ALG: no switch for this service alone is known. The rules name ports, not the application ftp: once the",
-        "control channel is encrypted, no application can be told. If App-ID still drops connections, add an",
-        "application override for these addresses and ports, and leave them out of decryption.",
+        "FTP ALG: we know no switch for this service alone. The rules name ports, not the application ftp: in an",
+        "encrypted control channel no application can be recognised. If App-ID still drops connections, add an",
+        "application override for these addresses and ports, and exclude them from decryption.",
         "Answers pass, because the firewall keeps state.",
         *not_translated(
             job,
@@ -38,7 +38,7 @@ def render(job: Job) -> dict[str, str]:
         ),
         *lines_if(
             any(flow.family == 6 for flow in job.translated),
-            f"       A device in front of this one does it? Then the server's address belongs into {name}-SERVICE6.",
+            f"       If a device in front of this one translates it, put the server's address into {name}-SERVICE6.",
         ),
         *lines_if(
             translated, "The rules name the address before translation and the zone after it, as PAN-OS wants it."
@@ -87,19 +87,19 @@ FORMAT = Format(
     load="`set cli scripting-mode on`, paste, `commit`",
     undo="lines at the end of the file",
     update="lines",
-    again="the same; what an older version opened stays: the file `-update` takes it away",
+    again="the same; what an older version opened stays: the file `-update` removes it",
     helper=(
-        "no switch for one service is known here. The rules name ports and not the application `ftp`. If App-ID "
+        "we know no switch for one service. The rules name ports, not the application `ftp`. If App-ID "
         "drops the connection: an application override for these addresses and ports. No decryption for them"
     ),
     notes=(
         (
-            "has no NAT66 (NPTv6 translates prefixes): a NAT rule for IPv6 would fail the commit of all the others, "
-            "so there is none, and the file says who has to see to it."
+            "has no NAT66 (NPTv6 translates prefixes): with a NAT rule for IPv6 the whole commit would fail, "
+            "so there is none, and the file says that another device must translate."
         ),
         (
-            "security and NAT rules are first match, each in its own list: both have to be moved up. Panorama and "
-            "virtual systems have other beginnings of lines, which the file names."
+            "security and NAT rules are first match, each in its own list: move both up. With Panorama and "
+            "virtual systems the lines begin differently; the file says how."
         ),
     ),
 )

@@ -11,7 +11,7 @@ from .format import Format
 def render(job: Job) -> dict[str, str]:
     """An anchor; a second load changes nothing."""
     how = (
-        f'Load:  add the line  anchor "{job.name}"  to /etc/pf.conf where it is reached before what blocks,',
+        f'Load:  add the line  anchor "{job.name}"  to /etc/pf.conf above the rules that block,',
         *lines_if(
             job.translated,
             f'       and the line  rdr-anchor "{job.name}"  above other rdr rules (translations come before filters),',

@@ -12,11 +12,11 @@ def render(job: Job) -> dict[str, str]:
     """An anchor; a second load changes nothing."""
     hidden = any(translates(job, flow) for flow in job.flows)
     how = (
-        f'Load:  add the line  anchor "{job.name}"  to /etc/pf.conf where it is reached before what blocks,',
+        f'Load:  add the line  anchor "{job.name}"  to /etc/pf.conf above the rules that block,',
         *lines_if(
             hidden,
-            "       below  match out ... nat-to:  these rules end the evaluation, so a translation further down would",
-            "       not be reached. A  pass out ... nat-to  lets the connection out by itself, wherever it stands.",
+            "       and below  match out ... nat-to:  these rules end the evaluation, so a translation further down",
+            "       would not be reached. A  pass out ... nat-to  lets the connection out by itself, at any place.",
         ),
         "       then:",
     )

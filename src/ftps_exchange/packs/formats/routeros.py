@@ -12,7 +12,7 @@ def render(job: Job) -> dict[str, str]:
     name = job.name
     families = [("ip" if flow.family == 4 else "ipv6", flow) for flow in job.flows]
     how = (
-        "Load:  upload, then: /import file-name=FILE  (again and again, if you like: it replaces this chain)",
+        "Load:  upload, then: /import file-name=FILE  (as often as you like: it replaces this chain)",
         "       It puts a jump to this chain before the first rule of the chain forward, unless there is one already.",
         "       Rules that RouterOS makes itself (dynamic ones, such as FastTrack's) stay above it.",
         "Undo:",
@@ -24,7 +24,7 @@ def render(job: Job) -> dict[str, str]:
         "it). It is one switch for the whole router, so this script leaves it alone.",
         *lines_if(
             any(flow.family == 6 for flow in job.translated),
-            "Translation of IPv6 is written for RouterOS 7.15 and later. Before, write to-addresses for to-address.",
+            "Translation of IPv6 is for RouterOS 7.15 and later. On older ones, write to-addresses for to-address.",
         ),
         UNTRIED,
     )

@@ -14,7 +14,7 @@ def render(job: Job) -> dict[str, str]:
     names = ", ".join(f"{job.name}-{flow.family}" for flow in job.flows)
     how = (
         f"Load:  on the {machine} itself: in an elevated PowerShell, run this file. A second run changes nothing.",
-        "       The execution policy refuses it? Read it and paste its lines there: the policy can stay as it is.",
+        "       Does the execution policy refuse it? Read it and paste its lines there; do not change the policy.",
         "       By group policy: enter the same values there.",
         *lines_if(
             job.side == "customer",
@@ -22,7 +22,7 @@ def render(job: Job) -> dict[str, str]:
         ),
         f"Undo:  Remove-NetFirewallRule -Name {names}",
         *(
-            f"An older version had IPv{family} too? Remove-NetFirewallRule -Name {job.name}-{family}"
+            f"Did an older version have IPv{family} too? Remove-NetFirewallRule -Name {job.name}-{family}"
             for family in job.missing
         ),
         "FTP inspection: netsh advfirewall set global StatefulFtp disable  (the control channel is encrypted, so the",
@@ -30,12 +30,12 @@ def render(job: Job) -> dict[str, str]:
         "A rule that blocks wins over these, wherever it comes from: Get-NetFirewallRule -Action Block -Enabled True",
         *lines_if(
             job.side == "provider",
-            "The rules that come with the FTP service let everybody in, on all its ports. Switch them off:",
+            "The rules that come with the FTP service let everybody in, on all its ports. Disable them:",
             "Get-NetFirewallRule -Name IIS-WebServerRole-FTP-* | Disable-NetFirewallRule",
         ),
         "Answers pass, because the firewall keeps state.",
-        *lines_if(job.translated, "Windows translates nothing here: that belongs on the firewall in front."),
-        "Tried: read by the parser of PowerShell and run against stand-ins of the two commands; on no real Windows.",
+        *lines_if(job.translated, "Windows does not translate: the firewall in front must do it."),
+        "Tested: parsed by PowerShell and run against stand-ins of the two commands; not on a real Windows.",
     )
     near, far = ("Local", "Remote") if job.side == "customer" else ("Remote", "Local")
     lines = ["$ErrorActionPreference = 'Stop'", "$rules = @("]

@@ -5,7 +5,7 @@
 # Change: ____________________  Owner: ____________________  Date: ____________________
 #
 # Load:  on the client itself: in an elevated PowerShell, run this file. A second run changes nothing.
-#        The execution policy refuses it? Read it and paste its lines there: the policy can stay as it is.
+#        Does the execution policy refuse it? Read it and paste its lines there; do not change the policy.
 #        By group policy: enter the same values there.
 #        Windows lets out everything by default: the rule matters where outgoing connections are blocked.
 # Undo:  Remove-NetFirewallRule -Name FTPS-lab-4, FTPS-lab-6
@@ -13,7 +13,7 @@
 # inspector reads no port in it). It is one switch for the whole machine, so this script leaves it alone.
 # A rule that blocks wins over these, wherever it comes from: Get-NetFirewallRule -Action Block -Enabled True
 # Answers pass, because the firewall keeps state.
-# Tried: read by the parser of PowerShell and run against stand-ins of the two commands; on no real Windows.
+# Tested: parsed by PowerShell and run against stand-ins of the two commands; not on a real Windows.
 
 $ErrorActionPreference = 'Stop'
 $rules = @(

@@ -1,20 +1,20 @@
-# Lets the customer acme in to the FTPS service ftps.exchange.example, nobody else:
+# Lets the customer acme reach the FTPS service ftps.exchange.example, and nobody else:
 # incoming TCP to 198.51.100.10 and 2001:db8:100::10, ports 21, 990, 50000-50099, and the answers.
 # For: acme (Jo Doe, jo@acme.example, +32 2 555 01 20)
 # Change: ____________________  Owner: ____________________  Date: ____________________
 #
 # Load:  on the server itself: in an elevated PowerShell, run this file. A second run changes nothing.
-#        The execution policy refuses it? Read it and paste its lines there: the policy can stay as it is.
+#        Does the execution policy refuse it? Read it and paste its lines there; do not change the policy.
 #        By group policy: enter the same values there.
 # Undo:  Remove-NetFirewallRule -Name FTPS-lab-acme-4, FTPS-lab-acme-6
 # FTP inspection: netsh advfirewall set global StatefulFtp disable  (the control channel is encrypted, so the
 # inspector reads no port in it). It is one switch for the whole machine, so this script leaves it alone.
 # A rule that blocks wins over these, wherever it comes from: Get-NetFirewallRule -Action Block -Enabled True
-# The rules that come with the FTP service let everybody in, on all its ports. Switch them off:
+# The rules that come with the FTP service let everybody in, on all its ports. Disable them:
 # Get-NetFirewallRule -Name IIS-WebServerRole-FTP-* | Disable-NetFirewallRule
 # Answers pass, because the firewall keeps state.
-# Windows translates nothing here: that belongs on the firewall in front.
-# Tried: read by the parser of PowerShell and run against stand-ins of the two commands; on no real Windows.
+# Windows does not translate: the firewall in front must do it.
+# Tested: parsed by PowerShell and run against stand-ins of the two commands; not on a real Windows.
 
 $ErrorActionPreference = 'Stop'
 $rules = @(

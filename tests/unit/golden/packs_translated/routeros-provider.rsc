@@ -1,9 +1,9 @@
-# Lets the customer acme in to the FTPS service ftps.exchange.example, nobody else:
+# Lets the customer acme reach the FTPS service ftps.exchange.example, and nobody else:
 # incoming TCP to 198.51.100.10 and 2001:db8:100::10, ports 21, 990, 50000-50099, and the answers.
 # For: acme (Jo Doe, jo@acme.example, +32 2 555 01 20)
 # Change: ____________________  Owner: ____________________  Date: ____________________
 #
-# Load:  upload, then: /import file-name=FILE  (again and again, if you like: it replaces this chain)
+# Load:  upload, then: /import file-name=FILE  (as often as you like: it replaces this chain)
 #        It puts a jump to this chain before the first rule of the chain forward, unless there is one already.
 #        Rules that RouterOS makes itself (dynamic ones, such as FastTrack's) stay above it.
 # Undo:
@@ -13,11 +13,11 @@
 #        /ipv6 firewall filter remove [find chain=FTPS-lab-acme]
 #        /ip firewall nat remove [find comment=FTPS-lab-acme]
 #        /ipv6 firewall nat remove [find comment=FTPS-lab-acme]
-# It only opens. What your own rules do not drop passes this firewall anyway: that is its default.
+# These rules only open. By default this firewall passes everything that no rule of yours drops.
 # FTP helper: /ip firewall service-port disable ftp  (the control channel is encrypted, so it reads no port in
 # it). It is one switch for the whole router, so this script leaves it alone.
-# Translation of IPv6 is written for RouterOS 7.15 and later. Before, write to-addresses for to-address.
-# Tried: on no real device. Read the lines before you load them.
+# Translation of IPv6 is for RouterOS 7.15 and later. On older ones, write to-addresses for to-address.
+# Tested: not on a real device. Read the lines before you load them.
 
 /ip firewall filter
 remove [find chain=FTPS-lab-acme]

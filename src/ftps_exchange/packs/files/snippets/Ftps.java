@@ -4,7 +4,7 @@
 //     java -cp commons-net.jar clients/programs/Ftps.java get report.csv ...
 //     java -cp commons-net.jar clients/programs/Ftps.java list
 //
-//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only if every file is complete.
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -75,7 +75,7 @@ public class Ftps {
     }
 
     static void put(Client ftp, Path path) throws IOException {
-        //_: Under another name until it is whole: a broken upload replaces nothing
+        //_: Under another name until it is complete: a broken upload replaces nothing
         String name = path.getFileName().toString();
         try (InputStream file = Files.newInputStream(path)) {
             check(ftp, ftp.storeFile(name + ".part", file));

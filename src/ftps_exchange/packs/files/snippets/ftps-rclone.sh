@@ -5,7 +5,7 @@
 #     sh clients/programs/ftps-rclone.sh get report.csv ...
 #     sh clients/programs/ftps-rclone.sh list
 #
-#_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+#_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only if every file is complete.
 set -eu
 
 if [ "${FTPS_IMPLICIT:-}" = 1 ]; then
@@ -42,7 +42,7 @@ export RCLONE_FTP_PASS
 if [ "$command" = list ]; then exec rclone lsf :ftp:; fi
 for file in "$@"; do
     name=$(basename "$file")
-    #_: Under another name until it is whole: a broken upload replaces nothing. rclone compares the sizes itself.
+    #_: Under another name until it is complete: a broken upload replaces nothing. rclone compares the sizes itself.
     if [ "$command" = put ]; then
         rclone copyto --ignore-times "$file" ":ftp:$name.part"
         rclone moveto ":ftp:$name.part" ":ftp:$name"

@@ -5,8 +5,8 @@
 //	clients/programs/ftps get report.csv ...
 //	clients/programs/ftps list
 //
-//_: Asks for the password (Windows shows it), or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is
-//_: whole.
+//_: Asks for the password (Windows shows it), or takes it from FTPS_PASSWORD. The exit status is 0 only if every file is
+//_: complete.
 package main
 
 import (
@@ -58,7 +58,7 @@ func connect(password string) (*ftp.ServerConn, error) {
 		config.RootCAs = x509.NewCertPool()
 		config.RootCAs.AppendCertsFromPEM(pem)
 	}
-	//_: The first connection is the control connection; the package begins explicit TLS on it by itself
+	//_: The first connection is the control connection; the package starts explicit TLS on it by itself
 	control := true
 	dial := func(network, address string) (net.Conn, error) {
 		plain, err := net.DialTimeout(network, address, 60*time.Second)
@@ -80,7 +80,7 @@ func connect(password string) (*ftp.ServerConn, error) {
 	return c, c.Login(account, password)
 }
 
-//_: A connection begins TLS when it is used and not before: the server answers only after the command. An empty file would
+//_: A connection starts TLS when it is first used: the server answers only after the command. An empty file would
 //_: end the connection before TLS began.
 type connection struct{ *tls.Conn }
 
@@ -93,7 +93,7 @@ func (c connection) Close() error {
 }
 
 func put(c *ftp.ServerConn, path string) error {
-	//_: Under another name until it is whole: a broken upload replaces nothing
+	//_: Under another name until it is complete: a broken upload replaces nothing
 	name := filepath.Base(path)
 	file, err := os.Open(path)
 	if err != nil {

@@ -5,7 +5,7 @@
 //     node clients/programs/ftps.mjs get report.csv ...
 //     node clients/programs/ftps.mjs list
 //
-//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only if every file is complete.
 
 import { once } from "node:events";
 import { createReadStream, readFileSync, renameSync, statSync } from "node:fs";
@@ -30,7 +30,7 @@ async function* content(ftp, path) {
 }
 
 async function put(ftp, path) {
-  //_: Under another name until it is whole: a broken upload replaces nothing
+  //_: Under another name until it is complete: a broken upload replaces nothing
   const name = basename(path);
   await ftp.uploadFrom(Readable.from(content(ftp, path)), `${name}.part`);
   same(statSync(path).size, await ftp.size(`${name}.part`));

@@ -6,7 +6,7 @@
 //     php clients/programs/ftps.php get report.csv ...
 //     php clients/programs/ftps.php list
 //
-//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+//_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only if every file is complete.
 
 $implicit = getenv("FTPS_IMPLICIT") === "1";
 $scheme = $implicit ? "ftps" : "ftp";
@@ -59,7 +59,7 @@ function run(array $options): string
 
 function put(string $path): void
 {
-    //_: Under another name until it is whole: a broken upload replaces nothing
+    //_: Under another name until it is complete: a broken upload replaces nothing
     $name = basename($path);
     $file = fopen($path, "rb") ?: throw new RuntimeException("cannot be read");
     run([CURLOPT_URL => BASE . rawurlencode("$name.part"), CURLOPT_UPLOAD => true, CURLOPT_INFILE => $file]);

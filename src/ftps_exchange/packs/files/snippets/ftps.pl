@@ -5,7 +5,7 @@
 #     perl clients/programs/ftps.pl get report.csv ...
 #     perl clients/programs/ftps.pl list
 #
-#_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+#_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only if every file is complete.
 
 use strict;
 use warnings;
@@ -60,7 +60,7 @@ $ftp->quit;
 
 sub put {
     my ($path) = @_;
-    #_: Under another name until it is whole: a broken upload replaces nothing
+    #_: Under another name until it is complete: a broken upload replaces nothing
     my $name = basename($path);
     -r $path or die "$path: $!\n";
     $ftp->put($path, "$name.part") or failed($path);

@@ -5,7 +5,7 @@
 #     python3 clients/programs/ftps.py get report.csv ...
 #     python3 clients/programs/ftps.py list
 #
-# _: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+# _: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only if every file is complete.
 
 import ftplib
 import getpass
@@ -40,7 +40,7 @@ class Ftps(ftplib.FTP_TLS):
 
 
 def put(ftp, path):
-    # _: Under another name until it is whole: a broken upload replaces nothing
+    # _: Under another name until it is complete: a broken upload replaces nothing
     name = os.path.basename(path)
     with open(path, "rb") as file:
         ftp.storbinary(f"STOR {name}.part", file)

@@ -6,7 +6,7 @@
 #     ruby clients/programs/ftps.rb get report.csv ...
 #     ruby clients/programs/ftps.rb list
 #
-#_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only when every file is whole.
+#_: Asks for the password, or takes it from FTPS_PASSWORD. The exit status is 0 only if every file is complete.
 
 require "io/console"
 require "net/ftp"
@@ -19,7 +19,7 @@ ACCOUNT = ENV.fetch("FTPS_ACCOUNT", "@ACCOUNT@")
 CA_FILE = "@CA_FILE@"
 
 def put(ftp, path)
-  #_: Under another name until it is whole: a broken upload replaces nothing
+  #_: Under another name until it is complete: a broken upload replaces nothing
   name = File.basename(path)
   ftp.putbinaryfile(path, "#{name}.part")
   same(File.size(path), ftp.size("#{name}.part"))
