@@ -36,7 +36,7 @@ class Folder:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a program of Python's or Ansible's, with none of the settings of whoever runs the test."""
+        """Run a program of Python's or Ansible's, without the settings of the user."""
         command = ["-m", *words] if words[0] == "ansible" else list(words[1:])
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""Makes the customers' packs, in Ansible's own process on the control node, whatever host the task is for."""
+"""Makes the customers' packs, in Ansible's process on the control node, for any host."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Make the packs."""
         super().run(tmp, task_vars)
-        # A copy: the validation writes missing values into the defaults
+        # A copy, because the validation changes it
         _, asked = self.validate_argument_spec(copy.deepcopy(ARGUMENTS))
-        # What is read is needed until the end, seconds later: searching it for garbage would be a tenth of the work.
+        # Garbage collection would take a tenth of the time and find nothing.
         gc.disable()
-        # Packs are handed out: everybody may read them, whatever umask Ansible was started with.
+        # Everybody may read packs, with any umask.
         os.umask(0o022)
         try:
             summary = _make(plain(asked), check_mode=self._task.check_mode, want_diff=self._task.diff)
@@ -132,7 +132,7 @@ def answer(summary: Summary) -> dict[str, Any]:
 
 
 def warnings_of(told: dict[str, Any], deadline: str | None, contact: dict[str, Any] | None) -> list[str]:
-    """What a person should look at."""
+    """Warnings for the operator."""
     found = []
     if told["edited"]:
         found.append(f"Changed by hand, and restored: {few(told['edited'])}. Change the inventory instead.")

@@ -1,4 +1,4 @@
-"""Writes customer files from a table, in Ansible's own process on the control node, whatever host the task is for."""
+"""Writes customer files from a table, in Ansible's process on the control node, for any host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks the whole inventory, in Ansible's own process on the control node, whatever host the task is for."""
+"""Checks the whole inventory, in Ansible's process on the control node, for any host."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return what should be known, or every problem there is, those of the model too."""
+        """Return warnings, or all problems, including those of the model."""
         super().run(tmp, task_vars)
         variables = task_vars or {}
         _, given = self.validate_argument_spec(ARGUMENTS)
@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
         loaded = inventory.load(variables["hostvars"], groups, extra, deploys=given["deploys"])
         problems = check_inventory(files, inventory.known(), loaded)
         if problems:
-            # Where the service itself is missing or there twice, its problems are no more than that
+            # Without exactly one description of the service, the model cannot be checked
             if not any(problem.field == "exchange" for problem in problems):
                 problems += _of_the_model(sources, loaded)
             result = {"problems": [problem.as_dict() for problem in problems]}
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
 
 
 def _of_the_model(sources: Any, loaded: Loaded) -> list[Problem]:
-    """Everything at once: whoever corrects the inventory should not meet the customers' problems only then."""
+    """Add the model's problems, so that one run reports everything."""
     values = next((values for values in loaded.hosts.values() if isinstance(values.get("exchange"), dict)), None)
     if not sources or values is None:
         return []

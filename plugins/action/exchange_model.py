@@ -1,4 +1,4 @@
-"""Checks the model of the exchange, in Ansible's own process on the control node, whatever host the task is for."""
+"""Checks the model of the exchange, in Ansible's process on the control node, for any host."""
 
 from __future__ import annotations
 

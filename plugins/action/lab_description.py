@@ -1,4 +1,4 @@
-"""Writes the description of a lab, in Ansible's own process on the control node, whatever host the task is for."""
+"""Writes the description of a lab, in Ansible's process on the control node, for any host."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ try:
     from ftps_exchange.passive import exchange_ports_meanwhile
     from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
 except ImportError as error:
-    # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
+    # Raised at first use: raised here, Ansible would only report an unknown filter.
     _MISSING: str | None = str(error)
 else:
     _MISSING = None

@@ -1,4 +1,4 @@
-"""What a transfer in the lab told -> a table for the reader.
+"""The result of a transfer in the lab -> a table for the reader.
 
 Input: what the module lab_ftps_transfer returns, and the connections that the firewalls on the way tracked
 (``conntrack -L``). The route is read from these: nothing about it is assumed.
@@ -18,7 +18,7 @@ _TIMEOUT = re.compile(r"^tcp\s+6\s+(\d+)\s")
 
 @dataclass(frozen=True)
 class Connection:
-    """One tracked connection: who asked whom, and between whom it is after address translation."""
+    """One tracked connection: its endpoints before and after address translation."""
 
     source: str
     destination: str

@@ -15,7 +15,7 @@ _NAMES = ("edge_problems", "ftps_server_problems", "host_firewall_problems")
 try:
     from ftps_exchange import preflight
 except ImportError as error:
-    # Raised here it would only make Ansible say that there is no such filter; so it is raised where one is used.
+    # Raised at first use: raised here, Ansible would only report an unknown filter.
     _MISSING: str | None = str(error)
 else:
     _MISSING = None

@@ -19,7 +19,7 @@ short_description: Check the files of the inventory before any variable is loade
 description:
   - Returns the pattern of hosts for the first play, C(all:localhost). It stands in the keyword C(hosts) of that play,
     which Ansible computes before it loads the variables of any host. So it reports what Ansible stops at with words of
-    its own, or passes over - YAML that cannot be read, an encrypted file without a password, an unknown tag,
+    its own, or ignores - YAML that cannot be read, an encrypted file without a password, an unknown tag,
     C(--start-at-task).
   - Where one of these is found, it reports every other mistake in the files too. Where none is, that is left to
     M(ftps.exchange.exchange_inventory), which knows the values as well.
@@ -46,7 +46,7 @@ _raw:
 """
 
 
-# With --limit the control node is no host of the run, and with an empty inventory it is the only one
+# localhost counts only if the inventory has no other hosts
 EVERYBODY = "all:localhost"
 
 

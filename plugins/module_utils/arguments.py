@@ -13,7 +13,7 @@ def from_json(module: Any, name: str, kind: type[Kind]) -> Kind:
     try:
         value = json.loads(module.params[name])
     except ValueError as error:
-        module.fail_json(msg=f"{name} is no JSON: {error}")
+        module.fail_json(msg=f"{name} is not JSON: {error}")
     if not isinstance(value, kind):
         module.fail_json(msg=f"{name} must be a {'list' if kind is list else 'dictionary'}, or its JSON text")
     found: Kind = value

@@ -1,4 +1,4 @@
-"""What a server's certificate has to be like: for every module that installs one, whatever the host it is for.
+"""The requirements for a server's certificate, shared by all modules that install one.
 
 Certificates and keys are those of ``cryptography``, which a host may not have before the first run: importing this file
 never fails, ``CRYPTOGRAPHY_ERROR`` says why nothing else in it works.
@@ -35,7 +35,7 @@ class RefusedError(Exception):
 
 
 def certificate_arguments() -> dict[str, dict[str, Any]]:
-    """The options of every module that judges a server's certificate. Documented in plugins/doc_fragments."""
+    """Common options for the requirements. Documented in plugins/doc_fragments."""
     return {
         "dns_names": {"type": "list", "elements": "str", "required": True},
         "ip_addresses": {"type": "list", "elements": "str", "default": []},
@@ -48,7 +48,7 @@ def certificate_arguments() -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a certificate has to be like."""
+    """The requirements for a certificate."""
 
     dns_names: tuple[str, ...]
     ip_addresses: tuple[str, ...]
@@ -107,7 +107,7 @@ def read_certificates(text: str) -> list[Any]:
 
 
 def read_key(path: str) -> Any | None:
-    """The private key in a PEM file; None when there is no such file or no key in it."""
+    """The private key in a PEM file; None without a file or a key."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             blocks = pem_blocks(file.read(), "PRIVATE KEY")
@@ -187,7 +187,7 @@ def in_order(leaf: Any, certificates: list[Any]) -> tuple[tuple[Any, ...], list[
 
 
 def signed_by(cert: Any, issuer: Any) -> bool:
-    """Whether the key identifiers agree, if there are any: an authority keeps its name when it changes its key."""
+    """Whether the key identifiers agree, if present: a CA may keep its name with a new key."""
     try:
         named = cert.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
         own = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
@@ -197,7 +197,7 @@ def signed_by(cert: Any, issuer: Any) -> bool:
 
 
 def chain_problem(chain: tuple[Any, ...], ca: str | None) -> str | None:
-    """Why OpenSSL would not follow a chain to its authority, apart from dates; None when it does.
+    """Why OpenSSL would not verify a chain up to its CA, apart from dates; None if it would.
 
     OpenSSL decides because the clients' libraries decide the same way: signatures, basic constraints, path length, key
     usage and name constraints are more than a comparison of names.
@@ -225,7 +225,7 @@ def chain_problem(chain: tuple[Any, ...], ca: str | None) -> str | None:
 
 
 def authority_of(chain: tuple[Any, ...], ca: str | None) -> Any | None:
-    """The trusted certificate that a chain leads to; of several (one was renewed) the one that is good for longest."""
+    """The trusted certificate at the end of a chain; of several, the one that is valid longest."""
     top = chain[-1]
     anchors = (
         [cert for cert in read_certificates(ca) if cert.subject == top.issuer and signed_by(top, cert)] if ca else []
@@ -270,7 +270,7 @@ def reasons_to_renew(bundle: Bundle, wanted: Wanted) -> list[str]:
 
 
 def candidate(text: str, keys: list[Any], wanted: Wanted) -> tuple[Bundle, list[str]]:
-    """The bundle that an authority's answer makes, and warnings. Refused with every reason that speaks against it."""
+    """The bundle from a CA's answer, and warnings. Raises with all reasons if it cannot be used."""
     certificates = read_certificates(text)
     pairs = [
         (key, cert)

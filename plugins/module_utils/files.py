@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: the one place where modules do it."""
+"""Replaces files atomically. All modules use this."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def temporary_file(content: bytes, name: str, folder: Path | None = None, mode: 
 def replace_file(
     path: str | Path, content: str | bytes, mode: int = 0o600, before: Callable[[Path], None] | None = None
 ) -> None:
-    """Put a file in place of another in one step: nobody reads half of it, and a power failure leaves one of the two.
+    """Replace a file in one step: readers never see half of it, and a power failure leaves one of both versions.
 
     ``before`` gets the path of the finished file just before it takes its place: to check it, or to set its owner.
-    The folder exists or is made, as an ordinary one. Whatever fails, nothing is left beside the file.
+    Creates a missing folder. A failure leaves no temporary file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What messages are made of."""
+"""Helpers for messages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ NAMES_IN_A_MESSAGE: Final = 20
 
 
 def few(texts: Sequence[str], separator: str = ", ") -> str:
-    """A list that a message can bear: the first of it, and how many more there are."""
+    """A list, shortened for a message: the first items and the number of others."""
     more = len(texts) - NAMES_IN_A_MESSAGE
     return separator.join(texts[:NAMES_IN_A_MESSAGE]) + (f" and {more} more" if more > 0 else "")

@@ -57,7 +57,7 @@ ROOT_ID = 0
 
 
 class AclError(ValueError):
-    """The text or the bytes are not what they should be; the message says what was found."""
+    """Invalid text or bytes; the message shows them."""
 
 
 @dataclass(frozen=True, order=True)
@@ -102,7 +102,7 @@ PosixAcl = tuple[PosixEntry, ...]
 
 @dataclass(frozen=True)
 class UnixId:
-    """What the system makes of a SID: with some id mappings one number is both a user and a group."""
+    """The uid and gid of a SID; some id mappings give both."""
 
     number: int
     is_user: bool
@@ -316,7 +316,7 @@ def mode_of(acl: PosixAcl) -> int:
 
 
 def acl_of_new_file(default: PosixAcl) -> PosixAcl:
-    """What the kernel gives a file made with mode 0666 in a folder with this default ACL (posix_acl_create_masq)."""
+    """The ACL of a new file with mode 0666 in a folder with this default ACL (posix_acl_create_masq)."""
     limited = {USER_OBJ, OTHER, MASK if any(entry.tag == MASK for entry in default) else GROUP_OBJ}
     return tuple(
         PosixEntry(entry.tag, entry.qualifier, entry.permissions & 6) if entry.tag in limited else entry

@@ -71,7 +71,7 @@ Run = Callable[[Sequence[str], str], tuple[int, str, str]]
 
 
 class RevokeError(Exception):
-    """What, where, remedy: shown to the user as it is."""
+    """An error for the user: what, where, remedy."""
 
 
 class Connection(NamedTuple):
@@ -159,7 +159,7 @@ def read_connections(listing: str) -> list[Connection]:
 def to_revoke(
     connections: Iterable[Connection], destinations: Iterable[str], ports: Sequence[range], admitted: Admitted
 ) -> list[Connection]:
-    """Those that go to the service and do not come from anybody admitted, in a stable order."""
+    """Connections to the service from sources that are not admitted, in a stable order."""
     service = {str(ipaddress.ip_address(destination)) for destination in destinations}
     return sorted(
         connection
@@ -182,7 +182,7 @@ def list_connections(run: Run, destinations: Iterable[str]) -> list[Connection]:
 
 
 def revoke(run: Run, connections: Sequence[Connection]) -> None:
-    """All in one call; an entry that has ended by itself meanwhile is no error."""
+    """All in one call. A connection that has already ended is not an error."""
     code, _, error = run(["conntrack", "--load-file", "-"], "".join(c.deletion() for c in connections))
     if code:
         raise RevokeError(f"conntrack could not end {len(connections)} connections: {error.strip()}")

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: customer_packs
 short_description: Firewall rules, guide, client profiles and self-test for every customer
 description:
-  - Runs on the control node, in Ansible's own process, whatever host the task is for.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
   - Validates the model as M(ftps.exchange.exchange_model) does, and writes a folder for each customer who may log in,
     all in one call.
   - A folder has the rules for the customer's firewall and a neutral table, a guide (C(guide.html), C(guide.md)), the
@@ -102,7 +102,7 @@ options:
 attributes:
   check_mode:
     support: full
-    description: Tells what it would change.
+    description: Reports what it would change.
   diff_mode:
     support: full
     description: Every file that differs, up to 200 files, each up to 100,000 characters.

@@ -8,7 +8,7 @@ module: exchange_handover
 short_description: Generate passwords and write them to a hand-over file
 version_added: "0.1.0"
 description:
-  - Runs on the control node, in Ansible's own process, whatever host the task is for.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
   - Generates a password for each account and writes all of them to one new file that only its owner can read. The
     file is on the disk before the task ends, so a password that is set afterwards is never lost.
   - With O(vault_id), C(ansible-vault) encrypts the file. It gets the text through a pipe, so the clear text is never

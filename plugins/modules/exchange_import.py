@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: exchange_import
 short_description: Write customer files from a CSV file
 description:
-  - Runs on the control node, in Ansible's own process, whatever host the task is for.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
   - Reads a table as spreadsheets save it (comma, semicolon or tab; UTF-8 with or without a byte order mark, UTF-16,
     Windows-1252), and writes one customer file for each customer in it.
   - Validates every customer with the model, together with the existing customers. A customer with a problem is refused

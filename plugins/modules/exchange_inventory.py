@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: exchange_inventory
 short_description: Check hosts, groups and variables of an inventory before any host is touched
 description:
-  - Runs on the control node, in Ansible's own process, whatever host the task is for.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
   - Compares the inventory with what the roles know - names of groups, folders and variables, types, choices, addresses,
     networks, files on the control node, and passwords that are empty. Nothing is ever changed.
   - Reports every problem in one run, each with file, line, field, value and remedy. Where there is one, it adds the

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: exchange_model
 short_description: Validate the exchange and all its customers before any host is touched
 description:
-  - Runs on the control node, in Ansible's own process, whatever host the task is for.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
   - Reads one file for each customer, validates them together with the settings of the service, and returns the
     checked model including all defaults. It never changes anything.
   - Reports every problem of every file in one run, each with file, line, field, value and remedy.

@@ -147,7 +147,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.posix_acl import Uni
 
 
 def run(module: AnsibleModule) -> dict[str, Any]:
-    """Read, compare, apply, tell."""
+    """Read, compare, apply, report."""
     top = declared_tree(from_json(module, "folders", list))
     tree = Tree(
         checked_root(module.params["root"]),
@@ -184,7 +184,7 @@ def translate(module: AnsibleModule, top: Folder, tree: Tree) -> dict[str, UnixI
 
 
 def report(module: AnsibleModule, tree: Tree, ids: dict[str, UnixId]) -> dict[str, Any]:
-    """What the module returns, and what it warns of."""
+    """The result and the warnings of the module."""
     content = tree.content
     result: dict[str, Any] = {
         "changed": bool(tree.wanting or content.folders or content.files),

@@ -206,7 +206,7 @@ def judge(session: Session, permitted: dict[str, Permission]) -> str | None:
 
 
 def excess(given: Rights | None, rights: Rights) -> str | None:
-    """Return which right a session has too much, or None. Too few rights are no reason to end it."""
+    """Return which right a session has too much, or None. Missing rights do not end a session."""
     if given is None:
         return "what it was given at its login is not known"
     if given.customer != rights.customer:
@@ -246,7 +246,7 @@ def processes_of(daemon: int, proc: Path) -> list[int]:
 
 
 def session_of(pid: int, notes: Path, proc: Path) -> Session | None:
-    """Whose session this process is; None before the login, or if it has just ended.
+    """The session of this process; None before the login, or after its end.
 
     Until the login is through, a process of ProFTPD has root as its real user, afterwards it is the account's alone.
     """

@@ -72,7 +72,7 @@ OURS = "# of these, ours: "
 
 
 class ParameterError(Exception):
-    """What, where, remedy: shown to the user as it is."""
+    """An error for the user: what, where, remedy."""
 
 
 def parse_numbers(text: str) -> set[int]:

@@ -136,7 +136,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.lab.podman import Po
 
 
 def bring_to_state(options: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Compare, act, and tell what was done."""
+    """Compare, act, and report."""
     prefix = options["prefix"]
     if not NAME.fullmatch(prefix):
         raise LabError(f"prefix {prefix!r}: use a-z, 0-9 and '-', beginning with a letter")

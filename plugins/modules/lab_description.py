@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: lab_description
 short_description: Write the machine-readable description of a lab
 description:
-  - Runs on the control node, in Ansible's own process, whatever host the task is for.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
   - Writes a JSON file (mode 0600, because it contains passwords) with the service, the containers, and for each
     present customer its accounts with passwords and its shares. An account that may write comes first.
   - The passwords are read from the hand-over files that the role C(directory) wrote. If there are several for an

@@ -108,7 +108,7 @@ class ControllerError(Exception):
 
 
 def make_certificates(fqdn: str, domain: str, now: datetime.datetime) -> dict[str, bytes]:
-    """An authority and the controller's key and certificate, PEM by file name; the authority's key is thrown away."""
+    """A CA, and the controller's key and certificate, as PEM by file name. The CA's key is discarded."""
     until = now + datetime.timedelta(days=CERTIFICATE_DAYS)
     # Clocks differ
     since = now - datetime.timedelta(hours=1)
@@ -117,11 +117,11 @@ def make_certificates(fqdn: str, domain: str, now: datetime.datetime) -> dict[st
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{domain} directory CA")])
     ca_identifier = x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key())
 
-    def usage(certificate_authority: bool) -> x509.KeyUsage:
+    def usage(is_ca: bool) -> x509.KeyUsage:
         return x509.KeyUsage(
-            digital_signature=not certificate_authority,
-            key_cert_sign=certificate_authority,
-            crl_sign=certificate_authority,
+            digital_signature=not is_ca,
+            key_cert_sign=is_ca,
+            crl_sign=is_ca,
             content_commitment=False,
             key_encipherment=False,
             data_encipherment=False,
@@ -139,7 +139,7 @@ def make_certificates(fqdn: str, domain: str, now: datetime.datetime) -> dict[st
         .not_valid_before(since)
         .not_valid_after(until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage(certificate_authority=True), critical=True)
+        .add_extension(usage(is_ca=True), critical=True)
         .add_extension(ca_identifier, critical=False)
         .sign(ca_key, hashes.SHA256())
     )
@@ -152,7 +152,7 @@ def make_certificates(fqdn: str, domain: str, now: datetime.datetime) -> dict[st
         .not_valid_before(since)
         .not_valid_after(until)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage(certificate_authority=False), critical=True)
+        .add_extension(usage(is_ca=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(fqdn), x509.DNSName(domain)]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -244,7 +244,7 @@ def administrator_changes(options: dict[str, Any], check_mode: bool) -> list[str
 
 
 def bring_to_state(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Compare, act, and tell what was done."""
+    """Compare, act, and report."""
     hostname = socket.gethostname().split(".")[0]
     domain = options["domain"].lower()
     tls = PRIVATE / "tls"

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: send a file as a customer, fetch it again, and tell what happened on the way."""
+"""Ansible module: send a file as a customer, fetch it again, and report its route."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def quoted(value: str) -> str:
 
 
 def configuration(options: dict[str, Any], family: str, direction: str, path: Path) -> str:
-    """What curl shall do, in its own configuration language: read from a file, it shows in no list of processes."""
+    """The configuration file for curl, so that the password is not in the process list."""
     lines = [
         "url = " + quoted(f"ftp://{options['fqdn']}:{options['port']}/{options['file_name']}"),
         f"user = {quoted(options['account'] + ':' + options['password'])}",

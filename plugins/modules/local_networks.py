@@ -55,7 +55,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class RouteError(Exception):
-    """What, where, remedy: shown to the user as it is."""
+    """An error for the user: what, where, remedy."""
 
 
 def parse(networks: Iterable[str]) -> list[Network]:

@@ -137,7 +137,7 @@ Runner = Callable[[str], tuple[int, str, str]]
 
 
 class FilesError(Exception):
-    """Something is not as the task says it can be; the message names path, problem and remedy."""
+    """An error for the user: path, problem, remedy."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ def difference(want: Wanted) -> dict[str, str] | None:
 
 
 def check(want: Wanted, path: Path, run: Runner) -> None:
-    """Let the file's own program look at the new content."""
+    """Run the validation command on the new content."""
     if want.validate is None:
         return
     code, output, errors = run(want.validate.replace("%s", str(path)))
@@ -242,7 +242,7 @@ def set_attributes(want: Wanted, path: Path) -> None:
 
 
 class Pending:
-    """The changed paths of this run and of earlier ones, of which nobody has been told yet."""
+    """The paths changed in this run and earlier ones that no handler has processed."""
 
     def __init__(self, path: Path | None, *, check_mode: bool) -> None:
         self.path = path
@@ -251,7 +251,7 @@ class Pending:
         self.paths = [] if content is None else content.decode().splitlines()
 
     def add(self, path: Path) -> None:
-        """Note a path, before it is changed: told once too often is better than never."""
+        """Record a path before the change: one notification too many is better than none."""
         if str(path) in self.paths:
             return
         self.paths.append(str(path))
@@ -263,7 +263,7 @@ class Pending:
 
 
 def apply(want: Wanted, run: Runner, pending: Pending) -> None:
-    """Make one folder or file as it should be."""
+    """Create or correct one folder or file."""
     if want.content is None:
         want.path.mkdir(mode=want.mode, parents=True, exist_ok=True)
         set_attributes(want, want.path)
@@ -281,7 +281,7 @@ def apply(want: Wanted, run: Runner, pending: Pending) -> None:
 
 
 def foresee(want: Wanted, run: Runner) -> None:
-    """Find in check mode what would stop the real run."""
+    """Check mode: find what would stop the real run."""
     if want.content is None or want.validate is None or not want.path.exists():
         return
     if look(want.path)[1] != want.content:
@@ -341,7 +341,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    # Parents and folders get the mode they are given, whatever umask the connection has.
+    # Modes are exact, with any umask of the connection.
     os.umask(0o022)
     try:
         wanted = [wanted_of(item) for item in module.params["folders"] + module.params["files"]]

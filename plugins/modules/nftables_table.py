@@ -17,7 +17,7 @@ description:
     than 100 elements of a set are removed, it fills the set again with the counters read just before.
   - If rules differ, one transaction replaces the chains and keeps the sets. There is no moment without rules.
   - An element whose comment changed is replaced in the same transaction and keeps its counter.
-  - A change of the rules may lock out whoever makes it. With O(rollback_seconds) the module first starts a transient
+  - A change of the rules may lock you out. With O(rollback_seconds) the module first starts a transient
     systemd timer that restores the last confirmed table, unless a second call with O(state=confirmed) proves in time
     that the host is still reachable. Elements never need a confirmation.
   - The customers of a table are the names in its elements' comments, separated by commas.
@@ -145,7 +145,7 @@ def confirm(rollback: Rollback, path: Path, token: str, check_mode: bool) -> dic
 
 
 def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Make the table as declared; where rules change, under the watch of the rollback."""
+    """Make the table as declared. A change of rules starts the rollback timer."""
     definition, path = params["definition"], Path(params["path"])
     seconds = int(params["rollback_seconds"])
     declared = declared_elements(params["sets"])
@@ -160,7 +160,7 @@ def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bo
     wanted_file = boot_file(nft.family, nft.name, definition, declared)
     current_file = path.read_text() if path.is_file() else None
     pending = rollback.pending()
-    # A change that an interrupted run left unconfirmed is this run's to confirm, though the table is as declared.
+    # Confirm the change of an interrupted run too.
     needs_confirmation = plan.rules_changed or plan.table_missing or bool(pending)
 
     diff = make_diff(nft.title, live, desired, plan)

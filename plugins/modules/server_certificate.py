@@ -139,12 +139,12 @@ try:
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 except ImportError:
-    # Told by CRYPTOGRAPHY_ERROR
+    # Reported with CRYPTOGRAPHY_ERROR
     pass
 
 
 def read_bundle(path: str) -> Bundle | None:
-    """What is installed; None when there is no file. Refused when it cannot serve at all."""
+    """The installed bundle; None without a file. Raises if it cannot be used at all."""
     try:
         with open(path, encoding="ascii", errors="replace") as file:
             certificates = read_certificates(file.read())
@@ -158,7 +158,7 @@ def read_bundle(path: str) -> Bundle | None:
 
 
 def read_request(path: str) -> Any | None:
-    """A certificate signing request; None when there is no such file or no request in it."""
+    """A certificate signing request; None without a file or a request."""
     try:
         with open(path, "rb") as file:
             return x509.load_pem_x509_csr(file.read())
@@ -201,7 +201,7 @@ def loose(path: str) -> bool:
 
 @dataclass
 class State:
-    """The installed bundle and what there is to say about it."""
+    """The installed bundle and its problems."""
 
     bundle: Bundle | None
     problems: list[str]
@@ -233,7 +233,7 @@ def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
     if params["certificate"]:
         keys = [key for key in (read_key(key_file), state.bundle and state.bundle.key) if key is not None]
         given = read_certificates(params["certificate"])
-        # The answer to an earlier request, still lying there, is no news
+        # Ignore the answer to an earlier request
         if state.bundle is None or state.bundle.leaf not in given or state.problems:
             bundle, warnings = candidate(params["certificate"], keys, wanted)
             for warning in warnings:

@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: windows_certificate_choice
 short_description: Decide which certificate a Windows host serves
 description:
-  - Runs on the control node, in Ansible's own process, whatever host the task is for.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
   - Takes what M(ftps.exchange.win_server_certificate) found in the stores of a host and what the operator provides
     (a PFX file, a signed certificate, a thumbprint). Decides which certificate to serve, whether it is valid,
     whether a new one is due, and what to install.

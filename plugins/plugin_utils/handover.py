@@ -30,7 +30,7 @@ SECONDS_TO_ENCRYPT: Final = 60
 
 
 class HandoverError(Exception):
-    """What a person needs to know: what happened, where, and what to do about it."""
+    """An error for the user: what happened, where, and the remedy."""
 
 
 def make_password(account: str) -> str:

@@ -4,7 +4,7 @@
   above can be walked through is looked at as well, although Windows by default lets everybody bypass that check.
 * **POSIX**, as the Linux kernel does with the access entries that Samba makes of the same lists. Measured with Samba
   4.22.11: read data or extended attributes gives ``r``, write data or extended attributes ``w``, traverse ``x``. POSIX
-  has no right to delete a thing of its own: whoever may write in a folder may remove what is in it.
+  has no separate right to delete: who may write in a folder may delete its content.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@
 =============================  ==================================================================================
 
 An account is a *direct* member, so that one search tells who may do what, and it is in at most one of a pair. An
-account with ``access: read`` reads, in shares too, whatever its customer was granted. Suspended and expired accounts
+account with ``access: read`` reads, in shares too, regardless of its customer's rights. Suspended and expired accounts
 keep their memberships (and are disabled): lifting a suspension is one change. Accounts of absent customers are in no
 list, so the step that applies this disables them and takes their memberships.
 """

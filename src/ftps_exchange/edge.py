@@ -110,7 +110,7 @@ def _admitted(model: object) -> list[Customer]:
 
 
 def require_sources(customer: Customer) -> None:
-    """Nobody is admitted from an empty list: it must never come to mean "from anywhere"."""
+    """Reject accounts without sources: an empty list must never mean "from anywhere"."""
     if not customer.sources4 and not customer.sources6:
         raise ExchangeError(
             "may log in but has no source address, and an empty list never means 'from anywhere'",
@@ -197,7 +197,7 @@ def _owned_ranges(blocks: Sequence[_Block]) -> Iterator[_Piece]:
 
 
 def _comment(owners: Sequence[str]) -> str:
-    """All names when they fit, else as many as leave room for how many there are besides."""
+    """All names if they fit, otherwise the first ones and the number of others."""
     names = owners[:_MOST_NAMES]
     for kept in range(len(names), 0, -1):
         others = len(owners) - kept

@@ -11,7 +11,7 @@
 ======================  ======================================================================================
 
 Each list is protected: nothing comes down from above, so a folder's permissions can be read off its own line. Suspended
-customers keep their folders. Absent ones have none here, and the step that applies this leaves theirs alone and tells.
+customers keep their folders. Folders of absent customers are not listed: they are reported and stay as they are.
 """
 
 from __future__ import annotations

@@ -242,8 +242,8 @@ grants nothing of its own. These tables are the answers of the access check (MS-
 new files inherit from them. A test fails when they no longer match.
 
 "Change files" is about files that are there already, whoever uploaded them. An account with `access: read` reads in
-shares too, whatever its customer was granted. A suspended customer keeps its permissions, but none of its accounts can
-log in.
+shares too, regardless of its customer's rights. A suspended customer keeps its permissions, but its accounts cannot log
+in.
 
 {tables}
 ## On top of that, the FTPS server

@@ -70,7 +70,7 @@ def _edge(settings: Settings) -> Iterator[str]:
         )
     for address in settings["edge_directory_servers"]:
         if _network(address) is None or "/" in str(address):
-            yield f"edge_directory_servers: {address!r} is no address: give the addresses of the domain controllers"
+            yield f"edge_directory_servers: {address!r} is not an address: give the addresses of the domain controllers"
     for flow in settings["edge_outbound"]:
         yield from (f"edge_outbound, {flow['purpose']}: {flaw}" for flaw in outbound_flaws(flow))
     yield from _packet_filter(settings, "edge", "the edge")
@@ -90,7 +90,7 @@ def outbound_flaws(flow: Mapping[str, Any]) -> Iterator[str]:
         first, _, last = str(port).partition("-")
         ends = [int(end) if end.isdecimal() else 0 for end in (first, last or first)]
         if not 1 <= ends[0] <= ends[1] <= rules.HIGHEST_PORT:
-            yield f"{port!r} is no port and no range first-last: give numbers from 1 to {rules.HIGHEST_PORT}"
+            yield f"{port!r} is neither a port nor a range first-last: give numbers from 1 to {rules.HIGHEST_PORT}"
 
 
 def _network(text: object) -> IPv4Network | IPv6Network | None:
@@ -162,7 +162,7 @@ def _accounts(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"account names that pam_access takes for its own words: {_listed(taken)}: rename them"
     strange = [name for name in names if not _ACCOUNT_NAME.fullmatch(name)]
     if strange:
-        yield f"account names that are no names: {_listed(strange)}: use a-z, 0-9, dot, underscore and hyphen"
+        yield f"invalid account names: {_listed(strange)}: use a-z, 0-9, dot, underscore and hyphen"
     homeless = [str(account["name"]) for account in accounts if not account.get("networks")]
     if homeless:
         yield f"accounts without a network could log in from nowhere: {_listed(homeless)}: give them one or drop them"

@@ -1,6 +1,6 @@
 """Discretionary access control lists: built, written as SDDL, and read back for comparison.
 
-Only hexadecimal masks and full SIDs are written. The two-letter rights are no common language: Samba 4.17 reads ``FA``
+Only hexadecimal masks and full SIDs are written. The two-letter rights are not portable: Samba 4.17 reads ``FA``
 as 0x1ff where Windows means 0x1f01ff, and Windows prints ``FA``, ``DA`` or ``AI`` its own way. So nothing compares SDDL
 *texts*: two lists are the same when their parsed entries (type, flags, mask, SID), in order, and their protection are.
 
@@ -50,7 +50,7 @@ class Right(IntFlag):
     FILE_TRAVERSE = 0x000020
     """Walk through a folder to something in it whose name is known."""
     FILE_DELETE_CHILD = 0x000040
-    """Delete what is in a folder, whatever its own permissions say. Granted to no customer."""
+    """Delete the content of a folder regardless of its permissions. No customer has this right."""
     FILE_READ_ATTRIBUTES = 0x000080
     """Read size, dates and attributes."""
     FILE_WRITE_ATTRIBUTES = 0x000100

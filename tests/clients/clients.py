@@ -53,7 +53,7 @@ class Client:
     image: str = "trixie"
     environment: Mapping[str, str] = field(default_factory=dict)
     version_of: str = ""
-    """The client whose program tells the versions; without it, the call's own action `version` does."""
+    """The client whose program prints the versions; without it, the call's own action `version` does."""
     does: tuple[str, ...] = (*EVERYWHERE, *ONCE)
     implicit: bool = True
     seconds: int = 30
@@ -75,7 +75,7 @@ class Client:
     advice: str = ""
     """What its users should know, for the documentation."""
     loses_anyway: str = ""
-    """Why files of this client are lost in silence whatever the service does: the one exception from the rule."""
+    """Why this client loses files silently with any service: the only exception from the rule."""
 
     def expected(self, version: str, action: str, mode: str) -> Expected:
         known = self.expects.get(version, {})
@@ -93,13 +93,13 @@ class Client:
 NO_RESUME = (*EVERYWHERE, EMPTY)
 EVERYTHING = (*EVERYWHERE, *ONCE)
 OUT_OF_TICKETS = {"1.3": {PUT: LOSES}}
-"""Each upload spends a ticket, none brings a new one, and the client does not say so for certain."""
+"""Each upload spends a ticket, none brings a new one, and the client does not report it reliably."""
 ONE_UPLOAD = {"1.3": {PUT: SAYS_NO}}
 """The same, and the client says so."""
 BY_TICKET = VERSIONS
 """Tried with tickets too: what is written in Go resumes a session by nothing else."""
 NO_REUSE: Mapping[str, Mapping[str, Expected]] = {version: dict.fromkeys(EVERYTHING, SAYS_NO) for version in VERSIONS}
-"""Its data connections are TLS sessions of their own, which the server refuses."""
+"""Its data connections are new TLS sessions, which the server refuses."""
 USE_THE_PACK_S = "does not work: use the program in the pack"
 HERE = "/exchange-clients"
 """The folder in each container that holds everything: programs, pack, files."""

@@ -216,7 +216,7 @@ call() {{
 
 @dataclass(frozen=True)
 class Trial:
-    """The files of one trial: how they come about, what a client does with them, and what has to be where afterwards.
+    """The files of one trial: how they are made, what a client does with them, and where they must be afterwards.
 
     They have no extension: FileZilla takes such files for text and changes line ends, unless the pack's settings forbid
     it. What is fetched comes first in the alphabet: FileZilla's user marks the first files.

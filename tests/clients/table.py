@@ -1,6 +1,6 @@
 """The table of docs/clients.md: written from the results of a run, never by hand.
 
-python -m tests.clients.table        write docs/clients.md anew from the committed results
+python -m tests.clients.table        write docs/clients.md from the committed results
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Live checks of a running exchange, from the outside: which one, from where, which checks, and what they share.
 
 What is checked is described by FTPS_EXCHANGE_TARGET (made by `make verify`) or by a lab's lab.json (FTPS_EXCHANGE_LAB,
-default .lab/lab.json). docs/verify.md tells how to choose checks and how to read the report.
+default .lab/lab.json). docs/verify.md explains how to choose checks and how to read the report.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def recorder_of(config: pytest.Config) -> Recorder:
     if RECORDER not in config.stash:
         target = Target(described())
         if target.ca_file and not Path(target.ca_file).is_file():
-            pytest.exit(f"{target.ca_file}, the authority's certificate, does not exist", returncode=2)
+            pytest.exit(f"{target.ca_file}, the CA's certificate, does not exist", returncode=2)
         words = ["beside real customers" if target.real_customers else "full"]
         words += ["quick"] if config.getoption("quick") else []
         words += [f"risk {risk}" for risk in config.getoption("risk")]
@@ -95,7 +95,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.nodeid in left_out:
             recorder.leave_out(item, left_out[item.nodeid])
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
-    # Whatever might spoil another check comes last
+    # Checks that could disturb others come last
     items[:] = sorted(
         (item for item in items if item.nodeid not in left_out),
         key=lambda item: (_has(item, "hard"), _has(item, "slow"), not _has(item, "quick")),
@@ -280,7 +280,7 @@ def trusted(target: Target, host: Host, implicit: bool) -> bool:
 
 @pytest.fixture
 def secured(target: Target, connect: Connect) -> Connect:
-    """A control connection in TLS; where there is none, the check is NOT TESTED: others tell why."""
+    """A control connection in TLS; where there is none, the check is NOT TESTED: other checks report why."""
 
     def _secured(host: Host, **options: Any) -> FtpsClient:
         try:
@@ -343,7 +343,7 @@ def commands(pool: Pool, connector: Connector, session: Session, evidence: Evide
 
 # -- writing --------------------------------------------------------------------------------------------------------
 def need_folder(target: Target, client: FtpsClient) -> None:
-    """Where a folder is agreed, it has to be there: a check makes none of its own beside it."""
+    """An agreed folder must exist: checks create no other folder."""
     if target.folder:
         if client.command(f"CWD {target.folder}").code != 250:
             not_tested(f"the agreed folder {target.folder} is not there in a session from {client.host.name}")
@@ -352,7 +352,7 @@ def need_folder(target: Target, client: FtpsClient) -> None:
 
 @pytest.fixture
 def scratch(target: Target, fresh: str) -> Iterator[Scratch]:
-    """Paths for files of a check, in the agreed folder; whatever is left of them is removed at the end."""
+    """Paths for files of a check, in the agreed folder. Leftovers are removed at the end."""
     if target.real_customers and not target.folder:
         not_tested("no folder is agreed in which checks may write (verify_folder)")
     made: list[tuple[FtpsClient, str]] = []

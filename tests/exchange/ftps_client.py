@@ -31,14 +31,14 @@ CLOSED = Reply(421, "(the server closed the connection without a reply)")
 
 
 LONGEST_REPLY: Final = 1 << 20
-"""Bytes; far more than any server tells at once, and little enough for this machine."""
+"""Bytes; far more than any server sends at once, and little enough for this machine."""
 
 PATIENT: Final = 2
 IMPATIENT: Final = 2.0
 _unanswered: dict[tuple[str, str, int], int] = {}
 """How often nothing answered, from which host, at which address and port; 0 once it did.
 
-Whoever did not answer the first tries is asked by every check all the same, but not waited for as long: a run against
+Later checks still try a server that did not answer at first, but wait less: a run against
 a service that is down has to end, and to tell, before the timer that started it gives up.
 """
 
@@ -74,7 +74,7 @@ class FtpsClient:
         self._options = {"ipv6": ipv6, "implicit": implicit, "tls": self.tls, "source": source, "timeout": timeout}
         self._account: Account | None = None
         port = target.port(implicit)
-        # The caller's own list, so that it also tells of a connection that does not come about
+        # The caller's own list, so that it also has connections that failed
         self.transcript = [] if transcript is None else transcript
         self.note(f"{host.name} -> {self.address} port {port}{' (implicit TLS)' * implicit}")
         self._received = b""
@@ -110,7 +110,7 @@ class FtpsClient:
         self.control.close()
 
     def note(self, text: str) -> None:
-        """A line of the transcript that is no command and no reply."""
+        """A line of the transcript that is neither a command nor a reply."""
         self.transcript.append(f"# {text}")
 
     # -- control channel ------------------------------------------------------------------------------------------

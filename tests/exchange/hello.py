@@ -1,4 +1,4 @@
-"""The beginning of a TLS handshake, byte by byte: what a server accepts, whatever this machine's own TLS can do.
+"""The beginning of a TLS handshake, byte by byte: what a server accepts, independent of this machine's TLS library.
 
 A library that is up to date refuses to offer SSL 3.0, TLS 1.0 or ciphers that were broken long ago, so it cannot show
 that a server does (RFC 5246 section 7.4.1.2, RFC 8446 section 4.1.2).

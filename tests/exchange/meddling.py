@@ -1,4 +1,4 @@
-"""Something wrong for the time of a check, on a host that may be changed: undone whatever happens."""
+"""Temporary faults on a host that may be changed. They are always undone."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Recorder:
         self.results[item.nodeid] = result_of(item, "left out", reason)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        # Until it has run: a run may be stopped at any time, and what it did not come to is no pass
+        # Default until it has run: a check that a stopped run did not reach has not passed
         for item in session.items:
             self.leave_out(item, STOPPED)
 

@@ -35,7 +35,7 @@ def seen() -> dict[bool, tuple[list[x509.Certificate], list[str]]]:
 def shown(
     customer: Customer, secured: Connect, evidence: Evidence, seen: dict[bool, tuple[list[x509.Certificate], list[str]]]
 ) -> Callable[[bool], list[x509.Certificate]]:
-    """The certificates as the server sends them, leaf first. One connection to a port tells all checks."""
+    """The certificates as the server sends them, leaf first. All checks share one connection per port."""
 
     def _shown(implicit: bool = False) -> list[x509.Certificate]:
         if implicit in seen:
@@ -180,7 +180,7 @@ def test_the_chain_is_complete_and_in_order(
 def test_the_certificate_is_made_for_this(
     target: Target, shown: Callable[[bool], list[x509.Certificate]], measure: Measure
 ) -> None:
-    """The name is in subjectAltName, the purpose is a TLS server, key and signature are strong, and it is no authority.
+    """The name is in subjectAltName, the purpose is a TLS server, key and signature are strong, and it is not a CA.
 
     Source: RFC 9525 section 6.3 (subjectAltName only); RFC 5280 sections 4.2.1.9 and 4.2.1.12; NIST SP 800-57 part 1
     (at least 112 bits: RSA 2048, no SHA-1).
@@ -213,7 +213,7 @@ def test_the_certificate_is_made_for_this(
 @pytest.mark.risk("server-not-verified", decides=True)
 @PORTS
 def test_data_channels_show_the_same_certificate(customer: Customer, commands: Commands, implicit: bool) -> None:
-    """The data channel shows the control channel's certificate, so a client can tell whom it gives the file to.
+    """The data channel shows the control channel's certificate, so a client knows who receives the file.
 
     With a resumed session no certificate is sent at all; then it is the session's own.
 

@@ -122,7 +122,7 @@ def test_nothing_sent_in_clear_is_carried_into_tls(customer: Customer, connect: 
 @pytest.mark.quick
 @pytest.mark.risk("credentials-in-clear")
 def test_a_second_auth_is_refused(customer: Customer, secured: Connect) -> None:
-    """AUTH within TLS is refused: there is nothing to begin anew.
+    """AUTH within TLS is refused: TLS is already active.
 
     Source: RFC 4217 section 4 and RFC 2228 section 3 (503, 534); a server may also answer 234 and nest another layer,
     which no client does.
@@ -145,7 +145,7 @@ def test_ccc_is_refused(customer: Customer, commands: Commands) -> None:
 
 @pytest.mark.risk("credentials-in-clear")
 def test_rein_leaves_nothing_behind(customer: Customer, session: Session) -> None:
-    """REIN is refused, or ends the session as a whole: whoever comes next must log in again.
+    """REIN is refused, or ends the whole session: the next user must log in again.
 
     Source: RFC 4217 section 11 (REIN ends TLS); RFC 959 section 4.1.1 (220, 502).
     """
@@ -166,7 +166,7 @@ def test_rein_leaves_nothing_behind(customer: Customer, session: Session) -> Non
 def test_the_inner_address_is_not_told(
     target: Target, customer: Customer, commands: Commands, measure: Measure
 ) -> None:
-    """No reply tells an inner address: not the greeting, FEAT, HELP, SYST, STAT or SITE HELP.
+    """No reply contains an internal address: not the greeting, FEAT, HELP, SYST, STAT or SITE HELP.
 
     Source: RFC 2979 (NAT and protocols that carry addresses); RFC 1918 and RFC 4193 for what is an inner address.
     """
@@ -180,10 +180,10 @@ def test_the_inner_address_is_not_told(
                 address = ipaddress.ip_address(word)
             except ValueError:
                 continue
-            # The client's own address, which STAT tells, is no secret to the client
+            # STAT may show the client's own address
             own = client.control.getsockname()[0] if client.control.family.name.startswith("AF_INET") else ""
             inner = address.is_private and str(address) not in (*target.addresses, own) and not _documentation(address)
-            assert not inner, f"{command} tells the inner address {address}"
+            assert not inner, f"{command} shows the internal address {address}"
     measure("Replies", "FEAT", [line.strip() for line in said["FEAT"].splitlines()[1:-1]])
     measure("Replies", "SYST", said["SYST"])
 
@@ -204,7 +204,7 @@ def test_the_greeting_names_no_product(customer: Customer, connect: Connect) -> 
     text = connect(customer.host).greeting.text.lower()
     words = ("proftpd", "vsftpd", "pure-ftpd", "pyftpdlib", "filezilla", "microsoft", "debian", "ubuntu", "serv-u")
     named = [word for word in words if word in text] + re.findall(r"\b\d+\.\d+\.\d+[a-z]?\b(?!\.)", text)
-    assert not named, f"the greeting tells {', '.join(named)}"
+    assert not named, f"the greeting shows {', '.join(named)}"
 
 
 @pytest.mark.risk("starving")
@@ -212,7 +212,7 @@ def test_the_greeting_names_no_product(customer: Customer, connect: Connect) -> 
     "junk", ["a line of 100,000 characters", "no line end", "NUL bytes", "TELNET controls", "HTTP"]
 )
 def test_junk_does_not_impress(customer: Customer, connect: Connect, junk: str) -> None:
-    """Bytes that are no command are refused or end the connection, and the next client is served as ever.
+    """Bytes that are not a command are refused or end the connection, and the next client is served normally.
 
     Source: RFC 959 section 5.4 (500, 501, 421); RFC 1123 section 4.1.2.12 (TELNET within commands).
     """

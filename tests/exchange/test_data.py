@@ -1,4 +1,4 @@
-"""The data channel: opened by the client only, in one range, in TLS, and nobody else's."""
+"""The data channel: opened by the client only, in one range, in TLS, and only for that client."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_the_data_channel_resumes_the_session(
 ) -> None:
     """A data channel without the control channel's TLS session is refused; one with it works.
 
-    Otherwise whoever reaches the port first, from the same address, takes the transfer. IIS has no setting for it.
+    Otherwise the first connection from the same address takes the transfer. IIS has no setting for it.
 
     Source: RFC 4217 section 10.2 (522); ProFTPD TLSOptions, vsftpd require_ssl_reuse (425).
     """
@@ -301,7 +301,7 @@ def test_data_from_another_address_is_refused(customer: Customer, neighbour: Cus
 def test_many_transfers_in_a_row_meet_one_server(everybody: list[Customer], session: Session) -> None:
     """Ten data channels in a row reach the server of the control channel, from every customer.
 
-    Behind a load balancer that tells channels apart, some of them would end at another node.
+    Behind a load balancer that treats channels separately, some would reach another node.
 
     Source: RFC 4217 section 10 (one server for both channels); IIS: keep 21 and the range on one node.
     """

@@ -105,6 +105,6 @@ def test_a_full_disk_is_told(
             break
         time.sleep(0.25)
     outcomes = [record["outcome"] for record in records]
-    assert outcomes == ["aborted", "ok", "aborted"], f"the log tells of these uploads: {outcomes}"
+    assert outcomes == ["aborted", "ok", "aborted"], f"the log has these uploads: {outcomes}"
     assert records[0]["reply"] == reply.code
     assert "disk full" in records[0]["reason"], f"the log does not say that the disk was full: {records[0]}"

@@ -20,7 +20,7 @@ STORED = (226, 250)
 @pytest.mark.quick
 @pytest.mark.risk("isolation", decides=True)
 def test_the_shares_are_those_granted(everybody: list[Customer], session: Session) -> None:
-    """Each customer sees exactly the granted shares, whatever command lists them.
+    """Each customer sees exactly the granted shares, with every listing command.
 
     Source: RFC 3659 section 7 (MLSD); RFC 959 section 4.1.3 (NLST, LIST). IIS hides virtual directories unless
     directoryBrowse/showFlags has DisplayVirtualDirectories.
@@ -44,7 +44,7 @@ def test_the_shares_are_those_granted(everybody: list[Customer], session: Sessio
 
 @pytest.mark.risk("isolation")
 def test_listings_agree(customer: Customer, session: Session, scratch: Scratch) -> None:
-    """MLSD and NLST name the same, and STAT of a folder tells nothing more.
+    """MLSD and NLST name the same, and STAT of a folder shows nothing more.
 
     Source: RFC 3659 section 7; RFC 1123 section 4.1.3.4 for NLST.
     """
@@ -359,9 +359,9 @@ def test_control_characters_in_names_are_refused(customer: Customer, commands: C
 
 @pytest.mark.risk("transfers")
 def test_upload_and_rename(customer: Customer, session: Session, scratch: Scratch, measure: Measure) -> None:
-    """An upload under another name and a rename, by which consumers tell a finished file, work.
+    """An upload under another name and a rename, by which consumers recognise a finished file, work.
 
-    Whether a rename replaces an existing file is the service's policy: it is measured and told.
+    Whether a rename replaces an existing file is the service's policy: it is measured and reported.
 
     Source: docs/ftps-server.md; RFC 959 section 4.1.3 (350, 250); IIS allowReplaceOnRename.
     """

@@ -314,7 +314,7 @@ def test_no_connection_tracking_helper_looks_into_the_traffic(edge: Inspected) -
 def test_every_transfer_is_one_line_of_the_log(
     target: Target, server: Inspected, customer: Customer, session: Session, fresh: str
 ) -> None:
-    """A transfer is one JSON line that tells who, from where and what, whatever signs the name has.
+    """A transfer is one JSON line with account, address and file, for any characters in the name.
 
     Source: docs/ftps-server.md; ISO/IEC 27002 8.15 (logging).
     """
@@ -404,7 +404,7 @@ def test_a_server_opens_nothing_outwards_but_what_it_needs(
 def test_no_neighbour_moves_the_route_of_a_server(target: Target, server: Inspected) -> None:
     """A host on the server's network that says it is the router for IPv6 is not believed.
 
-    The announcement is good for three seconds, whatever comes of it.
+    The announcement is valid for three seconds.
 
     Source: RFC 6104 (rogue router advertisements); docs/edge.md.
     """

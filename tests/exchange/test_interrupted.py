@@ -89,9 +89,9 @@ def replace(target: Target, client: FtpsClient, part: str, path: str) -> None:
 def test_an_upload_that_never_begins_leaves_the_old_file(
     target: Target, customer: Customer, session: Session, scratch: Scratch, measure: Measure, how: str
 ) -> None:
-    """When the data connection does not come about, the file that a rename would have replaced is as it was.
+    """If the data connection fails, the file that a rename would have replaced is as it was.
 
-    The next try goes through, whatever the one before has left.
+    The next try succeeds, also after a failed one.
 
     Source: RFC 959 section 5.4 (425); docs/ftps-server.md (x.part and rename).
     """
@@ -182,7 +182,7 @@ def test_a_program_that_is_killed_gives_no_final_name(
 ) -> None:
     """curl, killed in the middle of an upload to x.part, leaves no x; started again it sends the rest and renames.
 
-    Source: docs/ftps-server.md (How a consumer tells a finished file); curl's manual (--continue-at, --quote).
+    Source: docs/ftps-server.md (How a consumer recognises a finished file); curl's manual (--continue-at, --quote).
     """
     needs(desk, "curl")
     client = session(desk.customer)
@@ -219,7 +219,7 @@ def test_a_program_that_is_killed_gives_no_final_name(
 def test_a_rename_replaces_a_file_in_one_step(
     target: Target, customer: Customer, session: Session, scratch: Scratch, fresh: str, where: str
 ) -> None:
-    """Whoever looks meanwhile finds the old file or the new one, never none and never half of one.
+    """Readers always find the old file or the new one, never none or half of one.
 
     Source: POSIX, rename(); IIS fileHandling/allowReplaceOnRename; RFC 959 says nothing of files that are there.
     """

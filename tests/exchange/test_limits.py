@@ -26,7 +26,7 @@ NO_ANSWER = 5
 """Seconds after which a guesser goes on over another connection: it would get there sooner."""
 
 ENOUGH_GUESSES = 12
-"""RFC 2577 section 5 suggests 5 in a session; whoever allows more than a dozen does not limit anything."""
+"""RFC 2577 section 5 suggests 5 in a session; more than a dozen is not a limit."""
 
 
 @pytest.mark.hard

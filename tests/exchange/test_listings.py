@@ -131,9 +131,9 @@ def ask(client: FtpsClient, command: bytes) -> tuple[Reply, bytes]:
 @pytest.mark.risk("transfers")
 @pytest.mark.parametrize("kind", ["LIST", "NLST", "STAT", "MLSD", "MLST"])
 def test_listings_of_every_kind(customer: Customer, session: Session, kind: str) -> None:
-    """A listing with any option, of any path, is answered, ends no session, and tells no path of the server's own.
+    """A listing with any option, of any path, is answered, ends no session, and shows no internal path.
 
-    Source: RFC 959 sections 4.1.3 and 5.4; RFC 3659 section 7; RFC 2577 section 7 (what a server tells about itself).
+    Source: RFC 959 sections 4.1.3 and 5.4; RFC 3659 section 7; RFC 2577 section 7 (information about the server).
     """
     client = session(customer)
     for argument in arguments(customer):
@@ -147,7 +147,7 @@ def test_listings_of_every_kind(customer: Customer, session: Session, kind: str)
             pytest.fail(f"{shown!r} ended the session: {error}")
         expect(reply, ANSWERS, repr(shown))
         told = INNER.search(reply.text.encode("utf-8", "surrogateescape")) or INNER.search(listed)
-        assert not told, f"{shown!r} tells a path of the server's own: {reply}"
+        assert not told, f"{shown!r} shows an internal path: {reply}"
         del client.transcript[20:]
     expect(client.command("NOOP"), (200,), "NOOP at the end")
     expect(client.transfer("NLST")[0], (226, 250, 450, 550), "a listing at the end")
@@ -189,7 +189,7 @@ def test_a_tilde_reveals_no_account(
 ) -> None:
     """A tilde and an account's name, the own or another customer's, is answered like one that nobody has.
 
-    Source: RFC 2577 section 6 (no reply tells which accounts there are); RFC 1123 has no tilde in pathnames.
+    Source: RFC 2577 section 6 (no reply reveals accounts); RFC 1123 has no tilde in pathnames.
     """
     client = commands(customer)
     made_up = "nobody-knows-them"

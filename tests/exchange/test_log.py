@@ -89,7 +89,7 @@ def test_a_killed_log_loses_and_doubles_nothing(
     """
     client = session(customer)
     expected = [f"/{fresh}-{number}" for number in range(6)]
-    # Whatever becomes of the check, the service runs afterwards.
+    # The service always runs afterwards.
     with undone(target.server, "ftpsx-log", f"systemctl start {UNIT}"):
         for number, path in enumerate(expected):
             expect(client.store(path, b"12345"), STORED, "upload")

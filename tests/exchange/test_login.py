@@ -105,9 +105,9 @@ def chance_slower(one: list[float], other: list[float]) -> float:
 def test_a_refusal_tells_nothing(
     target: Target, customer: Customer, secured: Connect, measure: Measure, fresh: str
 ) -> None:
-    """A wrong password and an unknown account get the same reply, and nobody can tell them apart by the time it takes.
+    """A wrong password and an unknown account get the same reply, and the response time does not reveal which.
 
-    The times of 20 refusals of each are compared as a whole: whoever guesses names can measure often, too. What was
+    The times of 20 refusals of each are compared as a whole: an attacker can measure often, too. What was
     counted for the account is forgotten in between, so that it is not banned.
 
     Source: RFC 2577 section 5; OWASP Testing Guide, account enumeration; Mann and Whitney (1947).
@@ -218,13 +218,13 @@ def test_other_spellings_are_the_same_account_or_none(
 
 @pytest.mark.risk("isolation")
 def test_a_session_starts_at_its_root(everybody: list[Customer], session: Session) -> None:
-    """After login the current folder is the home, whose name tells nothing about the server's file system.
+    """After login the current folder is the home, whose name reveals nothing about the server's file system.
 
-    Source: RFC 959 section 4.1.3 (PWD, 257); RFC 2577 section 7 (what a server tells about itself).
+    Source: RFC 959 section 4.1.3 (PWD, 257); RFC 2577 section 7 (information about the server).
     """
     for customer in everybody:
         reply = session(customer).command("PWD")
         expect(reply, {257}, "PWD")
         assert '"/' in reply.text
         inner = [word for word in ("srv", "home", "inetpub", "users", "var") if f"/{word}" in reply.text.lower()]
-        assert not inner, f"PWD tells {reply.text}"
+        assert not inner, f"PWD shows {reply.text}"

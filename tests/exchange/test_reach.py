@@ -192,7 +192,7 @@ def test_the_range_is_small_and_high(target: Target, measure: Measure) -> None:
     first, last = target.range
     measure("Ports", "declared range of passive ports", f"{first}-{last} ({last - first + 1} ports)")
     assert first >= 1024, f"the range begins at {first}"
-    assert last - first < 5000, f"{last - first + 1} ports are no small range"
+    assert last - first < 5000, f"{last - first + 1} ports are not a small range"
 
 
 def _is_own(address: str) -> bool:

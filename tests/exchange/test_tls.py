@@ -53,7 +53,7 @@ def offered(target: Target, customer: Customer, connect: Connect) -> Callable[..
 def test_old_versions_are_refused(
     offered: Callable[..., hello.Answer], version: str, implicit: bool, measure: Measure
 ) -> None:
-    """SSL 3.0, TLS 1.0 and 1.1 are refused, whatever ciphers are offered with them.
+    """SSL 3.0, TLS 1.0 and 1.1 are refused with any ciphers.
 
     Source: RFC 8996 (TLS 1.0 and 1.1 must not be used; it updates RFC 4217); RFC 7568 (SSL 3.0).
     """
@@ -88,7 +88,7 @@ def test_weak_ciphers_are_refused(offered: Callable[..., hello.Answer], kind: st
 
 @pytest.mark.risk("data-in-clear")
 def test_recorded_traffic_stays_secret(offered: Callable[..., hello.Answer], measure: Measure) -> None:
-    """Whether the server takes ciphers without forward secrecy, measured and told: RFC 9325 says SHOULD NOT.
+    """Whether the server takes ciphers without forward secrecy, measured and reported: RFC 9325 says SHOULD NOT.
 
     Source: RFC 9325 section 4.1 (no RSA key transport).
     """

@@ -28,7 +28,7 @@ BROKEN_OFF = (*NO_DATA, 226, 250, 551, 552)
 
 @dataclass
 class Desk:
-    """A customer's host, ready for real clients: the authority's certificate, a login that is on no command line."""
+    """A customer's host, ready for real clients: the CA's certificate, and a login that is not on a command line."""
 
     customer: Customer
     target: Target
@@ -189,7 +189,7 @@ def test_ten_files_in_one_call_all_arrive(
 ) -> None:
     """curl sends ten files in one call, with its ordinary settings, and gets them back: none is missing or damaged.
 
-    One file alone tells little. Each upload is a data connection that has to resume the TLS session: with TLS 1.3 an
+    One file is not enough. Each upload is a data connection that has to resume the TLS session: with TLS 1.3 an
     OpenSSL client has spent its tickets after a few, the server refuses the rest, and curl may end with 0 all the same.
 
     Source: curl's manual (-T with several files); RFC 8446 appendix C.4 (a ticket is used once).
@@ -253,7 +253,7 @@ rm {desk.remote}{fresh}
 
 @pytest.mark.risk("server-not-verified")
 def test_curl_refuses_a_server_it_cannot_verify(desk: Desk) -> None:
-    """Without the authority's certificate curl refuses the server: the transfers above prove that it was verified.
+    """Without the CA's certificate curl refuses the server: the transfers above prove that it was verified.
 
     Source: curl's manual (exit status 60).
     """

@@ -1,6 +1,6 @@
 """Vantage points: hosts from which a check looks at the service. Run a command there, open a socket from there.
 
-Whatever the host is, a test gets an ordinary socket and keeps full control of the protocol, while the packets leave
+On any host, a test gets an ordinary socket and keeps full control of the protocol, while the packets leave
 from the host's own address and cross the real firewalls.
 """
 

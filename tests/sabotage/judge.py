@@ -72,7 +72,7 @@ def caught(fault: Fault, verdict: Verdict) -> None:
     """The check noticed the fault, says what is wrong, and the report answers the risks with no."""
     assert verdict.of("failed"), f"{fault.caught_by} did not notice it: {verdict.told()}"
     explained = verdict.of("failed")[0]
-    # A check that stumbled noticed nothing: an exception that it did not expect tells its name first
+    # A check that stumbled noticed nothing: an unexpected exception starts with its name
     assert re.match(r"(?!\w+(Error|Exception)\b)\S", explained["reason"]), f"it is not explained: {verdict.told()}"
     for risk in explained["decides"]:
         assert verdict.answers[risk] == "no", f"the report does not answer the risk {risk} with no"

@@ -23,7 +23,7 @@ def lab() -> Lab:
 
 @pytest.fixture(scope="session")
 def acme(lab: Lab) -> Customer:
-    """The customer behind a NAT firewall of their own, with a writing and a reading account."""
+    """The customer behind its own NAT firewall, with a writing and a reading account."""
     return lab.customers["acme"]
 
 

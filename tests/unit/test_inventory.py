@@ -212,7 +212,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
         sub(HOSTS, ', ip6: "fd20:30::11"', ""),
         ["hosts.yml", "edge_server.ip6: is missing for ftps1.dmz.example.com, and the service has public_ip6"],
     ),
-    "edge_server is no address": (
+    "edge_server is not an address": (
         sub(HOSTS, "10.20.30.11", "10.20.30.311"),
         ["hosts.yml", "edge_server.ip4 = '10.20.30.311': is no IPv4 address", "such as 10.20.30.11"],
     ),
@@ -394,7 +394,7 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a port that has a name": (
         sub(DEPLOYMENT, 'ports: ["443"]', "ports: [https]"),
-        [DEPLOYMENT, "edge_outbound[0]: 'https' is no port and no range", "numbers from 1 to 65535"],
+        [DEPLOYMENT, "edge_outbound[0]: 'https' is neither a port nor a range", "numbers from 1 to 65535"],
     ),
     "a packet too small": (
         add(DEPLOYMENT, "edge_max_packet_size: 100\n"),

@@ -26,7 +26,7 @@ $turned = @{
     Is = '-isnot'; IsNot = '-is'
 }
 
-# The header asks for Ansible's own arguments: breaking it breaks everything, and tells nothing
+# The header asks for Ansible's own arguments: breaking it breaks everything, and shows nothing
 $body = $tree.FindAll({ $true }, $true) | Where-Object { $_.Extent.Text -notmatch 'AnsibleModule\]::Create' }
 foreach ($node in $body) {
     if ($node -is [Management.Automation.Language.StatementAst] -and ($node.Parent -is [Management.Automation.Language.StatementBlockAst] -or $node.Parent -is [Management.Automation.Language.NamedBlockAst])) {

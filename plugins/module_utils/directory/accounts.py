@@ -33,7 +33,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import (
 def declared_account(
     user: User, entry: Entry | None, now: datetime, settings: Settings, plan: Plan
 ) -> Iterator[Change]:
-    """The changes of an account that is declared; what people must hear about it goes into the plan."""
+    """The changes of a declared account. Warnings go into the plan."""
     password_set_at = entry.number("pwdLastSet") or 0 if entry else 0
     if user.enabled and not password_set_at:
         plan.without_password.append(user)
@@ -112,7 +112,7 @@ def _existing(user: User, entry: Entry, plan: Plan, *, let_in: bool) -> Iterator
 
 
 def undeclared_account(entry: Entry, managed_rids: set[str], settings: Settings, plan: Plan) -> Iterator[Change]:
-    """An account that nobody declares is disabled and loses the managed groups, or it is deleted."""
+    """Disable an undeclared account and remove its managed groups, or delete it."""
     name = entry.text("sAMAccountName")
     what = f"account {name}"
     company = entry.text("company")

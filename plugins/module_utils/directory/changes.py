@@ -1,7 +1,7 @@
-"""What the managed OU holds and what it shall hold -> the changes, in order. Nothing in here speaks to a server.
+"""Current and desired content of the managed OU -> the changes, in order. No connection to a server.
 
 Everything below the managed OU is owned. An account or a group that nobody declared is disabled and emptied, or
-deleted; computers, contacts and further OUs are left alone and told.
+deleted; computers, contacts and other OUs are reported and not changed.
 
 The order of the changes: what takes access away comes first, and what lets somebody in comes last.
 """
@@ -33,7 +33,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import 
 
 
 def make_plan(desired: Desired, current: Current, settings: Settings) -> Plan:
-    """The changes that make the managed OU what it shall be. Raises when one of the guards says stop."""
+    """The changes from the current to the desired content. Raises if a guard stops the run."""
     matched = match(desired, current.entries)
     check_readable(current.entries)
     check_names(desired, current, matched, settings)

@@ -1,4 +1,4 @@
-"""What the managed OU shall hold, as the filter exchange_directory says it."""
+"""The desired content of the managed OU, from the filter exchange_directory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Desired:
 
 
 def read_desired(raw: Mapping[str, Any], managed_ou: str) -> Desired:
-    """The declared objects out of a task's argument. Raises with every problem at once."""
+    """Read the declared objects from a task's argument. Raises with all problems."""
     try:
         desired = Desired(
             managed_ou=managed_ou,

@@ -120,7 +120,7 @@ def _to_global(entry: Entry, what: str) -> Iterator[Change]:
 
 
 def undeclared_group(entry: Entry, accounts: Accounts, settings: Settings, plan: Plan) -> Iterator[Change]:
-    """A group that nobody declares is emptied, or it is deleted."""
+    """Empty an undeclared group, or delete it."""
     name = entry.text("sAMAccountName")
     what = f"group {name}"
     members = entry.texts("member")

@@ -1,4 +1,4 @@
-"""What stops a run before it changes anything: names that are taken, and slips that would cost many their access."""
+"""Checks that stop a run before any change: taken names, and mistakes that would lock out many."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _ou_before(desired: Desired, namesakes: Sequence[Entry], names: Mapping[str,
 
 
 def check_ownership(desired: Desired, current: Current, matched: Matched, settings: Settings) -> None:
-    """A managed OU that holds only foreign objects is a slip of the pen: it would disable a whole department."""
+    """A managed OU with only foreign objects is a mistake: the run would disable a whole department."""
     strangers = [*matched.undeclared_users, *matched.undeclared_groups]
     ours = bool(matched.users or matched.groups) or any(entry.text("description") == MARK for entry in current.entries)
     if strangers and not ours and not settings.removal_confirmed:
@@ -121,12 +121,12 @@ def check_ownership(desired: Desired, current: Current, matched: Matched, settin
 
 
 def check_vanished(desired: Desired, entries: Sequence[Entry], settings: Settings) -> None:
-    """Many customers without a file at once: more likely a lost folder than an intention."""
+    """Many missing customers at once are probably a lost folder."""
     declared = {user.name.casefold(): user.customer for user in desired.users}
     customers: dict[str, str] = {}
     for entry in entries:
         if is_user(entry) and not control_of(entry) & ACCOUNT_DISABLED:
-            # Somebody else's account has no customer and counts for itself.
+            # An account without a customer counts as one customer.
             account = entry.text("sAMAccountName")
             customer = entry.text("company") or declared.get(account.casefold(), account)
             customers.setdefault(customer.casefold(), customer)

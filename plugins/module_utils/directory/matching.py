@@ -1,4 +1,4 @@
-"""Which object in the directory is which declared one.
+"""Matches declared objects with those in the directory.
 
 An account is found again by its sAMAccountName, else by its place, else by its userPrincipalName, so what somebody
 moved or renamed by hand is put back and keeps its SID and password.
@@ -20,7 +20,7 @@ DOMAIN_USERS: Final = 513
 
 @dataclass(frozen=True)
 class Matched:
-    """Which object in the directory is which declared one."""
+    """Matches declared objects with those in the directory."""
 
     users: Mapping[str, Entry]
     groups: Mapping[str, Entry]

@@ -1,4 +1,4 @@
-"""What a run is given, and what comes out: the changes and what people must hear about."""
+"""The input of a run, and its result: changes and warnings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared i
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change, Entry
 
 MARK: Final = "Managed by ftps-exchange"
-"""The description of what this project makes: a person who meets it elsewhere knows whom to ask."""
+"""The description of all objects of this project in the directory."""
 
 READ_ATTRIBUTES: Final = (
     "objectClass",

@@ -1,4 +1,4 @@
-"""What lies beneath a declared folder and was made by customers: gives it what the folder passes on."""
+"""Applies a declared folder's inherited permissions to the content that customers made."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEEPEST_LEVEL = 400
 
 @dataclass
 class Content:
-    """What a walk through the content of folders changed, or would."""
+    """What a walk through the content changed, or would change."""
 
     folders: int = 0
     files: int = 0
@@ -38,12 +38,12 @@ class Walk:
     """Goes through the content of folders and counts what it changes."""
 
     def __init__(self, *, check_mode: bool) -> None:
-        """Nothing is visited yet."""
+        """Start with empty counts."""
         self._check_mode = check_mode
         self.content = Content()
 
     def through(self, top_fd: int, folder: Folder, default: PosixAcl) -> None:
-        """Give everything beneath what it would have got if it were made now."""
+        """Give all content the permissions that new content would inherit."""
         for_folders = encode_posix_acl(default)
         for_files = encode_posix_acl(acl_of_new_file(default))
         device = os.fstat(top_fd).st_dev
@@ -98,7 +98,7 @@ class Walk:
                 return fd
             if stat.S_ISREG(status.st_mode):
                 if status.st_nlink > 1:
-                    # Its other name may lie outside, where these entries have no business
+                    # A hard link outside must not get these entries
                     self.content.skipped.append(printable(path))
                 else:
                     self.content.files += self._inherit(fd, status, for_files, None)

@@ -1,4 +1,4 @@
-"""What is wanted: the declared folders, checked and put together as a tree."""
+"""The declared folders, checked, as a tree."""
 
 from __future__ import annotations
 

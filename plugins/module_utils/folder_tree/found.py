@@ -1,4 +1,4 @@
-"""What is there: the state of an existing folder, and whether it is as declared."""
+"""The state of an existing folder, and whether it is as declared."""
 
 from __future__ import annotations
 

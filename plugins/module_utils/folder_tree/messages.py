@@ -1,4 +1,4 @@
-"""What messages about folders are made of."""
+"""Helpers for messages about folders."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ LONGEST_SHOWN = 200
 
 
 class FolderError(Exception):
-    """What is wrong, where, and what to do about it."""
+    """An error for the user: what, where, remedy."""
 
 
 def printable(name: str) -> str:
-    """A path as text of bearable length; what is not UTF-8 in it is replaced."""
+    """A path as short text; bytes that are not UTF-8 are replaced."""
     text = os.fsencode(name).decode(errors="replace")
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

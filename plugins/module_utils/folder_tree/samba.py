@@ -7,7 +7,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.messages
 
 
 def respawn_with_samba() -> None:
-    """Go on under the system's Python, the only one that has Samba's binding."""
+    """Continue with the system's Python, which has Samba's binding."""
     try:
         import samba  # noqa: F401
     except ImportError:

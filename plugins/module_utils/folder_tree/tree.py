@@ -31,7 +31,7 @@ class Tree:
     """Compares and applies a tree of declared folders."""
 
     def __init__(self, root: str, top: Folder, *, reapply_to_content: bool, check_mode: bool) -> None:
-        """Only takes notes; nothing is read yet."""
+        """Store the arguments; nothing is read yet."""
         self._root = root
         self._top = top
         self._reapply = reapply_to_content
@@ -47,7 +47,7 @@ class Tree:
 
     @contextlib.contextmanager
     def _located(self, path: str) -> Iterator[None]:
-        """Say where an error of the system happened: calls on descriptors only know a number."""
+        """Add the path to a system error, which has only a file descriptor."""
         try:
             yield
         except OSError as error:
@@ -62,7 +62,7 @@ class Tree:
     # Comparing
 
     def read(self) -> None:
-        """Read the whole tree, so that what is in the way is known before anything is changed."""
+        """Read the whole tree, so that obstacles are known before any change."""
         problems: list[str] = []
         with parent_of(self._root, make=False) as parent:
             if parent is not None:
@@ -112,7 +112,7 @@ class Tree:
     ) -> None:
         if folder.path in changing and not self._check_mode:
             with contextlib.suppress(FileExistsError):
-                # Closed to everybody until its permissions are set
+                # No access until the permissions are set
                 os.mkdir(name, 0o700, dir_fd=parent)
         with self._located(folder.path), opened_folder(name, parent, self.shown(folder.path)) as fd:
             if fd is None:

@@ -1,4 +1,4 @@
-"""Which numbers belong to which SID, as winbindd says."""
+"""The uids and gids of SIDs, from winbindd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lab as it is declared: its networks and its hosts, and how Podman makes them."""
+"""The declared lab: networks, hosts, and the Podman commands for them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Container:
     digest: str
 
     def create_command(self, prefix: str, machine_arguments: Sequence[str]) -> list[str]:
-        """Podman command that makes it; what depends on the machine is no part of the definition."""
+        """The Podman command, without options that depend on this machine."""
         labels = ["--label", f"{LABEL}={prefix}", "--label", f"{DIGEST_LABEL}={self.digest}"]
         return ["create", "--name", self.name, *labels, *machine_arguments, *self.create_arguments]
 
@@ -128,7 +128,7 @@ def network_arguments(host: str, definition: Mapping[str, Any], networks: Mappin
 
 
 def host_files(host: str, definition: Mapping[str, Any]) -> dict[str, str]:
-    """The files that tell a host its names, its resolver and its routes."""
+    """The files with a host's names, resolver and routes."""
     addresses = [address for listed in definition.get("networks", {}).values() for address in listed]
     domain = definition.get("domain")
     own_names = [f"{host}.{domain}", host] if domain else [host]

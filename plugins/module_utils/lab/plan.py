@@ -71,7 +71,7 @@ def plan_absent(found: Found) -> Plan:
 
 
 def names_in_use(plan: Plan, others: set[str]) -> list[str]:
-    """What the plan would make although somebody else has something of that name."""
+    """Names in the plan that belong to something outside the lab."""
     wanted = [f"network {network.name}" for network in plan.create_networks]
     wanted += [f"volume {name}" for name in plan.create_volumes]
     wanted += [f"container {container.name}" for container in plan.create_containers]

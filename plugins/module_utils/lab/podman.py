@@ -52,7 +52,7 @@ class Podman:
         self.command = ["podman", *runtime_arguments()]
 
     def run(self, arguments: Sequence[str], stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        """Run podman once and leave it to the caller to look at the outcome."""
+        """Run podman once; the caller checks the result."""
         return subprocess.run([*self.command, *arguments], input=stdin, capture_output=True, check=False)
 
     def do(self, arguments: Sequence[str], stdin: bytes = b"") -> str:
@@ -143,7 +143,7 @@ def everywhere(work: Callable[[Any], object], items: Sequence[Any]) -> None:
             except LabError as error:
                 failures.append(str(error))
     if failures:
-        # What goes wrong with one goes wrong with all as a rule: one of them in full says enough.
+        # Usually all fail for one reason, so show one error in full.
         others = f" (and {len(failures) - 1} more failed)" if len(failures) > 1 else ""
         raise LabError(f"{failures[0]}{others}")
 
@@ -153,7 +153,7 @@ def carry_out(podman: Podman, plan: Plan) -> None:
     limits = [resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)]
     machine_arguments = limit_arguments(Path("/proc/self/status").read_text(encoding="ascii"), *limits)
     if plan.remove_containers:
-        # Nothing in a host that is thrown away is worth an orderly shutdown.
+        # Disposable hosts need no orderly shutdown.
         podman.do(["rm", "--force", "--time", "0", *plan.remove_containers])
     everywhere(lambda name: podman.do(["network", "rm", name]), plan.remove_networks)
     if plan.remove_volumes:

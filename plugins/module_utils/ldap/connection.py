@@ -22,7 +22,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import 
     NoSuchObjectError,
 )
 
-# libldap would otherwise take whatever ldap.conf, ~/.ldaprc and LDAPTLS_* of the runner say, verification included.
+# Otherwise ldap.conf, ~/.ldaprc and LDAPTLS_* of the runner could change settings, also the verification.
 # It reads them once, when it is loaded.
 os.environ["LDAPNOINIT"] = "1"
 
@@ -44,7 +44,7 @@ SECONDS_TO_CONNECT: Final = 10
 SECONDS_TO_ANSWER: Final = 120
 
 PERMISSIVE_MODIFY: Final = "1.2.840.113556.1.4.1413"
-"""To add a value that is there, or to remove one that is not, is no error (MS-ADTS 3.1.1.3.4.1.8)."""
+"""Adding an existing value or removing a missing one is not an error (MS-ADTS 3.1.1.3.4.1.8)."""
 
 BIND_REFUSALS: Final = {
     "525": "there is no such account",
@@ -211,7 +211,7 @@ class LdapsSession:
 
 
 def check_connection_settings(server_uri: str, bind_dn: str, bind_password: str, ca_cert: str) -> None:
-    """Settings that a library would quietly take for something less safe than was meant."""
+    """Reject settings that a library would silently treat as less secure."""
     addresses = server_uri.split()
     if not addresses or not all(re.fullmatch(r"ldaps://[^/?\s]+/?", address, re.IGNORECASE) for address in addresses):
         raise DirectoryError(
@@ -239,7 +239,7 @@ def _bytes(value: str | bytes) -> bytes:
 
 
 def ldap_arguments() -> dict[str, Any]:
-    """The options that every module has which speaks to the directory."""
+    """The options of all modules that connect to the directory."""
     return {
         "server_uri": {"type": "str", "required": True},
         "bind_dn": {"type": "str", "required": True},

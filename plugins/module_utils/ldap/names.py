@@ -1,4 +1,4 @@
-"""Distinguished names and search filters: when two are the same, what lies in what, what is escaped how."""
+"""Distinguished names and search filters: comparison, containment, escaping."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def is_below(dn: str, ancestor: str) -> bool:
 
 
 ESCAPED: Final = re.compile(r"[,\\]|^ | $")
-"""What would be read as something else where it stands unescaped."""
+"""Characters that must be escaped."""
 
 
 def _as_hex(match: re.Match[str]) -> str:

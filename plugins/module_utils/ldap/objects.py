@@ -1,4 +1,4 @@
-"""What stands in a directory, a change of it, and what went wrong with it."""
+"""Objects of a directory, changes, and errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import d
 
 
 class DirectoryError(Exception):
-    """What a person needs to know: what happened, where, and what to do about it."""
+    """An error for the user: what happened, where, and the remedy."""
 
 
 class NoSuchObjectError(DirectoryError):
@@ -19,7 +19,7 @@ class NoSuchObjectError(DirectoryError):
 
 @dataclass(frozen=True)
 class Entry:
-    """An object as it stands in the directory. Attribute names are in lower case."""
+    """An object in the directory. Attribute names are in lower case."""
 
     dn: str
     attributes: Mapping[str, Sequence[bytes]] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Change:
-    """One request to the directory, and what a person shall read about it."""
+    """One change, with its description for the user."""
 
     stage: int
     action: Literal["add", "modify", "move", "delete"]

@@ -1,4 +1,4 @@
-"""What is wanted: the elements that a task declares, checked."""
+"""The declared elements, checked."""
 
 from __future__ import annotations
 

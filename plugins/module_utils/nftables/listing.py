@@ -43,7 +43,7 @@ def read_elements(listed: Sequence[Any]) -> Elements:
 def split_blocks(listing: str) -> dict[str, str]:
     """The text of 'nft list table' -> header of each object -> its text.
 
-    The order of objects is left out on purpose: it tells only in which order they were made.
+    The order of objects does not matter: it is only the order of their creation.
     """
     blocks: dict[str, str] = {}
     header = ""
@@ -68,8 +68,7 @@ def read_table(listing_json: str, listing_text: str) -> Table:
             numbers = kind == "set" or declared.get("map") == "mark"
             if numbers:
                 table.set_types[declared["name"]] = str(declared["type"])
-            # Elements of dynamic sets come from the traffic, not from anybody's declaration. The text tells which they
-            # are: nft 1.0.6 leaves this flag out of its JSON.
+            # Elements of dynamic sets come from traffic. Only the text shows this flag: the JSON of nft 1.0.6 lacks it.
             if re.search(r"^\t\tflags .*\bdynamic\b", table.blocks[header], re.MULTILINE):
                 continue
             if str(declared["type"]) in ADDRESS_BITS and numbers:

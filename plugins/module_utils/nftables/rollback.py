@@ -1,4 +1,4 @@
-"""A change that nobody confirms takes itself back."""
+"""Rolls back a change that is not confirmed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROLLBACK_DIRECTORY = Path("/run/nftables-table")
 
 
 class Rollback:
-    """Dead-man's switch: a transient timer that restores the table as it was last confirmed.
+    """A transient timer that restores the last confirmed table.
 
     Each is a unit and a file of its own, so what an earlier run has left behind can neither fire on this run's
     change nor be confirmed by it.

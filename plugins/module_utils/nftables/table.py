@@ -11,7 +11,7 @@ Interval = tuple[int, int]
 
 
 class TableError(Exception):
-    """What, where, remedy: shown to the user as it is."""
+    """An error for the user: what, where, remedy."""
 
 
 @dataclass(frozen=True)

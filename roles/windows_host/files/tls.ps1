@@ -1,4 +1,4 @@
-# Sets the versions of TLS that the server accepts. They hold when the server has started anew: a note in the registry says
+# Sets the versions of TLS that the server accepts. They hold when the server has restarted: a note in the registry says
 # when they were changed, so that a run that ended before the restart is made up for.
 # Without this Ansible would not run it in check mode
 [CmdletBinding(SupportsShouldProcess = $true)]

@@ -7,7 +7,7 @@ the same rules:
 * within an item that is made, every attribute that the list names is written, equal to a default or not;
 * elsewhere an element that is not there yet gets all its attributes when one of them differs from what holds, and one
   that is there only those that differ;
-* a collection with ``clear`` that differs from what holds is written anew, behind a ``<clear />``;
+* a collection with ``clear`` that differs from what holds is written again, behind a ``<clear />``;
 * new sites stand behind those that are there and get the next numbers, new locations stand at the end.
 
 The defaults that a host may have set for all its sites (``siteDefaults``) and what else it holds, no preview can know.
@@ -282,7 +282,7 @@ def _effective(levels: Iterable[_Level], at_most: int | None = None) -> list[Xml
 def _replace(
     element: Xml, items: Sequence[Mapping[str, Value]], collection: Collection, above: Iterable[_Level]
 ) -> bool:
-    """Write a collection anew, behind a ``<clear />``, when what holds is not what is wanted."""
+    """Write a collection again, behind a ``<clear />``, when what holds is not what is wanted."""
     own = [child for child in element if child.tag in (collection.add, collection.remove, collection.clear)]
     known = collection.item.attributes
 

@@ -31,7 +31,7 @@ def customer_name(text: str) -> str:
 
 
 def networks(text: str) -> list[str]:
-    """Addresses and networks in one cell, in the notations of firewalls. What is no address stays as it is."""
+    """Addresses and networks in one cell, in the notations of firewalls. What is not an address stays as it is."""
     # "198.51.100.0 255.255.255.0" and "198.51.100.1 - 198.51.100.6" are one value each
     text = re.sub(r"(?<=[0-9.]) +(?=255\.[0-9.]+(?:\s|[,;|]|$))", "/", text)
     text = re.sub(r"(?<=[0-9a-fA-F:.])\s*(?:-|\u2013|\bto\b|\bbis\b)\s*(?=[0-9a-fA-F:]+[.:])", "-", text)

@@ -112,7 +112,7 @@ def _accepted(
         accepted = []
         for draft in candidates:
             if "/" in draft.name or "\0" in draft.name or len(os.fsencode(draft.name)) > 200:
-                draft.refuse(draft.origin(""), "is no name for a file.", "Write a shorter name, without '/'.")
+                draft.refuse(draft.origin(""), "is not a name for a file.", "Write a shorter name, without '/'.")
             # A draft with refused cells is checked too, so that one run names everything
             elif draft.name in texts:
                 (trial / f"{draft.name}.yml").write_text(texts[draft.name], encoding="utf-8")

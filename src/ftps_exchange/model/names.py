@@ -144,7 +144,7 @@ def check_host_name(name: str) -> str:
     if name != name.lower():
         raise RefusedError("has upper-case letters.", f"Write '{printable(name.lower())[:253]}'.")
     if name.endswith("."):
-        raise RefusedError("ends with a dot.", "Leave the final dot away.")
+        raise RefusedError("ends with a dot.", "Remove the final dot.")
     if len(name) > 253:
         raise RefusedError(f"is {len(name)} characters long.", "A host name has at most 253 characters (RFC 1123).")
     labels = name.split(".")
@@ -335,9 +335,9 @@ def check_service_name(name: str) -> str:
 
 
 def check_line(text: str, longest: int = 200) -> str:
-    """Return a text for people: one line, nothing invisible."""
+    """Return text for display: one line, no invisible characters."""
     if not text.strip() or text != text.strip():
-        raise RefusedError("is blank, or begins or ends with a space.", "Write it without them, or leave the key away.")
+        raise RefusedError("is blank, or begins or ends with a space.", "Write it without them, or remove the key.")
     if len(text) > longest:
         raise RefusedError(f"is {len(text)} characters long.", f"Use at most {longest}.")
     if not text.isprintable():

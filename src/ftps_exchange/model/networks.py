@@ -18,8 +18,8 @@ Network = IPv4Network | IPv6Network
 _NETWORK_EXAMPLE = "Write it like 198.51.100.0/24 or '2001:db8::/48'."
 Address = IPv4Address | IPv6Address
 
-# A customer's sources are a few addresses. A wider network is more than one organisation's way out: a typing
-# mistake, or a whole provider. Who really needs more writes several networks, and sees what that opens.
+# A customer's sources are a few addresses. A wider network is more than one organisation: a typing
+# mistake, or a whole provider. If more is really needed, list several networks.
 WIDEST_SOURCE = {4: 16, 6: 32}
 # Inside networks only describe the customer's own side (its firewall pack), so 10.0.0.0/8 is fine there.
 WIDEST_INSIDE = {4: 8, 6: 8}
@@ -96,7 +96,7 @@ def parse_network(text: str) -> Network:
         if re.fullmatch(r"[0-9.]+ ?- ?[0-9.]+", text):
             raise RefusedError("is a range.", "Write it as networks, each with its prefix length.")
         if re.fullmatch(r"[A-Za-z0-9.-]*[A-Za-z][A-Za-z0-9.-]*", text):
-            raise RefusedError("is a name.", "Write addresses: a name can change without anybody noticing.")
+            raise RefusedError("is a name.", "Write addresses: a name can change unnoticed.")
         raise RefusedError("is not a network.", _NETWORK_EXAMPLE)
     if re.search(r"(?:^|\.)0[0-9]+(?=\.|/|$)|/0[0-9]", text) and ":" not in text.partition("/")[0]:
         raise RefusedError("has leading zeros.", "Write it without them: some programs take such numbers for octal.")
@@ -137,7 +137,7 @@ def _check_width(network: Network, widest: dict[int, int]) -> None:
     limit = widest[network.version]
     if network.prefixlen == 0:
         raise RefusedError(
-            "is every address there is.", "List the customer's own networks: the service is for known hosts."
+            "contains all addresses.", "List the customer's own networks: the service is for known hosts."
         )
     if network.prefixlen < limit:
         raise RefusedError(

@@ -1,4 +1,4 @@
-"""What is wrong, where, and what to do about it.
+"""Problems of the model: what, where, remedy.
 
 A ``Problem`` always names a file; where it can, it names the line, the field and the value too. Values come from
 files that may hold anything, so they are shown as a short, printable representation.
@@ -20,12 +20,12 @@ FieldPath = tuple[str | int, ...]
 Rule = tuple[FieldPath, object, str, str]
 """What is wrong between the keys of a file: path, value, message and remedy."""
 
-# The message stays readable when a find-and-replace broke every customer file; the structured list is complete.
+# Keep the message readable with very many problems; the structured list is complete.
 SHOWN_PROBLEMS = 100
 
 
 class RefusedError(Exception):
-    """One value breaks one rule: what is wrong with it, and the remedy."""
+    """A broken rule: the problem and the remedy."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -85,14 +85,14 @@ class ModelError(Exception):
 
 
 def printable(text: str) -> str:
-    """Return the text with everything that could upset a terminal escaped."""
+    """Return the text with control characters escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 class _ShortRepr(reprlib.Repr):
-    """Representation that stays short and cannot fail, spelled as YAML where Python's own spelling would confuse."""
+    """Short representation that cannot fail, with YAML's spelling."""
 
     def __init__(self) -> None:
         super().__init__(maxlevel=3, maxlist=4, maxdict=4, maxtuple=4, maxstring=60, maxother=60)
@@ -150,7 +150,7 @@ NO_SECRETS_HERE = (
 
 
 def looks_secret(path: FieldPath) -> bool:
-    """Tell whether somebody put a secret there, which a message must not repeat; no key of the model is one."""
+    """Return whether a key looks like a secret, which a message must not repeat."""
     return any(
         isinstance(part, str) and re.search(r"pass(?!ive_|word_max_)|pwd|secret|token|private", part, re.IGNORECASE)
         for part in path

@@ -82,7 +82,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The person who answers questions: free text, which every output must escape."""
+    """The contact person: free text, which every output must escape."""
 
     name: str | None = None
     email: str | None = None

@@ -1,4 +1,4 @@
-"""Reads one YAML file without surprises.
+"""Reads one YAML file strictly.
 
 A customer file is small and flat, so only plain mappings, lists and scalars are accepted, and a scalar never
 becomes something other than what it looks like: YAML 1.1 turns ``on`` into true, ``0644`` into 420 and ``21:22``
@@ -35,7 +35,7 @@ DUPLICATE = "is a duplicate."
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """Something in the YAML that is refused, at a line and at the field that was being read."""
+    """Rejected YAML, with its line and field."""
 
     path: FieldPath
     line: int | None
@@ -46,11 +46,11 @@ class Flaw:
 
 @dataclass(slots=True)
 class Document:
-    """What a file says, as far as it could be read."""
+    """The content of a file, as far as it is readable."""
 
     value: object = None
     is_empty: bool = True
-    # Read to the end; what stands before a place that stopped the reader is not worth a judgement.
+    # Whether the reader reached the end; an incomplete document is not checked.
     is_complete: bool = False
     flaws: list[Flaw] = field(default_factory=list)
     lines: dict[FieldPath, int] = field(default_factory=dict)
@@ -159,7 +159,7 @@ def _build(text: str, document: Document, with_lines: bool) -> None:
         elif isinstance(containers[-1], list):
             containers[-1].append(value)
         else:
-            # The first of two equal keys stays, so that the rest is checked against what a reader sees first.
+            # Keep the first of two equal keys and check the rest with it.
             containers[-1].setdefault(keys[-1], value)
             keys[-1] = _NO_KEY
 

@@ -1,6 +1,6 @@
 """Texts of other people, made safe for the one place of a document or a script where each is to stand.
 
-Names come out of the checked model, but contacts, descriptions and an authority's name are whatever somebody wrote.
+Names come out of the checked model, but contacts, descriptions and a CA's name are free text.
 Each function here makes a text unable to end the literal, the element or the line that it stands in, so nothing else
 has to think about it. Rules of firewalls are stricter still, see ``text``.
 """

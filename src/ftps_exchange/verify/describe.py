@@ -7,7 +7,7 @@
      "stranger": HOST | null, "server": HOST | null, "edge": HOST | null, "directory": HOST | null}
 
 HOST is {"name", "connection": "local" | "podman" | "ssh" | "namespace", …}. ``complete`` means that there is a host for
-everything, so that whatever could not be seen is a fault. With
+everything, so that everything that could not be checked is a fault. With
 ``real_customers`` nothing is done that they would notice.
 """
 

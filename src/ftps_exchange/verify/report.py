@@ -27,7 +27,7 @@ MARKS["left out"] = MARKS["does not apply"]
 
 
 def html(run: Run, changed: Sequence[Mapping[str, str]], previous: Mapping[str, Any] | None) -> str:
-    """The page. Whatever came from a server is escaped, and nothing is fetched from elsewhere."""
+    """The page. All text from servers is escaped, and the page loads nothing."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

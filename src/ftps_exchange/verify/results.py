@@ -134,7 +134,7 @@ def changes(previous: Mapping[str, Any] | None, run: Run) -> list[dict[str, str]
 
 
 def _flat(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Facts by `section: name`. Times differ at every run and tell nothing."""
+    """Facts by `section: name`. Times differ at every run and show nothing."""
     return {
         f"{section}: {name}": shown(value)
         for section, entries in facts.items()

@@ -14,7 +14,7 @@ home=$(mktemp -d)
 config=$home/.config/filezilla
 mkdir -p "$config" "$home/files"
 export HOME="$home" DISPLAY=:9
-# As if the authority's certificate had been imported; otherwise a window asks about it
+# As if the CA's certificate had been imported; otherwise a window asks about it
 cp "$FTPS_CA" /usr/local/share/ca-certificates/exchange.crt
 update-ca-certificates > /dev/null 2>&1
 

@@ -4,7 +4,7 @@ set -eu
 action=$1
 shift
 export RCLONE_FTP_HOST="$FTPS_HOST" RCLONE_FTP_PORT="$FTPS_PORT" RCLONE_FTP_USER="$FTPS_ACCOUNT"
-# The authority's certificate, for programs in Go
+# The CA's certificate, for programs in Go
 export SSL_CERT_FILE="$FTPS_CA"
 if [ "$FTPS_IMPLICIT" = 1 ]; then export RCLONE_FTP_TLS=true; else export RCLONE_FTP_EXPLICIT_TLS=true; fi
 RCLONE_FTP_PASS=$(printf '%s' "$FTPS_PASSWORD" | rclone obscure -)

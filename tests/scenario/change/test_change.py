@@ -1,4 +1,4 @@
-"""Customers come, go and change while others work; what was changed by hand is put right."""
+"""Customers come, go and change while others work; manual changes are corrected."""
 
 from __future__ import annotations
 

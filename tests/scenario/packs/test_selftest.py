@@ -140,8 +140,8 @@ def test_a_client_without_ecdhe(firewall: Firewall, selftest: SelfTest, acme: Cu
     assert (told.code, told.who()) == (32, "your side (network or workstation)"), told.output
 
 
-def test_wrong_authority(firewall: Firewall, selftest: SelfTest, acme: Customer) -> None:
-    """As behind a device that shows certificates of its own: the pack's authority did not sign what is shown."""
+def test_wrong_ca(firewall: Firewall, selftest: SelfTest, acme: Customer) -> None:
+    """As behind a device that shows certificates of its own: the pack's CA did not sign them."""
     acme.host.sh(
         f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=Inspecting firewall' "
         f"-keyout /dev/null -out {FOLDER}/other.pem 2>/dev/null"
@@ -151,7 +151,7 @@ def test_wrong_authority(firewall: Firewall, selftest: SelfTest, acme: Customer)
     assert "signed by" in told.output
 
 
-def test_wrong_authority_without_openssl(firewall: Firewall, selftest: SelfTest, acme: Customer) -> None:
+def test_wrong_ca_without_openssl(firewall: Firewall, selftest: SelfTest, acme: Customer) -> None:
     """curl alone finds it too, before the password has left."""
     acme.host.sh(
         f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=Inspecting firewall' "

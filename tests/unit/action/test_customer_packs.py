@@ -144,7 +144,7 @@ def test_what_is_asked_wrongly_is_told_in_one_line(run: Runner, arguments: dict[
         ({}, ""),
         ({"certificate_ca_file": ""}, ""),
         ({"certificate_ca_file": "root.pem"}, "root.pem"),
-        # A Windows deployment with an authority of its own: its packs must not speak of a public one
+        # A Windows deployment with its own CA: its packs must not name a public one
         ({"windows_certificate_ca_file": "root.pem"}, "root.pem"),
     ],
 )

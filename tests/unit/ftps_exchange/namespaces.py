@@ -96,7 +96,7 @@ class Namespace:
         return sockets
 
     def connects(self, source: str, target: str, port: int, *, timeout: float, source_port: int = 0) -> bool:
-        """Whether a TCP connection from one address to another comes about."""
+        """Whether a TCP connection from one address to another succeeds."""
         family = socket.AF_INET6 if ":" in target else socket.AF_INET
         with self.inside(lambda: socket.socket(family, socket.SOCK_STREAM)) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -61,7 +61,7 @@ def load_filters() -> dict[str, Callable[..., Any]]:
 
 
 def ansible(program: str, *arguments: str | Path, where: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program of Ansible with the project's filters, and none of the settings of whoever runs the test."""
+    """Run a program of Ansible with the project's filters, without the settings of the user."""
     (where / "ansible.cfg").touch()
     return subprocess.run(
         [sys.executable, "-m", "ansible", program, *arguments],
@@ -242,4 +242,4 @@ def part_of(sample: object, whole: object) -> bool:
 def test_the_sample_is_what_the_lab_gives(name: str) -> None:
     result = json.loads(json.dumps(apply(name, load_filters(), golden("model"), golden("sids"))))
     sample = sidecar(name)["RETURN"]["_value"]["sample"]
-    assert part_of(sample, result), f"{sample} is no part of {result}"
+    assert part_of(sample, result), f"{sample} is not part of {result}"

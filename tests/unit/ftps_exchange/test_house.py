@@ -97,7 +97,7 @@ def test_a_server_calls_the_folder_of_the_shares_the_same() -> None:
 
 
 def test_filters_need_no_pydantic() -> None:
-    """Each task that uses a filter would import it anew: a seventh of a second."""
+    """Each task that uses a filter would import it again: a seventh of a second."""
     program = (
         "import sys, ftps_exchange.wire, ftps_exchange.desired, ftps_exchange.preflight, ftps_exchange.windows, "
         "ftps_exchange.iis.render; sys.exit('pydantic' in sys.modules)"

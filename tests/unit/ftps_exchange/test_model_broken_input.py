@@ -1,4 +1,4 @@
-"""Whatever is written into the inventory: a list of problems that name their files, never a traceback."""
+"""Any content of the inventory: a list of problems that name their files, never a traceback."""
 
 from __future__ import annotations
 

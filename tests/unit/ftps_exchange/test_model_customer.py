@@ -204,7 +204,7 @@ def test_sources_are_canonical_and_merged(inventory: Inventory) -> None:
             "has host bits set. Write '192.0.2.8/29' for the whole network, or '192.0.2.9/32'",
         ),
         (("sources", 0), "2001:db8::1/64", "Write '2001:db8::/64' for the whole network, or '2001:db8::1/128'"),
-        (("sources", 0), "0.0.0.0/0", "is every address there is."),
+        (("sources", 0), "0.0.0.0/0", "contains all addresses."),
         (("sources", 1), "::/0", "sources[1] = '::/0': is every address there is."),
         (("sources", 0), "0.0.0.0/1", "is too wide: /1. An IPv4 network here is /16 or narrower"),
         (("sources", 0), "202.0.0.0/15", "is too wide: /15."),
@@ -238,7 +238,7 @@ def test_sources_are_canonical_and_merged(inventory: Inventory) -> None:
         (("sources", 0), "198.51.100.0/28", "contains the service's own public address 198.51.100.10."),
         (("sources", 1), "2001:db8:100::/64", "contains the service's own public address 2001:db8:100::10."),
         (("inside_networks", 0), "10.0.0.1/8", "inside_networks[0] = '10.0.0.1/8': has host bits set."),
-        (("inside_networks", 0), "0.0.0.0/0", "is every address there is."),
+        (("inside_networks", 0), "0.0.0.0/0", "contains all addresses."),
         (("inside_networks", 0), "127.0.0.0/8", "which is loopback"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The directory of customer files: whatever lies there is read, refused or ignored, and said so."""
+"""The directory of customer files: every file is read, refused or ignored, and reported."""
 
 from __future__ import annotations
 

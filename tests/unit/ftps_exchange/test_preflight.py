@@ -114,8 +114,8 @@ def test_what_an_edge_may_be(given: dict[str, Any]) -> None:
             "ftps_server_tls_minimum_version 1.3 is newer than tls_maximum_version",
         ),
         (account("All", "198.51.100.20/32"), "pam_access takes for its own words: All"),
-        (account("a b", "198.51.100.20/32"), "are no names: a b"),
-        (account("acme\n", "198.51.100.20/32"), "are no names"),
+        (account("a b", "198.51.100.20/32"), "invalid account names: a b"),
+        (account("acme\n", "198.51.100.20/32"), "invalid account names"),
         (account("acme-up"), "log in from nowhere: acme-up"),
     ],
 )

@@ -28,8 +28,8 @@ def test_a_text_is_what_it_says() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "sets is no JSON: Expecting value"),
-        ("{'customers4': []}", "sets is no JSON: Expecting property name"),
+        ("", "sets is not JSON: Expecting value"),
+        ("{'customers4': []}", "sets is not JSON: Expecting property name"),
         ("[]", "sets must be a dictionary, or its JSON text"),
         ("null", "sets must be a dictionary, or its JSON text"),
     ],

@@ -263,7 +263,7 @@ Answer = Callable[[Key], list[x509.Certificate]]
         pytest.param(
             lambda key: [Authority("Test issuing", ROOT).sign(key)],
             ["its chain does not lead to the CA"],
-            id="an authority with the same name and another key",
+            id="a CA with the same name and another key",
         ),
         pytest.param(
             lambda key: [ISSUING.sign(key, signer=new_key())],
@@ -273,7 +273,7 @@ Answer = Callable[[Key], list[x509.Certificate]]
         pytest.param(
             lambda key: [(other := Authority("Other root")).sign(key), other.certificate],
             ["its chain does not lead to the CA"],
-            id="another authority",
+            id="another CA",
         ),
         pytest.param(
             lambda key: [ISSUING.sign(key, usage=ExtendedKeyUsageOID.CLIENT_AUTH)],

@@ -12,7 +12,7 @@ import yaml
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
 MODULES = sorted({path.stem for path in (PLUGINS / "modules").iterdir() if path.suffix in (".py", ".ps1")})
 
-OWN_PROCESS = "Runs on the control node, in Ansible's own process, whatever host the task is for."
+OWN_PROCESS = "Runs on the control node, in Ansible's own process, for any host of the task."
 WINDOWS = "Runs on a host with Windows."
 OTHERS = {
     "Runs on a host with Linux.",

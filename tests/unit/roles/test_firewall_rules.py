@@ -137,18 +137,21 @@ def test_nothing_else_goes_out_but_what_the_inventory_names() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"edge_directory_servers": ["dc1.corp.example"]}, "edge_directory_servers: 'dc1.corp.example' is no address"),
+        (
+            {"edge_directory_servers": ["dc1.corp.example"]},
+            "'dc1.corp.example' is not an address",
+        ),
         (
             {"edge_outbound": [{"purpose": "mail", "to": ["10.0.0.9/8"], "ports": ["25"]}]},
             "edge_outbound, mail: '10.0.0.9/8'",
         ),
         (
             {"edge_outbound": [{"purpose": "mail", "to": ["10.0.0.9"], "ports": ["smtp"]}]},
-            "edge_outbound, mail: 'smtp' is no port",
+            "edge_outbound, mail: 'smtp' is not a port",
         ),
         (
             {"edge_outbound": [{"purpose": "mail", "to": ["10.0.0.9"], "ports": ["90-80"]}]},
-            "edge_outbound, mail: '90-80' is no port",
+            "edge_outbound, mail: '90-80' is not a port",
         ),
         ({"edge_outbound": [{"purpose": 'a"b', "to": ["10.0.0.9"], "ports": ["25"]}]}, "has a quote"),
         ({"edge_outbound": [{"purpose": "mail", "to": [], "ports": ["25"]}]}, "edge_outbound, mail: names no address"),

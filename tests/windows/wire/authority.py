@@ -1,4 +1,4 @@
-"""An authority of the tests' own, and certificates from it."""
+"""A CA of the tests' own, and certificates from it."""
 
 from __future__ import annotations
 

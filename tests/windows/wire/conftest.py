@@ -22,7 +22,7 @@ type Deploy = Callable[[Endpoint], Deployment]
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """The authority that the control node trusts."""
+    """The CA that the control node trusts."""
     return Authority(tmp_path_factory.mktemp("authority"), "test-authority")
 
 

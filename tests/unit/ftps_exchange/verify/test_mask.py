@@ -18,7 +18,7 @@ def test_base64_of_anything_around_the_secret_is_masked(secret: str, before: byt
     text = base64.b64encode(before + secret.encode() + after).decode()
     left = masker([secret])(text)
     assert left != text
-    # Whoever decodes what is left, from any place, finds less than the secret
+    # Decoding the rest, from any place, gives less than the secret
     for part in left.split(MASK):
         for start in range(4):
             piece = part[start:][: (len(part) - start) // 4 * 4]
