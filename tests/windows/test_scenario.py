@@ -85,6 +85,15 @@ def test_the_scenario_runs_twice_and_transfers() -> None:
     ]
 
 
+def test_the_facts_are_compared_with_the_schema_of_this_project() -> None:
+    """The script takes the text of it: no file of this project is on the server."""
+    facts = yaml.safe_load((SCENARIO / "verify.yml").read_text())[0]["tasks"][0]["ansible.windows.win_powershell"]
+    named = re.search(r"playbook_dir ~ '/([^']+)'", facts["parameters"]["Schema"])
+    assert named is not None
+    assert (SCENARIO / named[1]).resolve() == PROJECT / "src" / "ftps_exchange" / "iis" / "schema.json"
+    assert "[string] $Schema," in (SCENARIO / facts["path"]).read_text()
+
+
 def test_make_test_does_not_run_it() -> None:
     """It needs a Windows of somebody's own."""
     script = (PROJECT / "scripts" / "test").read_text()

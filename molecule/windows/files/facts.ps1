@@ -1,7 +1,8 @@
 # Prints what only a Windows Server with IIS FTP can settle, a fact a line, to be pasted into an issue (docs/windows.md).
 # For a server that may be thrown away: it makes the site ftps-facts and removes it, and with -User it changes the range of
 # data ports for a moment. It needs an administrator, Web-Ftp-Service and Web-Scripting-Tools.
-param ([string] $SchemaFile, [string] $User, [string] $Password, [int] $Port = 21, [int[]] $Range = @(61000, 61009))
+# The project's schema comes as a file, or as the text of it.
+param ([string] $SchemaFile, [string] $Schema, [string] $User, [string] $Password, [int] $Port = 21, [int[]] $Range = @(61000, 61009))
 
 $ErrorActionPreference = 'Stop'
 $inetsrv = Join-Path $env:SystemRoot 'System32/inetsrv'
@@ -141,15 +142,18 @@ Show-Place 'site removed, not committed' $config $rules $name
 foreach ($path in $config.GetLocationPaths()) { if ("$path/".StartsWith("$name/")) { $config.RemoveLocationPath($path) } }
 $manager.CommitChanges()
 
-if ($SchemaFile) {
+if ($SchemaFile) { $Schema = [System.IO.File]::ReadAllText($SchemaFile) }
+if ($Schema) {
     Show 'attributes that differ from schema.json (<= here alone, => there alone)' {
         $xml = New-Object System.Xml.XmlDocument
         $xml.Load((Join-Path $inetsrv 'config/schema/FTP_schema.xml'))
         $here = foreach ($section in $xml.GetElementsByTagName('sectionSchema')) { Read-Names $section $section.GetAttribute('name') }
-        $known = ConvertFrom-Json -InputObject ([System.IO.File]::ReadAllText($SchemaFile))
+        $known = ConvertFrom-Json -InputObject $Schema
         $there = foreach ($one in $known.sections.PSObject.Properties) { Read-Known $one.Value $one.Name }
-        $there = @($there | Where-Object { $_ -like 'system.ftpServer/*' })
-        foreach ($difference in Compare-Object @($here | Sort-Object -Unique) $there) { "$($difference.SideIndicator) $($difference.InputObject)" }
+        # The attributes of a site that are not about FTP stand in another file
+        $ours = '^system\.ftpServer/|^system\.applicationHost/sites/site/ftpServer\b'
+        $here, $there = foreach ($names in $here, $there) { , @($names | Where-Object { $_ -match $ours } | Sort-Object -Unique) }
+        foreach ($difference in Compare-Object $here $there) { "$($difference.SideIndicator) $($difference.InputObject)" }
     }
 }
 foreach ($protocol in @('1.2', 3072), @('1.3', 12288)) {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from .changes import changes_markdown, facts_of, next_changes
+from .flows import jobs
 from .formats import REGISTRY
 from .guide import Edition, Files, guides
 from .profiles import profiles
@@ -21,6 +21,7 @@ from .programs import programs
 from .rules import TABLE, render_rules
 from .scripts import selftest_ps1, selftest_sh
 from .subject import Subject
+from .text import indented_json
 from .updates import updates
 
 MADE_BY: Final = "ftps-exchange customer pack"
@@ -109,8 +110,9 @@ def _rules(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The files of both sides."""
     found: dict[str, dict[str, str]] = {"rules": {}, "provider": {}}
+    sides = jobs(subject.service, subject.customer)
     for name in sorted({*customer_formats, *provider_formats}):
-        for file, text in render_rules(name, subject.service, subject.customer).items():
+        for file, text in render_rules(name, subject.service, subject.customer, sides).items():
             folder, wanted = (
                 ("provider", provider_formats) if _side(file) == "provider" else ("rules", customer_formats)
             )
@@ -175,7 +177,7 @@ def _marker(
         "files": dict(sums),
         "inputs": inputs,
     }
-    return (json.dumps(content, indent=2) + "\n").encode()
+    return (indented_json(content) + "\n").encode()
 
 
 def digest(parts: Iterable[bytes]) -> str:

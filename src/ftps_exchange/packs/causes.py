@@ -7,8 +7,9 @@ translated by whoever prints it (``causes_for``, ``symptoms_for``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from .language import N_, Catalogue
@@ -432,29 +433,43 @@ def idle_minutes(subject: Subject) -> int:
     return 60 if subject.offer.iis else 5
 
 
-def _meant(subject: Subject, when: str) -> bool:
-    return {
-        "": True,
-        "own CA": subject.own_authority,
-        "public CA": not subject.own_authority,
-        "implicit": subject.service.implicit_port is not None,
-    }[when]
+def _conditions(subject: Subject) -> frozenset[str]:
+    """What ``when`` is true of this pack."""
+    ca = "own CA" if subject.own_authority else "public CA"
+    return frozenset(("", ca) if subject.service.implicit_port is None else ("", ca, "implicit"))
 
 
-def causes_for(subject: Subject, say: Catalogue) -> Iterator[Cause]:
+def causes_for(subject: Subject, say: Catalogue) -> tuple[Cause, ...]:
     """The causes in one language, with this customer's addresses and ports in them."""
-    named = values(subject, say)
-    for cause in CAUSES:
-        if _meant(subject, cause.when):
-            meaning = say.filled(cause.meaning, **named)
-            remedy = cause.remedy and say.filled(cause.remedy, **named)
-            yield Cause(cause.code, say(cause.step), meaning, cause.who, remedy, cause.when)
+    return _causes(say, _conditions(subject), tuple(values(subject, say).items()))
 
 
-def symptoms_for(subject: Subject, say: Catalogue) -> Iterator[Symptom]:
+def symptoms_for(subject: Subject, say: Catalogue) -> tuple[Symptom, ...]:
     """The symptoms in one language, with this customer's addresses and ports in them."""
-    named = values(subject, say)
-    for symptom in SYMPTOMS:
-        if _meant(subject, symptom.when):
-            sign, cause, remedy = (say.filled(text, **named) for text in (symptom.sign, symptom.cause, symptom.remedy))
-            yield Symptom(sign, cause, symptom.who, remedy, symptom.when)
+    return _symptoms(say, _conditions(subject), tuple(values(subject, say).items()))
+
+
+def _filling(say: Catalogue, named: tuple[tuple[str, object], ...]) -> Callable[[str], str]:
+    facts = dict(named)
+    return lambda text: say.filled(text, **facts)
+
+
+# The guide and the self-tests of one pack ask for the same
+@lru_cache(maxsize=16)
+def _causes(say: Catalogue, conditions: frozenset[str], named: tuple[tuple[str, object], ...]) -> tuple[Cause, ...]:
+    fill = _filling(say, named)
+    return tuple(
+        Cause(one.code, say(one.step), fill(one.meaning), one.who, one.remedy and fill(one.remedy), one.when)
+        for one in CAUSES
+        if one.when in conditions
+    )
+
+
+@lru_cache(maxsize=16)
+def _symptoms(say: Catalogue, conditions: frozenset[str], named: tuple[tuple[str, object], ...]) -> tuple[Symptom, ...]:
+    fill = _filling(say, named)
+    return tuple(
+        Symptom(fill(one.sign), fill(one.cause), one.who, fill(one.remedy), one.when)
+        for one in SYMPTOMS
+        if one.when in conditions
+    )

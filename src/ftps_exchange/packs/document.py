@@ -205,17 +205,10 @@ class Html(Form):
     def table(self, head: Sequence[Markup], rows: Iterable[Sequence[Inline]], style: str = "") -> Markup:
         labels = [text.replace('"', "&quot;") for text in head]
         top = "".join(f'<th scope="col">{text}</th>' for text in head)
-        lines = "".join("<tr>" + self._row(row, labels) + "</tr>\n" for row in rows)
+        lines = "".join(_html_row(tuple(row), tuple(labels)) for row in rows)
         return Markup(  # noqa: S704
             f'<table class="{html_text(style)}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{lines}</tbody></table>\n'
         )
-
-    def _row(self, row: Sequence[Inline], labels: Sequence[str]) -> str:
-        """The first cell names the row: programs that read aloud say it before each of the others."""
-        first, *others = (
-            f'data-label="{label}"><div>{self.inline(cell)}</div>' for label, cell in zip(labels, row, strict=True)
-        )
-        return f'<th scope="row" {first}</th>' + "".join(f"<td {cell}</td>" for cell in others)
 
     def listing(self, text: str, language: str = "") -> Markup:
         lines = "\n".join(html_text(line) for line in text.rstrip().split("\n"))
@@ -261,9 +254,8 @@ class Markdown(Form):
 
     def table(self, head: Sequence[Markup], rows: Iterable[Sequence[Inline]], style: str = "") -> Markup:
         lines: list[list[str]] = [list(head), ["---"] * len(head)]
-        # In a table a bar ends the cell even inside of a code span, unless escaped
-        lines += [[_BAR.sub(r"\\|", self.inline(cell)) for cell in row] for row in rows]
-        return Markup("".join("| " + " | ".join(line) + " |\n" for line in lines) + "\n")  # noqa: S704
+        top = "".join("| " + " | ".join(line) + " |\n" for line in lines)
+        return Markup(top + "".join(_markdown_row(tuple(row)) for row in rows) + "\n")  # noqa: S704
 
     def listing(self, text: str, language: str = "") -> Markup:
         return Markup(markdown_block(text, language) + "\n\n")  # noqa: S704
@@ -277,6 +269,22 @@ class Markdown(Form):
 
 HTML: Final = Html()
 MARKDOWN: Final = Markdown()
+
+
+# Most rows of a guide are the same for all customers
+@lru_cache(maxsize=1024)
+def _html_row(row: tuple[Inline, ...], labels: tuple[str, ...]) -> str:
+    """The first cell names the row: programs that read aloud say it before each of the others."""
+    first, *others = (
+        f'data-label="{label}"><div>{HTML.inline(cell)}</div>' for label, cell in zip(labels, row, strict=True)
+    )
+    return f'<tr><th scope="row" {first}</th>' + "".join(f"<td {cell}</td>" for cell in others) + "</tr>\n"
+
+
+@lru_cache(maxsize=1024)
+def _markdown_row(row: tuple[Inline, ...]) -> str:
+    # In a table a bar ends the cell even inside of a code span, unless escaped
+    return "| " + " | ".join(_BAR.sub(r"\\|", MARKDOWN.inline(cell)) for cell in row) + " |\n"
 
 
 class Words:

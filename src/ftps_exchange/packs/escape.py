@@ -32,6 +32,7 @@ def html_text(text: str) -> str:
     return html.escape(one_line(text), quote=True)
 
 
+@lru_cache(maxsize=4096)
 def markdown_foreign(text: str) -> str:
     """Somebody else's text as Markdown: every punctuation mark that could mean something is escaped.
 
@@ -46,6 +47,7 @@ def markdown_own(text: str) -> str:
     return _OWN_MARKDOWN.sub(lambda match: "\\" + match.group(), one_line(text))
 
 
+@lru_cache(maxsize=4096)
 def markdown_code(text: str) -> str:
     """A code span of Markdown: its fence is longer than any run of backticks in the text."""
     line = one_line(text)
@@ -60,6 +62,7 @@ def markdown_block(text: str, language: str = "") -> str:
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
+@lru_cache(maxsize=4096)
 def shell_word(text: str) -> str:
     """One word of a POSIX shell."""
     return shlex.quote(one_line(text))
@@ -75,6 +78,7 @@ def shell_comment(text: str) -> str:
     return one_line(text)
 
 
+@lru_cache(maxsize=4096)
 def powershell_word(text: str) -> str:
     """A literal string of PowerShell, in which nothing is expanded."""
     return "'" + _POWERSHELL_QUOTES.sub(r"\1\1", one_line(text)) + "'"

@@ -156,6 +156,5 @@ def lines_if(condition: object, *lines: str) -> tuple[str, ...]:
 
 def commented(lines: list[str], prefix: str) -> str:
     """The lines as comments of a language."""
-    for line in lines:
-        assert line.isprintable(), line  # noqa: S101 - a line break would end the comment
+    assert "".join(lines).isprintable(), lines  # noqa: S101 - a line break would end the comment
     return "".join(f"{prefix} {line}".rstrip() + "\n" for line in lines)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from markupsafe import Markup
 
@@ -70,12 +70,60 @@ def guides(subject: Subject, files: Files, edition: Edition) -> dict[str, str]:
     }
 
 
+class _View:
+    """The values that a template reads, and which of them it has read."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+        self.read: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return self.values[name]
+
+
+class _Kept:
+    """Parts of the guide as they were printed before: most of it is the same for most customers.
+
+    A part that reads only values which it read before, and finds them the same, says the same.
+    """
+
+    _MOST: Final = 32
+
+    def __init__(self) -> None:
+        self._parts: dict[str, dict[tuple[str, ...], dict[tuple[Any, ...], Markup]]] = {}
+
+    def part(self, view: _View, name: str, print_it: Callable[[], Markup]) -> Markup:
+        """A part of the guide, printed unless it was already."""
+        values, parts = view.values, self._parts.setdefault(name, {})
+        for read, texts in parts.items():
+            if (text := texts.get(tuple(values[key] for key in read))) is not None:
+                return text
+        view.read = set()
+        text = print_it()
+        read = tuple(sorted(view.read))
+        texts = parts.setdefault(read, {})
+        if len(texts) >= self._MOST:
+            texts.clear()
+        texts[tuple(values[key] for key in read)] = text
+        return text
+
+
+@cache
+def _kept(language: str, form: Form) -> _Kept:
+    """For each language and form, once for each process."""
+    return _Kept()
+
+
 def _printed(name: str, subject: Subject, files: Files, edition: Edition, form: Form) -> str:
     say = words(subject.language, form)
+    values = _View(view(subject, files, edition, say))
+    kept = _kept(subject.language, form)
     return template(name, form).render(
         _=say,
         say=say.say,
-        v=view(subject, files, edition, say),
+        v=values,
+        kept=lambda part, caller: kept.part(values, part, caller),
         section=_section(say, form),
         codes=_codes,
         lines=_lines,
@@ -89,13 +137,13 @@ def _section(say: Words, form: Form) -> Callable[[str], Markup]:
     return lambda id_: form.heading(say(SECTIONS[id_]), id_)
 
 
-def view(subject: Subject, files: Files, edition: Edition, say: Words) -> SimpleNamespace:
+def view(subject: Subject, files: Files, edition: Edition, say: Words) -> dict[str, Any]:
     """What the template needs, in the order in which it needs it."""
     service, customer = subject.service, subject.customer
     firewall = REGISTRY[customer.firewall] if customer.firewall else None
     own = tuple(file for file in files.rules if not file.startswith(_TABLE))
     single = (service.explicit_port, service.implicit_port)
-    return SimpleNamespace(
+    return dict(  # noqa: C408 - as long as a page
         language=subject.language,
         customer=customer.name,
         fqdn=subject.fqdn,
@@ -123,7 +171,7 @@ def view(subject: Subject, files: Files, edition: Edition, say: Words) -> Simple
         tables=tuple(file for file in files.rules if file.startswith(_TABLE)),
         sources=subject.sources,
         own_ca=subject.own_authority,
-        ca_rows=_certificates(subject, say),
+        ca_rows=tuple(_certificates(subject, say)),
         ca_names=_limits(subject),
         iis=subject.offer.iis,
         tls_oldest=service.tls_minimum_version,
@@ -131,29 +179,31 @@ def view(subject: Subject, files: Files, edition: Edition, say: Words) -> Simple
         tickets=hands_out_tickets(subject),
         account=subject.account.name,
         sessions=subject.offer.sessions_per_account,
-        tried=[
+        tried=tuple(
             (name, say(result))
             for name, result in tried_with(service.tls_maximum_version, tickets=service.tls_session_tickets).items()
-        ],
-        programs=[
+        ),
+        programs=tuple(
             (one.language, _link(one.path), say(one.needs), Code(one.call.format(path=one.path)))
             for one in programs_for(subject)
-        ],
-        accounts=[
+        ),
+        accounts=tuple(
             (
                 Code(one.name),
                 say(_ACCESS[one.access]),
                 say(N_("no longer: expired")) if not one.enabled else one.expires or say(N_("no end date")),
             )
             for one in customer.accounts
-        ],
-        folders=_folders(subject, say),
+        ),
+        folders=tuple(_folders(subject, say)),
         idle=idle_minutes(subject),
-        causes=[
+        causes=tuple(
             (str(one.code), one.step, one.meaning, _side(say, one.who), one.remedy)
             for one in causes_for(subject, say.say)
-        ],
-        symptoms=[(one.sign, one.cause, _side(say, one.who), one.remedy) for one in symptoms_for(subject, say.say)],
+        ),
+        symptoms=tuple(
+            (one.sign, one.cause, _side(say, one.who), one.remedy) for one in symptoms_for(subject, say.say)
+        ),
     )
 
 

@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from babel.messages.pofile import read_po
-
 from ftps_exchange.errors import ExchangeError
 
 CATALOGUES: Final = Path(__file__).parent / "locales"
@@ -60,6 +58,9 @@ def catalogue(language: str) -> Catalogue:
     """Read once for each process; a draft (fuzzy) counts as missing."""
     if language == "en":
         return Catalogue(language, None)
+    # Imported here: a run with nothing to change needs no catalogue
+    from babel.messages.pofile import read_po
+
     with open(CATALOGUES / f"{language}.po", "rb") as file:
         read = read_po(file, locale=language, abort_invalid=True)
     return Catalogue(

@@ -8,7 +8,7 @@ from ftps_exchange.errors import ExchangeError
 from ftps_exchange.model.view import Customer
 
 from .check import check_rules
-from .flows import jobs
+from .flows import Job, jobs
 from .formats import REGISTRY, table
 from .service import PackService
 
@@ -18,8 +18,16 @@ TABLE: Final = "table"
 FORMATS: Final[tuple[str, ...]] = (*REGISTRY, TABLE)
 
 
-def render_rules(format: str, service: PackService, customer: Customer) -> dict[str, str]:  # noqa: A002
-    """The files of one format, by name: the customer's side, and the provider's for an edge that is not ours."""
+def render_rules(
+    format: str,  # noqa: A002
+    service: PackService,
+    customer: Customer,
+    sides: tuple[Job, Job] | None = None,
+) -> dict[str, str]:
+    """The files of one format, by name: the customer's side, and the provider's for an edge that is not ours.
+
+    ``sides`` are the jobs of this customer, where somebody has them already.
+    """
     if format not in FORMATS:
         raise ExchangeError(
             "is not a format of rules",
@@ -28,7 +36,7 @@ def render_rules(format: str, service: PackService, customer: Customer) -> dict[
             value=format,
             remedy=f"Use one of {', '.join(FORMATS)}",
         )
-    sides = jobs(service, customer)
+    sides = sides or jobs(service, customer)
     if format == TABLE:
         files = table.render(*sides)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.model.rules import Ports
@@ -38,8 +38,7 @@ class PackService:
     @property
     def ports(self) -> tuple[Ports, ...]:
         """Every port that customers connect to: control and data, in order."""
-        single = [self.explicit_port] if self.implicit_port is None else [self.explicit_port, self.implicit_port]
-        return tuple(sorted([*((port, port) for port in single), self.passive]))
+        return _ports(self.explicit_port, self.implicit_port, self.passive)
 
     def public(self, family: Family) -> str | None:
         """The public address of a family."""
@@ -49,6 +48,12 @@ class PackService:
         """The address behind the provider's translation; None without a translation."""
         inside = self.inside4 if family == 4 else self.inside6
         return None if inside == self.public(family) else inside
+
+
+@lru_cache(maxsize=64)
+def _ports(explicit: int, implicit: int | None, passive: Ports) -> tuple[Ports, ...]:
+    single = [explicit] if implicit is None else [explicit, implicit]
+    return tuple(sorted([*((port, port) for port in single), passive]))
 
 
 def pack_service(exchange: Exchange, servers: Iterable[str] = ()) -> PackService:
@@ -93,6 +98,10 @@ def pack_service(exchange: Exchange, servers: Iterable[str] = ()) -> PackService
         inside6=inside.get(6),
         public_address_use=exchange.public_address_use,
     )
+
+
+network = lru_cache(maxsize=4096)(ip_network)
+"""A network from its text; the files of a pack need the same few repeatedly."""
 
 
 @lru_cache(maxsize=64)

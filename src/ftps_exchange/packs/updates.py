@@ -14,6 +14,7 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final, Self
 
 from ftps_exchange.errors import ExchangeError
@@ -206,8 +207,10 @@ def updates(customer: Customer, before: Mapping[str, str], now: Mapping[str, str
     """Files by path, as the pack before had them and as this one has them -> the update files of this one."""
     found = {}
     for path, text in now.items():
+        if path not in before:
+            continue
         format_ = _format_of(path)
-        if format_ is None or path not in before:
+        if format_ is None:
             continue
         earlier = before.get(update_path(path), "")
         language: type[_File] = _Entries if format_.update == "entries" else _Lines
@@ -258,6 +261,7 @@ def wants_update(path: str) -> bool:
     return _format_of(path) is not None
 
 
+@cache
 def _format_of(path: str) -> Format | None:
     name = path.rpartition("/")[2]
     return next((each for each in REGISTRY.values() if each.update and each.made(name)), None)

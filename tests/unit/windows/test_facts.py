@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +48,39 @@ def test_what_the_library_says_is_seen_and_the_file_is_as_it_was(
     never_set = facts["server level, security/authentication, deepestPathSet"]
     assert ("0x80070032" in never_set) == (nowhere == "throws")
     assert "FileNotFoundException" in said("site removed, not committed", "items") or new_sites == "unknown"
+
+
+SCHEMA_FILE = """<configSchema>
+<sectionSchema name="system.ftpServer/log">
+  <attribute name="logInUTF8" type="bool" /><attribute name="new" type="bool" />
+  <element name="centralLogFile"><attribute name="directory" type="string" /></element>
+</sectionSchema>
+<sectionSchema name="system.applicationHost/sites">
+  <element name="siteDefaults"><element name="ftpServer"><attribute name="allowUTF8" type="bool" /></element></element>
+  <collection addElement="site"><element name="ftpServer">
+    <attribute name="allowUTF8" type="bool" /><element name="newer"><attribute name="more" type="bool" /></element>
+  </element></collection>
+</sectionSchema>
+</configSchema>"""
+
+
+def test_what_the_schema_of_the_server_has_alone_is_seen_and_what_it_lacks(iis: Iis) -> None:
+    place = iis.root / "System32" / "inetsrv" / "config" / "schema" / "FTP_schema.xml"
+    place.parent.mkdir(parents=True)
+    place.write_text(SCHEMA_FILE)
+    try:
+        facts = told(iis)
+    finally:
+        shutil.rmtree(place.parents[1])
+    differences = facts["attributes that differ from schema.json (<= here alone, => there alone)"].strip().split(", ")
+    sites = "system.applicationHost/sites/site/ftpServer"
+    assert [one for one in differences if one.startswith("<=")] == [
+        f"<= {sites}/newer@more",
+        "<= system.ftpServer/log@new",
+    ]
+    assert "=> system.ftpServer/log@centralLogFileMode" in differences
+    assert f"=> {sites}@serverAutoStart" in differences
+    assert not [one for one in differences if "@bindingInformation" in one or one.endswith("@logInUTF8")]
 
 
 def test_what_an_extension_answers_and_what_a_default_looks_like_is_seen(make_iis: Callable[..., Iis]) -> None:

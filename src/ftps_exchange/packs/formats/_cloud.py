@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from ftps_exchange.model.rules import Ports
 from ftps_exchange.packs.flows import Flow, Job
+from ftps_exchange.packs.text import indented_json
 
 
 def as_json(content: dict[str, Any]) -> str:
     """A template as a file."""
-    return json.dumps(content, indent=2) + "\n"
+    return indented_json(content) + "\n"
 
 
 def pairs(job: Job) -> Iterator[tuple[Flow, str, Ports]]:

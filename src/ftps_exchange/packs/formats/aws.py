@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import Final
 
 from ftps_exchange.packs.flows import UNTRIED, Job, header, lines_if, not_translated, port_text
+from ftps_exchange.packs.service import network
 from ftps_exchange.packs.text import plain
 
 from ._cloud import as_json, pairs
@@ -65,7 +65,7 @@ def _security_group(job: Job) -> str:
             "IpProtocol": "tcp",
             "FromPort": first,
             "ToPort": last,
-            "CidrIp" if flow.family == 4 else "CidrIpv6": str(ip_network(peer)),
+            "CidrIp" if flow.family == 4 else "CidrIpv6": str(network(peer)),
             "Description": description,
         }
         for flow, peer, (first, last) in entries
@@ -122,7 +122,7 @@ def _network_firewall(job: Job) -> str:
                 "Source": source,
                 "SourcePort": "ANY",
                 "Direction": "FORWARD",
-                "Destination": str(ip_network(flow.server)),
+                "Destination": str(network(flow.server)),
                 "DestinationPort": port_text(ports, ":"),
             },
             "RuleOptions": [{"Keyword": "sid", "Settings": [str(number)]}],

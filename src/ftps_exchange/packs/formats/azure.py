@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from ipaddress import ip_network
 from typing import Final
 
 from ftps_exchange.packs.flows import UNTRIED, Job, header, lines_if, port_text
+from ftps_exchange.packs.service import network
 from ftps_exchange.packs.text import plain
 
 from ._cloud import as_json
@@ -73,7 +73,7 @@ def render(job: Job) -> dict[str, str]:
                 "protocol": "Tcp",
                 "sourceAddressPrefixes": list(flow.sources),
                 "sourcePortRange": "*",
-                "destinationAddressPrefixes": [str(ip_network(flow.server))],
+                "destinationAddressPrefixes": [str(network(flow.server))],
                 "destinationPortRanges": [port_text(ports) for ports in flow.ports],
                 "access": "Allow",
                 "priority": f"[add(parameters('firstPriority'), {number})]",

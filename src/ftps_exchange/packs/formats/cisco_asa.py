@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
 from ftps_exchange.model.rules import Ports
 from ftps_exchange.packs.flows import (
     REPLACE,
@@ -16,6 +14,7 @@ from ftps_exchange.packs.flows import (
     port_text,
     translation_note,
 )
+from ftps_exchange.packs.service import network
 
 from ._cisco import access_list_entries, nat_stays, port_words
 from .format import Format
@@ -79,10 +78,10 @@ def _service(job: Job, ports: Ports) -> str:
 
 
 def _with_mask(text: str) -> str:
-    network = ip_network(text)
-    if network.prefixlen == network.max_prefixlen:
-        return f"host {network.network_address}"
-    return f"{network.network_address} {network.netmask}" if network.version == 4 else text
+    parsed = network(text)
+    if parsed.prefixlen == parsed.max_prefixlen:
+        return f"host {parsed.network_address}"
+    return f"{parsed.network_address} {parsed.netmask}" if parsed.version == 4 else text
 
 
 FORMAT = Format(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
 from ftps_exchange.packs.flows import (
     REPLACE,
     UNTRIED,
@@ -15,6 +13,7 @@ from ftps_exchange.packs.flows import (
     not_translated,
     translation_note,
 )
+from ftps_exchange.packs.service import network
 
 from ._cisco import access_list_entries, nat_stays
 from .format import Format
@@ -85,10 +84,10 @@ def _translation(job: Job, flow: Flow) -> list[str]:
 
 
 def _with_wildcard(text: str) -> str:
-    network = ip_network(text)
-    if network.prefixlen == network.max_prefixlen:
-        return f"host {network.network_address}"
-    return f"{network.network_address} {network.hostmask}" if network.version == 4 else text
+    parsed = network(text)
+    if parsed.prefixlen == parsed.max_prefixlen:
+        return f"host {parsed.network_address}"
+    return f"{parsed.network_address} {parsed.hostmask}" if parsed.version == 4 else text
 
 
 FORMAT = Format(

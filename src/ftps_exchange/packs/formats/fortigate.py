@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
-
 from ftps_exchange.packs.flows import UNTRIED, Flow, Job, commented, header, lines_if, port_text, translation_note
-from ftps_exchange.packs.service import texts
+from ftps_exchange.packs.service import network, texts
 from ftps_exchange.packs.text import plain
 
 from ._objects import host_network, object_name
@@ -167,8 +165,8 @@ def _addresses(job: Job, flow: Flow, central: bool) -> list[str]:
     comment = f'set comment "{plain(f"FTPS {job.service.name}, customer {job.customer.name}")}"'
     six = "" if flow.family == 4 else "6"
     blocks = []
-    for name, network in _own_objects(job, flow, central):
-        parsed = ip_network(network)
+    for name, text in _own_objects(job, flow, central):
+        parsed = network(text)
         setting = f"set subnet {parsed.network_address} {parsed.netmask}" if not six else f"set ip6 {parsed}"
         blocks += _entry(f"firewall address{six}", name, [setting, comment])
     # The first replaces what the group had, the others join it: one line with all would become too long.

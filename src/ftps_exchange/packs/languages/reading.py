@@ -93,10 +93,8 @@ def lines_of(text: str, comment: str) -> Iterator[str]:
     if not _VISIBLE.fullmatch(text):
         hidden = next(line for line in text.split("\n") if not _VISIBLE.fullmatch(line))
         raise UnsoundError(f"a character that hides something, in {hidden!r}")
-    for line in text.split("\n"):
-        stripped = line.strip()
-        if stripped and not stripped.startswith(comment):
-            yield stripped
+    lines = [line.strip() for line in text.split("\n") if not line.startswith(comment)]
+    yield from (line for line in lines if line and not line.startswith(comment))
 
 
 @lru_cache(maxsize=64)
