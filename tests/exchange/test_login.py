@@ -90,7 +90,7 @@ SAMPLES = 20
 """Of each kind. Fewer would not show a difference of some milliseconds in the noise of a busy machine."""
 TOLD_APART = 0.3
 """How far the chance that one kind is the slower may be from one half: three standard deviations for 20 of each."""
-APART, AT_ONCE = 0.3, 12
+APART, AT_ONCE = 0.5, 8
 """Seconds between two tries, and how many wait for their refusal: both kinds in turn, so both meet the same server."""
 
 
