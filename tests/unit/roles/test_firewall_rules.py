@@ -147,11 +147,11 @@ def test_nothing_else_goes_out_but_what_the_inventory_names() -> None:
         ),
         (
             {"edge_outbound": [{"purpose": "mail", "to": ["10.0.0.9"], "ports": ["smtp"]}]},
-            "edge_outbound, mail: 'smtp' is not a port",
+            "edge_outbound, mail: 'smtp' is neither a port",
         ),
         (
             {"edge_outbound": [{"purpose": "mail", "to": ["10.0.0.9"], "ports": ["90-80"]}]},
-            "edge_outbound, mail: '90-80' is not a port",
+            "edge_outbound, mail: '90-80' is neither a port",
         ),
         ({"edge_outbound": [{"purpose": 'a"b', "to": ["10.0.0.9"], "ports": ["25"]}]}, "has a quote"),
         ({"edge_outbound": [{"purpose": "mail", "to": [], "ports": ["25"]}]}, "edge_outbound, mail: names no address"),
