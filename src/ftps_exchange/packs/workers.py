@@ -38,10 +38,9 @@ class Job(Protocol):
         """Bring one pack to what it should be; a text if that cannot be done."""
 
 
-def outcomes(
-    job: Job, customers: Sequence[Customer], common: bytes, processes: int, patience: float = PATIENCE
-) -> Iterator[Outcome]:
+def outcomes(job: Job, customers: Sequence[Customer], common: bytes, processes: int) -> Iterator[Outcome]:
     """What became of each pack, in the order in which they are finished."""
+    patience = PATIENCE
     workers = [_Worker(job, customers[number::processes], common) for number in range(processes)]
     try:
         with selectors.DefaultSelector() as selector:
@@ -115,8 +114,7 @@ class _Worker:
         others = f" {len(self._waiting) - 1} more packs were not made." if len(self._waiting) > 1 else ""
         yield (
             f"customer {self._waiting[0]}: pack: the process that makes it {why}{f' ({said})' if said else ''}.{others}"
-            " "
-            "Run again; if it happens again, check memory and disk of this machine."
+            " Run again; if it happens again, check memory and disk of this machine."
         )
 
     def close(self) -> None:
