@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import difflib
-import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from ftps_exchange.errors import ExchangeError
@@ -30,11 +29,11 @@ from .store import (
 )
 from .subject import Authorities, Offer, Subject, offer_of, read_authorities
 from .updates import wants_update
+from .workers import outcomes
 
 RULE_FORMATS: Final[tuple[str, ...]] = tuple(REGISTRY)
-_WORTH_A_PROCESS: Final = 200
+_WORTH_A_PROCESS: Final = 100
 """Fewer packs than this are made sooner by one process."""
-_PART: Final = 25
 MOST_DIFFS: Final = 200
 
 
@@ -245,22 +244,33 @@ class _Job:
 
     def one(self, customer: Customer, common: bytes) -> Result | str:
         """Bring one pack to what it should be; a text if that cannot be done."""
+        return self._tried(self._make, customer, common)
+
+    def current(self, customer: Customer, common: bytes) -> Result | str | None:
+        """The pack as it is, if it was made from the same and nobody edited it; nothing is printed for that."""
+        return self._tried(self._current, customer, common)
+
+    def _tried[T](self, do: Callable[[Customer, bytes], T], customer: Customer, common: bytes) -> T | str:
         try:
-            return self._one(customer, common)
+            return do(customer, common)
         except ExchangeError as error:
             return str(error)
         except OSError as error:
             return f"customer {customer.name}: pack: {error}. Look at the folder {self.settings.directory}."
 
-    def _one(self, customer: Customer, common: bytes) -> Result:
+    def _current(self, customer: Customer, common: bytes) -> Result | None:
+        folder = os.path.join(self.settings.directory, customer.name)
+        marker = read_marker(folder, self.service.name, customer.name)
+        if marker is None or marker["inputs"] != _inputs(customer, common) or self._other_day(marker):
+            return None
+        edited, foreign = inspect(folder, marker)
+        return None if edited else Result(customer.name, "unchanged", marker["version"], foreign=foreign)
+
+    def _make(self, customer: Customer, common: bytes) -> Result:
         settings = self.settings
         folder = os.path.join(settings.directory, customer.name)
         marker = read_marker(folder, self.service.name, customer.name)
-        inputs = digest((common, _material(customer)))
-        if marker is not None and marker["inputs"] == inputs and not self._other_day(marker):
-            edited, foreign = inspect(folder, marker)
-            if not edited:
-                return Result(customer.name, "unchanged", marker["version"], foreign=foreign)
+        inputs = _inputs(customer, common)
         subject = Subject(self.service.met_by(customer), customer, self.offer)
         rules_before = {} if marker is None else read_texts(folder, marker, wants_update)
         today = settings.today or datetime.datetime.now(datetime.UTC).date()
@@ -293,33 +303,26 @@ class _Job:
         return digest((program(), repr((self.service, self.offer, self.choice)).encode())).encode()
 
 
-def _material(customer: Customer) -> bytes:
-    """What a pack is made from of its customer: all but what only the check of the model looks at."""
-    return repr(dataclasses.replace(customer, file="", shared_exit=False)).encode()
-
-
-_job: _Job
-_customers: Sequence[Customer]
-_common: bytes
-
-
-def _part(start: int) -> list[Result | str]:
-    """Some of the packs, in a process of its own that was forked with all of them in memory."""
-    return [_job.one(customer, _common) for customer in _customers[start : start + _PART]]
+def _inputs(customer: Customer, common: bytes) -> str:
+    """A hash of what a pack is made from: of its customer, all but what only the check of the model looks at."""
+    return digest((common, repr(dataclasses.replace(customer, file="", shared_exit=False)).encode()))
 
 
 def _outcomes(job: _Job, customers: Sequence[Customer]) -> Iterator[Result | str]:
-    global _job, _customers, _common
+    """What became of each pack. Those that are current are known here; many others are made by several processes."""
     common = job.common()
-    processes = job.settings.processes or len(os.sched_getaffinity(0))
-    if len(customers) < _WORTH_A_PROCESS or processes < 2:
-        for customer in customers:
-            yield job.one(customer, common)
-        return
-    _job, _customers, _common = job, customers, common
-    with multiprocessing.get_context("fork").Pool(processes) as pool:
-        for outcomes in pool.imap(_part, range(0, len(customers), _PART)):
-            yield from outcomes
+    others = []
+    for customer in customers:
+        outcome = job.current(customer, common)
+        if outcome is None:
+            others.append(customer)
+        else:
+            yield outcome
+    processes = min(job.settings.processes or len(os.sched_getaffinity(0)), len(others))
+    if len(others) < _WORTH_A_PROCESS or processes < 2:
+        yield from (job.one(customer, common) for customer in others)
+    else:
+        yield from outcomes(job, others, common, processes)
 
 
 def _limit_diffs(results: Iterable[Result]) -> None:

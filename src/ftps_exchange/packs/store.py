@@ -17,6 +17,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -91,6 +92,7 @@ def _sound(marker: object) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def _inside(path: str) -> bool:
     return path.isprintable() and path.isascii() and not {"", ".", ".."} & set(path.split("/"))
 

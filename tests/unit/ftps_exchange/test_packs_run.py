@@ -9,6 +9,8 @@ import json
 import os
 import re
 import signal
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -172,17 +174,49 @@ def test_the_same_input_gives_the_same_bytes_elsewhere(place: Place, tmp_path: P
     }
 
 
-# The module that forks has one thread; a test run on several processors has one more, which touches nothing of this
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_many_are_made_by_several_processes_and_are_the_same(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.run(processes=1)
     before = place.files()
     monkeypatch.setattr("ftps_exchange.packs.run._WORTH_A_PROCESS", 1)
-    monkeypatch.setattr("ftps_exchange.packs.run._PART", 1)
     assert not place.run(processes=2).changed
     place.packs.rename(place.packs.with_name("first"))
     place.run(processes=2)
     assert {path: data for path, (data, _) in before.items()} == {p: data for p, (data, _) in place.files().items()}
+
+
+@pytest.mark.parametrize(
+    ("worker", "why"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "was ended by signal 9"),
+        ("raise MemoryError('no memory')", "ended with status 1 (MemoryError: no memory)"),
+        ("import time; time.sleep(60)", "gave no answer for 0.5 s"),
+        (
+            "import sys, time; sys.stdout.buffer.write(b'\\0'); sys.stdout.flush(); time.sleep(60)",
+            "gave no answer for 0.5 s",
+        ),
+    ],
+    ids=["killed", "failed", "silent", "silent half way"],
+)
+def test_a_worker_that_dies_or_stands_still_is_an_error_that_names_the_customer(
+    place: Place, monkeypatch: pytest.MonkeyPatch, worker: str, why: str
+) -> None:
+    monkeypatch.setattr("ftps_exchange.packs.run._WORTH_A_PROCESS", 1)
+    monkeypatch.setattr("ftps_exchange.packs.workers.COMMAND", (sys.executable, "-c", worker))
+    monkeypatch.setattr("ftps_exchange.packs.workers.PATIENCE", 0.5)
+    begun = time.monotonic()
+    with pytest.raises(PacksError) as failed:
+        place.run(processes=2)
+    assert time.monotonic() - begun < 30
+    found = failed.value.problems
+    assert all(re.match(f"customer [a-z]+: pack: the process that makes it {re.escape(why)}", each) for each in found)
+    assert len(found) == 2
+
+
+def test_a_run_with_nothing_to_change_prints_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.run(processes=1)
+    monkeypatch.setattr("ftps_exchange.packs.run.build_pack", lambda *_: pytest.fail("a pack was made again"))
+    monkeypatch.setattr("ftps_exchange.packs.run.outcomes", lambda *_: pytest.fail("a worker was started"))
+    assert not place.run(processes=1).changed
 
 
 def test_only_files_that_differ_are_written(place: Place) -> None:
