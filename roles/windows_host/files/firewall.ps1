@@ -77,8 +77,8 @@ $inUse = @(foreach ($network in Get-NetConnectionProfile) { "$($network.NetworkC
 $ignoring = @(
     foreach ($one in Get-NetFirewallProfile -PolicyStore ActiveStore) {
         if ("$($one.Enabled)" -ne 'True' -or $inUse -notcontains "$($one.Name)") { continue }
-        if ("$($one.AllowLocalFirewallRules)" -eq 'False') { "$($one.Name): AllowLocalPolicyMerge = 0 (local rules do not count)" }
-        if ("$($one.AllowInboundRules)" -eq 'False') { "$($one.Name): DoNotAllowExceptions = 1 (no rule counts)" }
+        if ("$($one.AllowLocalFirewallRules)" -eq 'False') { "$($one.Name): AllowLocalPolicyMerge = 0 (local rules are ignored)" }
+        if ("$($one.AllowInboundRules)" -eq 'False') { "$($one.Name): DoNotAllowExceptions = 1 (all rules are ignored)" }
     }
 )
 

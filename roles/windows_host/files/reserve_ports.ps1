@@ -1,6 +1,6 @@
 # Reserves the ports of the data channel, for IPv4 and for IPv6, so that Windows gives none of them to a program that asks
-# for any port. What was reserved by an earlier run and is not wanted any more is given back; only a note in the registry
-# can tell whose a reservation is.
+# for any port. What an earlier run reserved and is no longer wanted is released; a note in the registry
+# says which reservation is ours.
 # Without this Ansible would not run it in check mode
 [CmdletBinding(SupportsShouldProcess = $true)]
 param (
@@ -39,11 +39,11 @@ function Test-Overlap {
 }
 
 function Stop-Overlap {
-    # The range, whose it may be, and the way out
+    # The range, who may have it, and the remedy
     param ([string] $Family, [object[]] $Range, [string] $Remedy)
 
     $named = @(foreach ($one in $Range) { "$($one.first)-$($one.last)" }) -join ', '
-    throw "The data ports $First-$Last overlap with what is reserved already ($Family): $named. $Remedy Or choose other exchange.passive_ports, for all servers, the edge and the customers' firewalls."
+    throw "The data ports $First-$Last overlap with ports that are already reserved ($Family): $named. $Remedy Or choose another exchange.passive_ports, for all servers, the edge and the customers' firewalls."
 }
 
 $noted = $null
@@ -57,10 +57,10 @@ foreach ($family in 'ipv4', 'ipv6') {
     # Hyper-V, WinNAT and containers take theirs when they start: these are nowhere stored, and nobody else can use them
     $taken = @(Get-Reservation -Family $family -Store active | Where-Object { -not $_.administered -and (Test-Overlap -Range $_) })
     if ($taken.Count) {
-        Stop-Overlap -Family $family -Range $taken -Remedy 'A program has them, such as Hyper-V, WinNAT or containers: stop it (net stop winnat), run this again, and start it (net start winnat); it then takes others.'
+        Stop-Overlap -Family $family -Range $taken -Remedy 'A program uses them, such as Hyper-V, WinNAT or containers: stop it (net stop winnat), run this again, and start it (net start winnat); it then takes other ports.'
     }
     if ($others.Count -and -not $covering.Count) {
-        Stop-Overlap -Family $family -Range $others -Remedy "An administrator reserved them: give them back (netsh interface $family delete excludedportrange protocol=tcp startport=$($others[0].first) numberofports=$($others[0].last - $others[0].first + 1)) and run this again."
+        Stop-Overlap -Family $family -Range $others -Remedy "An administrator reserved them: release them (netsh interface $family delete excludedportrange protocol=tcp startport=$($others[0].first) numberofports=$($others[0].last - $others[0].first + 1)) and run this again."
     }
     $keeps = $own.Count -and $noted -eq "$First-$Last"
     $wanted[$family] = @{ gone = $own.Count -and -not $keeps; new = -not $keeps -and -not $covering.Count }

@@ -12,7 +12,7 @@ from .deployment import Run
 from .play import certificate_in_store, run_play, scripted
 
 FINE: dict[str, Any] = {"others": [], "blocking": [], "ignoring": [], "in_force": True}
-POLICY = "Domain: AllowLocalPolicyMerge = 0 (local rules do not count)"
+POLICY = "Domain: AllowLocalPolicyMerge = 0 (local rules are ignored)"
 EVERYBODY = {"name": "No FTP", "addresses": "Any", "everybody": True}
 SOMEBODY = {"name": "Nuisance", "addresses": "192.0.2.7", "everybody": False}
 

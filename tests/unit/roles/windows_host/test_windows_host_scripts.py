@@ -166,9 +166,9 @@ def test_the_firewall_before_the_service_is_there(firewall: Windows) -> None:
         ([profile("Domain", AllowLocalFirewallRules="NotConfigured")], []),
         (
             [profile("Domain", AllowLocalFirewallRules="False"), profile("Private", AllowLocalFirewallRules="False")],
-            ["Domain: AllowLocalPolicyMerge = 0 (local rules do not count)"],
+            ["Domain: AllowLocalPolicyMerge = 0 (local rules are ignored)"],
         ),
-        ([profile("Domain", AllowInboundRules="False")], ["Domain: DoNotAllowExceptions = 1 (no rule counts)"]),
+        ([profile("Domain", AllowInboundRules="False")], ["Domain: DoNotAllowExceptions = 1 (all rules are ignored)"]),
         ([profile("Domain", AllowLocalFirewallRules="False", Enabled="False")], []),
     ],
 )
@@ -281,7 +281,7 @@ def test_ports_that_are_reserved_in_part_are_told_with_the_way_out(
     first, last = reserved
     with pytest.raises(PowerShellError) as told:
         ports.run(check=check)
-    assert f"The data ports 50000-50199 overlap with what is reserved already (ipv6): {first}-{last}." in str(
+    assert f"The data ports 50000-50199 overlap with ports that are already reserved (ipv6): {first}-{last}." in str(
         told.value
     )
     assert f"netsh interface ipv6 delete excludedportrange protocol=tcp startport={first}" in str(told.value)
@@ -295,7 +295,9 @@ def test_ports_that_are_reserved_in_part_are_told_with_the_way_out(
 def test_ports_that_a_program_took_are_told_with_the_way_out(ports: Windows, reserved: list[int], check: bool) -> None:
     """Hyper-V, WinNAT and containers: only the active store has them, and no other program can listen there."""
     ports.state["taken"] = [reserved]
-    with pytest.raises(PowerShellError, match=rf"already \(ipv4\): {reserved[0]}-{reserved[1]}\..*net stop winnat"):
+    with pytest.raises(
+        PowerShellError, match=rf"already reserved \(ipv4\): {reserved[0]}-{reserved[1]}\..*net stop winnat"
+    ):
         ports.run(check=check)
 
 
