@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage clients packs import windows-preview bench mutants venv docs translations requirements collection clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage clients packs import diagnose windows-preview bench mutants venv docs translations requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -43,6 +43,9 @@ clients: ## real clients put, get, list and resume against the lab, and the tabl
 
 packs: ## the customers' packs, in packs/: INVENTORY=inventories/x CUSTOMER=x ALL_FORMATS=1 DEADLINE=2027-03-01
 	@scripts/packs
+
+diagnose: ## why a customer cannot connect or transfer: CUSTOMER=x ACCOUNT=x ADDRESS=x INVENTORY=inventories/x (the lab: root)
+	@scripts/diagnose
 
 import: ## customer files from a table, beside those that exist: CSV=customers.csv INVENTORY=inventories/x DRY_RUN=1
 	@scripts/import

@@ -20,6 +20,7 @@ try:
         exchange_desired_iis,
         exchange_desired_iis_problems,
     )
+    from ftps_exchange.diagnose.report import exchange_diagnosis, exchange_diagnosis_subject
     from ftps_exchange.directory import exchange_directory, exchange_group_names
     from ftps_exchange.edge import exchange_edge_sets, exchange_host_sets
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
@@ -54,6 +55,8 @@ class FilterModule:
             exchange_desired_folders,
             exchange_desired_iis,
             exchange_desired_iis_problems,
+            exchange_diagnosis,
+            exchange_diagnosis_subject,
             exchange_directory,
             exchange_edge_sets,
             exchange_firewall_addresses,

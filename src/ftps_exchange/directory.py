@@ -256,12 +256,13 @@ def _groups(model: Model) -> dict[str, tuple[str, list[str]]]:
                 [],
             )
         for account in customer.accounts:
-            for group in _memberships(model, customer, account):
+            for group in memberships(model, customer, account):
                 groups[group][1].append(account.name)
     return groups
 
 
-def _memberships(model: Model, customer: Customer, account: Account) -> list[str]:
+def memberships(model: Model, customer: Customer, account: Account) -> list[str]:
+    """The groups of an account."""
     return [
         customers_group(model),
         home_group(model, customer.name, account.access),

@@ -1,0 +1,63 @@
+"""make diagnose names the cause that was provoked, from what the real daemons have logged and know."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from tests.exchange.ftps_client import FtpsClient
+from tests.exchange.lab import Customer, Lab
+from tests.scenario.playbooks import Run
+
+
+def verdict(lab: Lab, **asked: str) -> str:
+    """The report about a question; it must leave every host as it is."""
+    options = [option for key, value in asked.items() for option in ("--extra-vars", f"diagnose_{key}={value}")]
+    run = Run(lab, "playbooks/diagnose.yml", *options)
+    assert set(run.changed.values()) == {0}, run.output
+    found = re.search(r"Verdict: .*For the customer: .*?$", run.output, re.S | re.M)
+    assert found is not None, run.output
+    return found[0]
+
+
+def test_the_right_password_from_a_wrong_address(
+    lab: Lab, acme: Customer, globex: Customer, connect: Callable[..., FtpsClient]
+) -> None:
+    """ProFTPD logs a wrong password."""
+    assert connect(globex.host).start_tls().try_login(acme.reader.name, acme.reader.password).code == 530
+    report = verdict(lab, account=acme.reader.name)
+    assert "is not one of the customer's networks (it belongs to globex)." in report.splitlines()[0], report
+    assert acme.reader.password not in report
+
+
+def test_a_data_connection_that_never_comes(
+    lab: Lab, acme: Customer, connect: Callable[..., FtpsClient], fresh: str
+) -> None:
+    client = connect(acme.host).start_tls().login(acme.writer)
+    client.pasv()
+    client.send(f"STOR {fresh}.part")
+    time.sleep(1)
+    report = verdict(lab, account=acme.writer.name)
+    assert report.startswith("Verdict: A data connection does not arrive: the server waits for it at port 5"), report
+
+
+def test_an_account_that_somebody_disabled_by_hand(
+    lab: Lab, globex: Customer, connect: Callable[..., FtpsClient]
+) -> None:
+    """The directory refuses its password like a wrong one."""
+    directory = lab.directory
+    directory.sh(f"samba-tool user disable {globex.writer.name}")
+    try:
+        assert connect(globex.host).start_tls().try_login(globex.writer.name, globex.writer.password).code == 530
+        report = verdict(lab, customer="globex")
+    finally:
+        directory.sh(f"samba-tool user enable {globex.writer.name}")
+    assert report.startswith(f"Verdict: Account {globex.writer.name} is disabled in the directory"), report
+    # The evidence has the refused login as well
+    assert f"The password for {globex.writer.name} is wrong." in report
+
+
+def test_a_suspended_customer(lab: Lab) -> None:
+    report = verdict(lab, customer="initech")
+    assert report.startswith("Verdict: The customer is suspended"), report
