@@ -95,8 +95,11 @@ def result(body: bytes) -> tuple[int, str]:
 def attributes_of(body: bytes) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     parts = [content for _, content in elements(body)]
-    for _, attribute in elements(parts[1]):
-        (_, name), (_, values) = list(elements(attribute))[:2]
+    for _, attribute in elements(parts[1] if len(parts) > 1 else b""):
+        pair = [content for _, content in elements(attribute)]
+        if len(pair) < 2:
+            raise LdapError("an answer that is not LDAP")
+        name, values = pair[:2]
         found[name.decode().lower()] = [value.decode(errors="replace") for _, value in elements(values)]
     return found
 
@@ -135,6 +138,8 @@ class Connection:
         attributes: dict[str, list[str]] = {}
         while True:
             parts = list(elements(self._message()))
+            if len(parts) < 2:
+                raise LdapError("an answer that is not LDAP")
             tag, body = parts[1]
             if tag == SEARCH_ENTRY:
                 attributes = attributes_of(body)
