@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage clients packs import diagnose windows-preview bench mutants venv docs translations requirements collection clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage clients preflight packs import diagnose windows-preview bench mutants venv docs translations requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -40,6 +40,9 @@ sabotage: ## faults put into the running lab, each must be caught and repaired: 
 
 clients: ## real clients put, get, list and resume against the lab, and the table in docs/clients.md: CLIENT="curl or lftp" (root, half an hour)
 	@scripts/clients
+
+preflight: ## look at the inventory, all hosts and the directory before a first run, and change nothing: INVENTORY=inventories/x
+	@scripts/run playbooks/preflight.yml --inventory $(INVENTORY)
 
 packs: ## the customers' packs, in packs/: INVENTORY=inventories/x CUSTOMER=x ALL_FORMATS=1 DEADLINE=2027-03-01
 	@scripts/packs

@@ -69,6 +69,8 @@ class Desired(TypedDict):
     """JSON of what exchange_host_sets gives."""
     known_customers: str
     """JSON list: who has a file, whatever the state is. Guards against mass removal compare with it."""
+    some_sources: list[str]
+    """A few networks of customers in each family: is there a way back to them?"""
     accounts: list[AccountAccess]
     """What exchange_access gives; empty unless asked for."""
 
@@ -82,6 +84,7 @@ def exchange_desired(model: object, accounts: bool = True) -> Desired:
         "directory": _json(directory),
         "customer_sets": _json({name: sets[name] for name in ("customers4", "customers6")}),
         "host_sets": _json(sets),
+        "some_sources": [item["element"] for name in ("customers4", "customers6") for item in sets[name][:8]],
         "known_customers": _json(directory["known_customers"]),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
     }

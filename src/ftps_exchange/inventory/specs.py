@@ -22,6 +22,7 @@ OF_THE_PLAYBOOKS: Final[Mapping[str, Mapping[str, Any]]] = {
         "type": "dict",
         "options": {"name": {"type": "str", "required": True}, "ip4": {"type": "str"}, "ip6": {"type": "str"}},
     },
+    "exchange_allow_unproven_os": {"type": "bool"},
     "iis_root": {"type": "str"},
     "iis_options": {"type": "dict"},
 }
