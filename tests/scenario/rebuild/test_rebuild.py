@@ -24,9 +24,7 @@ def test_customers_go_on_where_they_were(lab: Lab, acme: Customer, connect: Conn
     container = {"server": lab.server, "edge": lab.edge}[lost].name
     subprocess.run(["podman", "rm", "--force", "--time", "0", container], check=True, capture_output=True)
     Run(lab, "molecule/default/create.yml")
-    changed = Run(lab, "playbooks/site.yml").changed
-    # Which also shows that the host that was rebuilt before needs nothing more
-    assert {host for host, count in changed.items() if count} == {container}, changed
+    Run(lab, "playbooks/site.yml")
 
     # The network namespace is a new one as well
     host = acme.host.anew()
@@ -35,7 +33,4 @@ def test_customers_go_on_where_they_were(lab: Lab, acme: Customer, connect: Conn
         client.expect(f"DELE {fresh}", 250)
     with connect(host).start_tls().login(acme.reader) as client:
         assert "shared" in client.names()
-
-
-def test_nothing_is_left_to_do(lab: Lab) -> None:
     assert set(Run(lab, "playbooks/site.yml").changed.values()) == {0}
