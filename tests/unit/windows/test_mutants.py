@@ -77,3 +77,7 @@ def test_every_reviewed_mutant_is_still_there(powershell: powershell.PowerShell,
     left_over = [entry for entry in mutants.reviewed() if entry not in made]
     assert left_over == [], "take it out of tests/windows/mutants.yml"
     assert all(mutants.reviewed().values()), "say why"
+
+
+def test_lines_are_numbers_and_ranges() -> None:
+    assert mutants.numbers(["208", "310-312"]) == {208, 310, 311, 312}
