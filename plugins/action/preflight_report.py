@@ -86,7 +86,7 @@ class ActionModule(ActionBase):
     @staticmethod
     def _of_the_directory(given: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[Finding]:
         look, runner = given["directory"], given["directory_runner"]
-        if not look:
+        if not look or look.get("skipped"):
             return []
         if "directory" not in look:
             if runner in given["looks"] and "host" not in given["looks"][runner]:
