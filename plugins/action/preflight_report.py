@@ -63,6 +63,8 @@ class ActionModule(ActionBase):
         first_edge: Mapping[str, Any] = next((hostvars[host] for host in sorted(edges) if host in hostvars), {})
         findings: list[Finding] = []
         for host, look in looks.items():
+            if look.get("skipped"):
+                continue
             variables = hostvars[host]
             if "host" not in look:
                 findings.append(_unlooked(host, look, variables))

@@ -36,6 +36,12 @@ def report(**changes: Any) -> dict[str, Any]:
     return run_action(preflight_report.ActionModule, ARGUMENTS | changes, task_vars={"hostvars": HOSTVARS})
 
 
+def test_what_was_left_out_is_no_problem() -> None:
+    skipped = {"skipped": True, "changed": False}
+    looks = ARGUMENTS["looks"] | {"ftps2": skipped}
+    assert "The hosts are ready" in report(looks=looks, directory=skipped)["msg"]
+
+
 def test_where_nothing_is_wrong_one_sentence_is_enough() -> None:
     assert report() == {"changed": False, "msg": "The hosts are ready: nothing was found that would stop a run."}
     shown = report(show=True)
