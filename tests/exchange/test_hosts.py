@@ -395,7 +395,7 @@ def test_a_server_opens_nothing_outwards_but_what_it_needs(
     for customer in everybody:
         for address in packets.addresses(customer.host, ipv6):
             with packets.arriving(customer.host, address) as seen:
-                target.server.scan(address, [21, 443, 50000])
+                target.server.scan(address, [21, 443, 50000], timeout=0.5)
             evidence(f"{target.server.name} -> {customer.host.name} ({address}): {len(seen)} packets arrive")
             assert not seen, f"{target.server.name} reaches {customer.host.name} at {address}: {seen[0]}"
 
