@@ -63,6 +63,8 @@ class ActionModule(ActionBase):
         first_edge: Mapping[str, Any] = next((hostvars[host] for host in sorted(edges) if host in hostvars), {})
         findings: list[Finding] = []
         for host, look in looks.items():
+            if look.get("skipped"):
+                continue
             variables = hostvars[host]
             if "host" not in look:
                 findings.append(_unlooked(host, look, variables))
@@ -86,7 +88,7 @@ class ActionModule(ActionBase):
     @staticmethod
     def _of_the_directory(given: Mapping[str, Any], hostvars: Mapping[str, Any]) -> list[Finding]:
         look, runner = given["directory"], given["directory_runner"]
-        if not look:
+        if not look or look.get("skipped"):
             return []
         if "directory" not in look:
             if runner in given["looks"] and "host" not in given["looks"][runner]:

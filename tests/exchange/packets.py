@@ -100,7 +100,7 @@ def addresses(host: Host, ipv6: bool) -> list[str]:
     if not host.network_is_here:
         return []
     listed = json.loads(host.run("ip", "-j", "-6" if ipv6 else "-4", "address", "show", "scope", "global").stdout)
-    return [found["local"] for link in listed for found in link.get("addr_info", [])]
+    return [found["local"] for link in listed for found in link.get("addr_info", []) if "local" in found]
 
 
 @contextmanager

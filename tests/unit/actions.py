@@ -13,7 +13,12 @@ from ansible.template import Templar
 
 
 def run_action(
-    plugin: type[ActionBase], arguments: dict[str, Any], *, check_mode: bool = False, diff: bool = False
+    plugin: type[ActionBase],
+    arguments: dict[str, Any],
+    *,
+    check_mode: bool = False,
+    diff: bool = False,
+    task_vars: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the task ends with; a failure as ``failed`` and ``msg``."""
     task = Task()
@@ -25,7 +30,7 @@ def run_action(
     connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir=""))
     action = plugin(task, connection, None, loader, Templar(loader), None)
     try:
-        result: dict[str, Any] = action.run(task_vars={})
+        result: dict[str, Any] = action.run(task_vars=task_vars or {})
     except AnsibleActionFail as error:
         return {"failed": True, "msg": error.message, **error.result}
     return result

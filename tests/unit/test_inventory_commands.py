@@ -166,10 +166,35 @@ def test_nobody_is_let_in_after_the_directory_failed(mine: Path, hosts_log: Path
     """A failure there ends the run for the edges too, which need nothing of the directory."""
     reached_by(mine, hosts_log)
     line(DEPLOYMENT, "directory_runner", "directory_runner: ftps1.dmz.example.com")(mine)
-    done = playbook("site", mine, ANSIBLE_VAULT_PASSWORD_FILE=password_file)
+    # Without the look at the hosts, which would stop the run before
+    parts = "".join(
+        f"- import_playbook: {PROJECT}/playbooks/{name}.yml\n" for name in ("inventory", "model", "directory", "edges")
+    )
+    (mine.parent / "parts.yml").write_text(parts)
+    program = PROJECT / ".venv" / "bin" / "ansible-playbook"
+    done = run(program, "--inventory", mine, mine.parent / "parts.yml", ANSIBLE_VAULT_PASSWORD_FILE=password_file)
     assert done.returncode != 0
     assert "ftps1.dmz.example.com" in hosts_log.read_text(), done.stdout + done.stderr
     assert "edge1.example.com" not in hosts_log.read_text(), done.stdout + done.stderr
+
+
+def test_hosts_that_cannot_be_reached_are_one_table_before_the_first_change(
+    mine: Path, hosts_log: Path, password_file: str
+) -> None:
+    """Also in check mode, before the first run, and in none of Ansible's own words."""
+    (hosts_log.parent / "ssh").write_text(
+        "#!/bin/sh\necho 'deploy@host: Permission denied (publickey).' >&2\nexit 255\n"
+    )
+    reached_by(mine, hosts_log)
+    line(DEPLOYMENT, "directory_server_uri", "directory_server_uri: ldaps://dc1.ad.invalid")(mine)
+    done = playbook("site", mine, "--check", ANSIBLE_VAULT_PASSWORD_FILE=password_file)
+    assert done.returncode != 0
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "problems on 3 hosts; nothing has been changed." in said
+    assert said.count("refuses the login as deploy.") >= 2
+    assert "the name dc1.ad.invalid does not resolve." in said or "holds no certificate" in said
+    assert "UNREACHABLE" not in said
+    assert "PLAY [Directory]" not in done.stdout
 
 
 def test_a_run_for_the_edges_leaves_the_directory_alone(mine: Path, hosts_log: Path, password_file: str) -> None:

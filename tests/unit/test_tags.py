@@ -56,6 +56,17 @@ def test_every_task_of_a_role_has_its_tag(role: str) -> None:
     assert not without
 
 
+def test_a_run_for_lists_of_windows_servers_comes_by_the_guard_of_the_directory() -> None:
+    """Their modules have none of their own against mass removal."""
+    (directory,) = yaml.safe_load((PROJECT / "playbooks" / "directory.yml").read_text())
+    guarded = set(directory["roles"][0]["tags"])
+    (servers,) = yaml.safe_load((PROJECT / "playbooks" / "iis_servers.yml").read_text())
+    for task in servers["tasks"]:
+        role = task.get("ansible.builtin.import_role", {}).get("name")
+        if role in ("windows_host", "windows_folder_tree", "iis_ftp_site"):
+            assert set(task["tags"]) <= guarded, role
+
+
 @pytest.mark.parametrize(("where", "included"), list(includes()))
 def test_what_is_included_at_run_time_is_given_a_tag(where: str, included: dict[str, Any]) -> None:
     """Tags of an include choose the include alone, so without `apply` its tasks are skipped when a tag is asked for."""

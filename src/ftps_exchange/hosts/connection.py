@@ -98,6 +98,12 @@ _CAUSES: Final[Sequence[tuple[str, str, str, str]]] = (
         "Build the lab: make lab.",
     ),
     (
+        r"Data could not be sent to remote host|[Cc]onnection (reset|closed) by",
+        "SSH",
+        "ends the connection before Ansible can use it.",
+        "Try it by hand, and look at the host's journal: ssh {user}{address}",
+    ),
+    (
         r"sshpass",
         "SSH",
         "is entered with a password, and this machine lacks sshpass.",
