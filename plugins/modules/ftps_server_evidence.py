@@ -122,18 +122,20 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import (
+    BLOCK,
+    STATE,
+    lines_backwards,
+    plain,
+    read_certificate,
+    read_disk,
+    read_seen,
+    read_services,
+)
 
 PROGRAMS = ("proftpd", "ftps-exchange-guard", "ftps-exchange-session", "ftps-exchange-directory-watch")
-UNITS = (
-    "proftpd.service",
-    "ftps-exchange-transfer-log.service",
-    "ftps-exchange-directory-watch.service",
-    "winbind.service",
-)
-STATE = Path("/var/lib/ftps-exchange/guard")
 SESSIONS = Path("/run/ftps-exchange/sessions")
 SHUT = Path("/etc/shutmsg")
-BLOCK = 1 << 16
 LONGEST_LINE = 1000
 LISTENING, ESTABLISHED = "0A", "01"
 
@@ -142,17 +144,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LINE = re.compile(r"(?P<time>\d+\.\d+) \S+ (?P<program>[\w.-]+)\[(?P<pid>\d+)\]: (?P<text>.*)")
 ADDRESS = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+|\d{1,3}(?:\.\d{1,3}){3}")
 TLS_LINE = re.compile(r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(?P<ms>\d+) mod_tls/\S+\[(?P<pid>\d+)\]: (?P<text>.*)")
-
-
-def plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Parse an address; an IPv4 client on an IPv6 socket is an IPv4 client."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        return parsed.ipv4_mapped
-    return parsed
 
 
 class Interest:
@@ -175,28 +166,6 @@ class Interest:
             parsed = plain(address)
             self._known[address] = parsed is not None and any(parsed in network for network in self.networks)
         return self._known[address]
-
-
-def lines_backwards(path: Path, limit: int) -> Iterator[str]:
-    """The lines of a file from its end, at most so many bytes."""
-    try:
-        with path.open("rb") as file:
-            position = file.seek(0, os.SEEK_END)
-            end = max(position - limit, 0)
-            rest = b""
-            while position > end:
-                size = min(BLOCK, position - end)
-                position -= size
-                file.seek(position)
-                first, *whole = (file.read(size) + rest).split(b"\n")
-                for line in reversed(whole):
-                    if line:
-                        yield line.decode("utf-8", "replace")
-                rest = first
-            if rest and end == 0:
-                yield rest.decode("utf-8", "replace")
-    except FileNotFoundError:
-        return
 
 
 def read_journal(hours: int, seconds: float) -> Iterator[str]:
@@ -397,18 +366,6 @@ def read_bans(state: Path, interest: Interest, accounts: Sequence[str]) -> dict[
     return found
 
 
-def read_seen(state: Path, accounts: Sequence[str]) -> dict[str, dict[str, float]]:
-    """When each account last logged in from which address."""
-    found: dict[str, dict[str, float]] = {account: {} for account in accounts}
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(state / "seen"):
-            account, _, address = entry.name.partition(" ")
-            if account in found:
-                with contextlib.suppress(OSError):
-                    found[account][address] = entry.stat().st_mtime
-    return found
-
-
 def read_groups(accounts: Sequence[str]) -> dict[str, list[str] | None]:
     """Names of the groups that the system gives an account at its login."""
     found: dict[str, list[str] | None] = {}
@@ -426,45 +383,6 @@ def _group(number: int) -> str:
         return grp.getgrgid(number).gr_name
     except KeyError:
         return str(number)
-
-
-def read_disk(root: str) -> dict[str, Any]:
-    """Space of the file system with the data."""
-    try:
-        stats = os.statvfs(root)
-    except OSError as error:
-        return {"error": error.strerror}
-    return {
-        "bytes_free": stats.f_bavail * stats.f_frsize,
-        "bytes_total": stats.f_blocks * stats.f_frsize,
-        "files_free": stats.f_favail,
-        "files_total": stats.f_files,
-    }
-
-
-def read_certificate(path: str) -> dict[str, Any]:
-    """End of the certificate (openssl reads it, so nothing but Python is needed)."""
-    command = ["openssl", "x509", "-in", path, "-noout", "-enddate", "-subject", "-dateopt", "iso_8601"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except OSError as error:
-        return {"error": f"not read: {error.strerror}"}
-    except subprocess.TimeoutExpired:
-        return {"error": "not read in time"}
-    match = re.search(r"notAfter=(\S+ \S+Z)", done.stdout)
-    if done.returncode or match is None:
-        return {"error": done.stderr.strip().splitlines()[0] if done.stderr.strip() else "no certificate"}
-    return {"ends": match[1].replace(" ", "T")}
-
-
-def read_services() -> dict[str, str]:
-    """State of each unit; nothing if systemd does not answer in time, which says nothing about them."""
-    command = ["systemctl", "is-active", *UNITS]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return dict(zip(UNITS, done.stdout.split(), strict=False))
 
 
 def main() -> None:
