@@ -46,8 +46,7 @@ month: {description: The month that was counted., returned: always, type: str, s
 complete: {description: Whether the whole month was read., returned: always, type: bool}
 accounts:
   description: By account, C(uploads), C(downloads), C(bytes_in), C(bytes_out), C(failed), and C(last_transfer), the
-  time of the
-    last one that worked.
+    time of the last one that worked.
   returned: always
   type: dict
 seen: {description: Last login of each account from each address., returned: always, type: dict}

@@ -163,4 +163,7 @@ def test_last_logins(tmp_path: Path) -> None:
     for name in ("acme-up 198.51.100.20", "globex-up 198.51.100.30"):
         (tmp_path / "seen" / name).touch()
     os.utime(tmp_path / "seen" / "acme-up 198.51.100.20", (5, 5))
-    assert ftps_server.read_seen(tmp_path, ["acme-up", "acme-read"]) == {"acme-up": {"198.51.100.20": 5.0}, "acme-read": {}}
+    assert ftps_server.read_seen(tmp_path, ["acme-up", "acme-read"]) == {
+        "acme-up": {"198.51.100.20": 5.0},
+        "acme-read": {},
+    }
