@@ -118,6 +118,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -275,8 +276,32 @@ def started(pid: int, proc: Path) -> int | None:
         return None
 
 
-def sockets(proc: Path) -> dict[str, tuple[str, int, str, int]]:
-    """TCP sockets by inode: state, local port, remote address, remote port."""
+@dataclass(frozen=True)
+class Socket:
+    """A TCP socket as the kernel lists it."""
+
+    state: str
+    local: str
+    port: int
+    remote: str
+
+
+def own_address(source: str) -> str:
+    """The address of the server on which a source's connections arrive (role host_firewall, ADR 0028).
+
+    >>> own_address("198.51.100.20"), own_address("2001:db8:100::20")
+    ('246.51.100.20', 'e001:db8:100::20')
+    """
+    address = plain(source)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(ipaddress.IPv4Address(int(address) | 240 << 24))
+    if address is None:
+        return ""
+    return str(ipaddress.IPv6Address((int(address) & ~(1 << 124)) | 0xE << 124))
+
+
+def sockets(proc: Path) -> dict[str, Socket]:
+    """TCP sockets by inode."""
     found = {}
     for table in ("net/tcp", "net/tcp6"):
         try:
@@ -286,7 +311,7 @@ def sockets(proc: Path) -> dict[str, tuple[str, int, str, int]]:
         for row in rows:
             cells = row.split()
             local, remote = cells[1].rpartition(":"), cells[2].rpartition(":")
-            found[cells[9]] = (cells[3], int(local[2], 16), kernel_address(remote[0]), int(remote[2], 16))
+            found[cells[9]] = Socket(cells[3], kernel_address(local[0]), int(local[2], 16), kernel_address(remote[0]))
     return found
 
 
@@ -296,15 +321,17 @@ def kernel_address(text: str) -> str:
     return str(plain(str(ipaddress.ip_address(packed))))
 
 
-def sockets_of(pid: int, proc: Path) -> set[str]:
-    """Inodes of the sockets that a process has open."""
+def sockets_of(pid: int, proc: Path) -> set[str] | None:
+    """Inodes of the sockets that a process has open; None where not even root may look, as in a container."""
     found = set()
-    with contextlib.suppress(OSError):
+    try:
         for entry in os.scandir(proc / str(pid) / "fd"):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(FileNotFoundError):
                 target = os.readlink(entry.path)
                 if target.startswith("socket:["):
                     found.add(target[8:-1])
+    except OSError:
+        return None
     return found
 
 
@@ -321,8 +348,12 @@ def read_sessions(notes: Path, accounts: Sequence[str], ports: Sequence[int], pr
             continue
         if content.get("account") not in accounts or content.get("started") != started(pid, proc):
             continue
-        own = [every[inode] for inode in sockets_of(pid, proc) if inode in every]
-        data = [one for one in own if ports[0] <= one[1] <= ports[1]]
+        inodes, address = sockets_of(pid, proc), own_address(str(content.get("address")))
+        data = [
+            one
+            for inode, one in every.items()
+            if ports[0] <= one.port <= ports[1] and (one.local == address if inodes is None else inode in inodes)
+        ]
         found.append(
             {
                 "pid": pid,
@@ -332,8 +363,8 @@ def read_sessions(notes: Path, accounts: Sequence[str], ports: Sequence[int], pr
                 "home_writable": content.get("home_writable"),
                 "shares": content.get("shares"),
                 "since": boot + content["started"] / os.sysconf("SC_CLK_TCK"),
-                "waiting": sorted(one[1] for one in data if one[0] == LISTENING),
-                "data": sorted(f"{one[2]}:{one[1]}" for one in data if one[0] == ESTABLISHED),
+                "waiting": sorted(one.port for one in data if one.state == LISTENING),
+                "data": sorted(f"{one.remote}:{one.port}" for one in data if one.state == ESTABLISHED),
             }
         )
     return found

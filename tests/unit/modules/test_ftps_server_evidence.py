@@ -167,3 +167,20 @@ def test_last_logins(tmp_path: Path) -> None:
         "acme-up": {"198.51.100.20": 5.0},
         "acme-read": {},
     }
+
+
+def test_where_nobody_may_look_into_the_process_its_address_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container root may not read /proc/PID/fd of a session; each source has its own local address, though."""
+    assert module.own_address("2001:db8:100::20") == "e001:db8:100::20"
+    monkeypatch.setattr(module, "sockets_of", lambda pid, proc: None)
+    listed = {
+        "1": module.Socket(module.LISTENING, "246.51.100.20", 50007, "::"),
+        "2": module.Socket(module.LISTENING, "246.51.100.30", 50008, "::"),
+    }
+    monkeypatch.setattr(module, "sockets", lambda proc: listed)
+    note = {"account": "acme-up", "address": "198.51.100.20", "started": module.started(os.getpid(), Path("/proc"))}
+    (tmp_path / str(os.getpid())).write_text(json.dumps(note))
+    (found,) = module.read_sessions(tmp_path, ["acme-up"], [50000, 50099], Path("/proc"))
+    assert found["waiting"] == [50007]
