@@ -16,6 +16,7 @@ from .edge import exchange_host_sets, require_sources
 from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
 from .model.view import Access, effective_access, read_model
+from .retention import Keep, exchange_retention
 from .wire import wire_text
 
 
@@ -70,6 +71,8 @@ class Desired(TypedDict):
     """JSON of what exchange_host_sets gives."""
     accounts: list[AccountAccess]
     """What exchange_access gives; empty unless asked for."""
+    retention: list[Keep]
+    """What exchange_retention gives."""
 
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
@@ -81,6 +84,7 @@ def exchange_desired(model: object, accounts: bool = True) -> Desired:
         "customer_sets": _json({name: sets[name] for name in ("customers4", "customers6")}),
         "host_sets": _json(sets),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
+        "retention": exchange_retention(model),
     }
 
 
