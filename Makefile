@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage clients preflight packs import diagnose windows-preview bench mutants venv docs translations requirements collection clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage clients preflight packs import diagnose status windows-preview bench mutants venv docs translations requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -52,6 +52,9 @@ diagnose: ## why a customer cannot connect or transfer: CUSTOMER=x ACCOUNT=x ADD
 
 import: ## customer files from a table, beside those that exist: CSV=customers.csv INVENTORY=inventories/x DRY_RUN=1
 	@scripts/import
+
+status: ## all customers at a glance, in reports/status.html: QUERY='customers[].name' EDGE_REQUEST=1 INVENTORY=inventories/x (the lab: root)
+	@scripts/status
 
 windows-preview: INVENTORY := $(if $(filter file,$(origin INVENTORY)),inventories/example_windows,$(INVENTORY))
 windows-preview: ## preview the arguments for a Windows host, in reports/windows/; contacts no host: INVENTORY=inventories/x

@@ -118,22 +118,25 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import (
+    BLOCK,
+    STATE,
+    lines_backwards,
+    plain,
+    read_certificate,
+    read_disk,
+    read_seen,
+    read_services,
+)
 
 PROGRAMS = ("proftpd", "ftps-exchange-guard", "ftps-exchange-session", "ftps-exchange-directory-watch")
-UNITS = (
-    "proftpd.service",
-    "ftps-exchange-transfer-log.service",
-    "ftps-exchange-directory-watch.service",
-    "winbind.service",
-)
-STATE = Path("/var/lib/ftps-exchange/guard")
 SESSIONS = Path("/run/ftps-exchange/sessions")
 SHUT = Path("/etc/shutmsg")
-BLOCK = 1 << 16
 LONGEST_LINE = 1000
 LISTENING, ESTABLISHED = "0A", "01"
 
@@ -142,17 +145,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LINE = re.compile(r"(?P<time>\d+\.\d+) \S+ (?P<program>[\w.-]+)\[(?P<pid>\d+)\]: (?P<text>.*)")
 ADDRESS = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+|\d{1,3}(?:\.\d{1,3}){3}")
 TLS_LINE = re.compile(r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(?P<ms>\d+) mod_tls/\S+\[(?P<pid>\d+)\]: (?P<text>.*)")
-
-
-def plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Parse an address; an IPv4 client on an IPv6 socket is an IPv4 client."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        return parsed.ipv4_mapped
-    return parsed
 
 
 class Interest:
@@ -175,28 +167,6 @@ class Interest:
             parsed = plain(address)
             self._known[address] = parsed is not None and any(parsed in network for network in self.networks)
         return self._known[address]
-
-
-def lines_backwards(path: Path, limit: int) -> Iterator[str]:
-    """The lines of a file from its end, at most so many bytes."""
-    try:
-        with path.open("rb") as file:
-            position = file.seek(0, os.SEEK_END)
-            end = max(position - limit, 0)
-            rest = b""
-            while position > end:
-                size = min(BLOCK, position - end)
-                position -= size
-                file.seek(position)
-                first, *whole = (file.read(size) + rest).split(b"\n")
-                for line in reversed(whole):
-                    if line:
-                        yield line.decode("utf-8", "replace")
-                rest = first
-            if rest and end == 0:
-                yield rest.decode("utf-8", "replace")
-    except FileNotFoundError:
-        return
 
 
 def read_journal(hours: int, seconds: float) -> Iterator[str]:
@@ -306,8 +276,32 @@ def started(pid: int, proc: Path) -> int | None:
         return None
 
 
-def sockets(proc: Path) -> dict[str, tuple[str, int, str, int]]:
-    """TCP sockets by inode: state, local port, remote address, remote port."""
+@dataclass(frozen=True)
+class Socket:
+    """A TCP socket as the kernel lists it."""
+
+    state: str
+    local: str
+    port: int
+    remote: str
+
+
+def own_address(source: str) -> str:
+    """The address of the server on which a source's connections arrive (role host_firewall, ADR 0028).
+
+    >>> own_address("198.51.100.20"), own_address("2001:db8:100::20")
+    ('246.51.100.20', 'e001:db8:100::20')
+    """
+    address = plain(source)
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(ipaddress.IPv4Address(int(address) | 240 << 24))
+    if address is None:
+        return ""
+    return str(ipaddress.IPv6Address((int(address) & ~(1 << 124)) | 0xE << 124))
+
+
+def sockets(proc: Path) -> dict[str, Socket]:
+    """TCP sockets by inode."""
     found = {}
     for table in ("net/tcp", "net/tcp6"):
         try:
@@ -317,7 +311,7 @@ def sockets(proc: Path) -> dict[str, tuple[str, int, str, int]]:
         for row in rows:
             cells = row.split()
             local, remote = cells[1].rpartition(":"), cells[2].rpartition(":")
-            found[cells[9]] = (cells[3], int(local[2], 16), kernel_address(remote[0]), int(remote[2], 16))
+            found[cells[9]] = Socket(cells[3], kernel_address(local[0]), int(local[2], 16), kernel_address(remote[0]))
     return found
 
 
@@ -327,15 +321,17 @@ def kernel_address(text: str) -> str:
     return str(plain(str(ipaddress.ip_address(packed))))
 
 
-def sockets_of(pid: int, proc: Path) -> set[str]:
-    """Inodes of the sockets that a process has open."""
+def sockets_of(pid: int, proc: Path) -> set[str] | None:
+    """Inodes of the sockets that a process has open; None where not even root may look, as in a container."""
     found = set()
-    with contextlib.suppress(OSError):
+    try:
         for entry in os.scandir(proc / str(pid) / "fd"):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(FileNotFoundError):
                 target = os.readlink(entry.path)
                 if target.startswith("socket:["):
                     found.add(target[8:-1])
+    except OSError:
+        return None
     return found
 
 
@@ -352,8 +348,12 @@ def read_sessions(notes: Path, accounts: Sequence[str], ports: Sequence[int], pr
             continue
         if content.get("account") not in accounts or content.get("started") != started(pid, proc):
             continue
-        own = [every[inode] for inode in sockets_of(pid, proc) if inode in every]
-        data = [one for one in own if ports[0] <= one[1] <= ports[1]]
+        inodes, address = sockets_of(pid, proc), own_address(str(content.get("address")))
+        data = [
+            one
+            for inode, one in every.items()
+            if ports[0] <= one.port <= ports[1] and (one.local == address if inodes is None else inode in inodes)
+        ]
         found.append(
             {
                 "pid": pid,
@@ -363,8 +363,8 @@ def read_sessions(notes: Path, accounts: Sequence[str], ports: Sequence[int], pr
                 "home_writable": content.get("home_writable"),
                 "shares": content.get("shares"),
                 "since": boot + content["started"] / os.sysconf("SC_CLK_TCK"),
-                "waiting": sorted(one[1] for one in data if one[0] == LISTENING),
-                "data": sorted(f"{one[2]}:{one[1]}" for one in data if one[0] == ESTABLISHED),
+                "waiting": sorted(one.port for one in data if one.state == LISTENING),
+                "data": sorted(f"{one.remote}:{one.port}" for one in data if one.state == ESTABLISHED),
             }
         )
     return found
@@ -397,18 +397,6 @@ def read_bans(state: Path, interest: Interest, accounts: Sequence[str]) -> dict[
     return found
 
 
-def read_seen(state: Path, accounts: Sequence[str]) -> dict[str, dict[str, float]]:
-    """When each account last logged in from which address."""
-    found: dict[str, dict[str, float]] = {account: {} for account in accounts}
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(state / "seen"):
-            account, _, address = entry.name.partition(" ")
-            if account in found:
-                with contextlib.suppress(OSError):
-                    found[account][address] = entry.stat().st_mtime
-    return found
-
-
 def read_groups(accounts: Sequence[str]) -> dict[str, list[str] | None]:
     """Names of the groups that the system gives an account at its login."""
     found: dict[str, list[str] | None] = {}
@@ -426,45 +414,6 @@ def _group(number: int) -> str:
         return grp.getgrgid(number).gr_name
     except KeyError:
         return str(number)
-
-
-def read_disk(root: str) -> dict[str, Any]:
-    """Space of the file system with the data."""
-    try:
-        stats = os.statvfs(root)
-    except OSError as error:
-        return {"error": error.strerror}
-    return {
-        "bytes_free": stats.f_bavail * stats.f_frsize,
-        "bytes_total": stats.f_blocks * stats.f_frsize,
-        "files_free": stats.f_favail,
-        "files_total": stats.f_files,
-    }
-
-
-def read_certificate(path: str) -> dict[str, Any]:
-    """End of the certificate (openssl reads it, so nothing but Python is needed)."""
-    command = ["openssl", "x509", "-in", path, "-noout", "-enddate", "-subject", "-dateopt", "iso_8601"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except OSError as error:
-        return {"error": f"not read: {error.strerror}"}
-    except subprocess.TimeoutExpired:
-        return {"error": "not read in time"}
-    match = re.search(r"notAfter=(\S+ \S+Z)", done.stdout)
-    if done.returncode or match is None:
-        return {"error": done.stderr.strip().splitlines()[0] if done.stderr.strip() else "no certificate"}
-    return {"ends": match[1].replace(" ", "T")}
-
-
-def read_services() -> dict[str, str]:
-    """State of each unit; nothing if systemd does not answer in time, which says nothing about them."""
-    command = ["systemctl", "is-active", *UNITS]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return {}
-    return dict(zip(UNITS, done.stdout.split(), strict=False))
 
 
 def main() -> None:

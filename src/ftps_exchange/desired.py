@@ -15,6 +15,7 @@ from .edge import exchange_host_sets, require_sources
 from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
 from .model.view import Access, effective_access, read_model
+from .retention import Keep, exchange_retention
 from .wire import wire_text
 
 
@@ -73,6 +74,8 @@ class Desired(TypedDict):
     """A few networks of customers in each family: is there a way back to them?"""
     accounts: list[AccountAccess]
     """What exchange_access gives; empty unless asked for."""
+    retention: list[Keep]
+    """What exchange_retention gives."""
 
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
@@ -87,6 +90,7 @@ def exchange_desired(model: object, accounts: bool = True) -> Desired:
         "some_sources": [item["element"] for name in ("customers4", "customers6") for item in sets[name][:8]],
         "known_customers": _json(directory["known_customers"]),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
+        "retention": exchange_retention(model),
     }
 
 

@@ -24,6 +24,7 @@ from ..directory import ACCESSES, home_group, share_group
 from ..edge import require_sources
 from ..errors import ExchangeError
 from ..model.view import Customer, Model, read_model
+from ..retention import exchange_retention
 from .schema import EVERY_SITE, Element, Value, check_settings, sections
 from .service import Service, iis_service, require_tls
 from .values import (
@@ -146,9 +147,21 @@ def exchange_iis_problems(model: object, options: object = None) -> list[str]:
     """
     checked = read_model(model)
     problems = _told(iis_service, checked.exchange, options) + _told(require_tls, checked.exchange)
+    problems += _told(_require_no_retention, checked)
     for customer in checked.admitted:
         problems += _told(_require_ip4, customer)
     return problems
+
+
+def _require_no_retention(model: Model) -> None:
+    """Nothing on Windows removes files: a promise that nobody keeps must not be in the model."""
+    if kept := exchange_retention(model):
+        raise ExchangeError(
+            f"is not enforced on Windows (first for {kept[0]['path']})",
+            field="keep_days",
+            value=kept[0]["keep_days"],
+            remedy="Remove keep_days everywhere, or set it to forever",
+        )
 
 
 def _told[**P](check: Callable[P, object], *arguments: P.args, **named: P.kwargs) -> list[str]:

@@ -337,6 +337,7 @@ class _Check:
             "implicit_tls": customer.implicit_tls,
             "firewall": customer.firewall,
             "language": customer.language,
+            "keep_days": customer.keep_days,
             "accounts": accounts,
             "shares": [{"name": share.name, "access": share.access} for share in customer.shares],
         }

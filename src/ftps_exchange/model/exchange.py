@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -42,6 +42,25 @@ def _check_passive_ports(value: Any) -> Any:
     return value
 
 
+def _check_keep_days(value: Any) -> Any:
+    if value is None or value == FOREVER:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise RefusedError("is not a number of days.", KEEP_DAYS_REMEDY)
+    if not 1 <= value <= LONGEST_KEEP_DAYS:
+        raise RefusedError(f"is not from 1 to {LONGEST_KEEP_DAYS}.", KEEP_DAYS_REMEDY)
+    return value
+
+
+FOREVER: Final = "forever"
+LONGEST_KEEP_DAYS: Final = 3650
+KEEP_DAYS_REMEDY: Final = f"Write a whole number of days (1 to {LONGEST_KEEP_DAYS}), or forever."
+KeepDays = Annotated[
+    Annotated[int, Field(ge=1, le=LONGEST_KEEP_DAYS)] | Literal["forever"],
+    BeforeValidator(as_validator(_check_keep_days)),
+]
+
+
 class Share(Strict):
     """A folder that several customers can be given."""
 
@@ -51,6 +70,13 @@ class Share(Strict):
     description: Annotated[str, AfterValidator(as_validator(names.check_line))] | None = Field(
         default=None,
         description="What the share is for, in one line, for the readers of the customer pack.",
+    )
+    keep_days: KeepDays | None = Field(
+        default=None,
+        description=(
+            "Days after their last change when files in the share are removed, 1 to 3650, or forever; "
+            "exchange.keep_days by default."
+        ),
     )
 
 
@@ -193,6 +219,13 @@ class Exchange(Strict):
     )
     shares: list[Share] = Field(
         default_factory=list, description="Folders for several customers, each with name and description."
+    )
+    keep_days: KeepDays | None = Field(
+        default=None,
+        description=(
+            "Days after their last change when files are removed, 1 to 3650, in every home and share that has no value "
+            "of its own (on Linux only). null or forever: nothing is removed."
+        ),
     )
     removal_limit_percent: Annotated[int, Field(ge=0, le=100)] = Field(
         default=50,

@@ -40,6 +40,8 @@ class Share:
 
     name: str
     description: str = ""
+    keep_days: int | None = None
+    """Days after which unchanged files are removed; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class Exchange:
     removal_limit_percent: int
     language: Language = "en"
     """Of what customers get to read, unless their own file says another."""
+    keep_days: int | None = None
+    """Days after which unchanged files are removed, where no home or share has another value; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,8 @@ class Customer:
     firewall: str | None = None
     language: Language = "en"
     """Language of the pack."""
+    keep_days: int | None = None
+    """Days after which unchanged files of the home are removed; None: never."""
     accounts: tuple[Account, ...] = ()
     shares: tuple[Grant, ...] = ()
 
@@ -198,7 +204,7 @@ def _model(top: _Part) -> Model:
     exchange = _exchange(top.part("exchange"))
     descriptions = {share.name: share.description for share in exchange.shares}
     top.get("customers")
-    customers = (_customer(customer, descriptions, exchange.language) for customer in top.parts("customers"))
+    customers = (_customer(customer, descriptions, exchange) for customer in top.parts("customers"))
     return Model(exchange, tuple(sorted(customers, key=_BY_NAME)))
 
 
@@ -271,6 +277,13 @@ class _Part:
             raise self.error(f"is not a whole number from {lowest} to {highest}", key, value)
         return int(value)
 
+    def keep_days(self, default: int | None) -> int | None:
+        """Days after which files are removed; None for never."""
+        value = self.content.get("keep_days")
+        if value is None:
+            return default
+        return None if value == "forever" else self.number("keep_days", 1)
+
     def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> Any:
         value = self.content.get(key, default)
         if value not in choices:
@@ -304,7 +317,11 @@ def _exchange(part: _Part) -> Exchange:
         and part.checked(f"public_ip{family}", partial(check_public_address, version=family))
         for family in FAMILIES
     }
-    shares = (Share(share.name(), share.optional("description") or "") for share in part.parts("shares"))
+    keep_days = part.keep_days(None)
+    shares = (
+        Share(share.name(), share.optional("description") or "", share.keep_days(keep_days))
+        for share in part.parts("shares")
+    )
     try:
         passive = rules.passive_range(part.get("passive_ports"))
     except RefusedError as refused:
@@ -335,10 +352,11 @@ def _exchange(part: _Part) -> Exchange:
         shares=tuple(sorted(shares, key=_BY_NAME)),
         removal_limit_percent=part.number("removal_limit_percent", 0, 100),
         language=part.choice("language", _LANGUAGES, "en"),
+        keep_days=keep_days,
     )
 
 
-def _customer(part: _Part, descriptions: Mapping[str, str], language: Language) -> Customer:
+def _customer(part: _Part, descriptions: Mapping[str, str], exchange: Exchange) -> Customer:
     name = part.name()
     part.field, part.customer = "", name
     content = part.content
@@ -355,7 +373,8 @@ def _customer(part: _Part, descriptions: Mapping[str, str], language: Language) 
         shared_exit=content.get("shared_exit") is True,
         implicit_tls=content.get("implicit_tls") is True,
         firewall=part.optional("firewall"),
-        language=part.choice("language", _LANGUAGES) if content.get("language") else language,
+        language=part.choice("language", _LANGUAGES) if content.get("language") else exchange.language,
+        keep_days=part.keep_days(exchange.keep_days),
         accounts=tuple(sorted(map(_account, part.parts("accounts")), key=_BY_NAME)),
         shares=tuple(sorted((_grant(grant, descriptions) for grant in part.parts("shares")), key=_BY_NAME)),
     )

@@ -37,7 +37,11 @@ EXCHANGE: dict[str, Any] = {
         "password_max_age_days": 365,
     },
     "root": "/srv/ftps-exchange",
-    "shares": [{"name": "maps", "description": "Base maps"}, {"name": "dropbox", "description": "For all"}],
+    "shares": [
+        {"name": "maps", "description": "Base maps", "keep_days": None},
+        {"name": "dropbox", "description": "For all", "keep_days": None},
+    ],
+    "keep_days": None,
     "removal_limit_percent": 50,
 }
 

@@ -27,6 +27,7 @@ NETWORKS = ["192.0.2.7"]
 PORTS = [50000, 50199]
 RULES = "tcp dport 50000-50099 dnat x"
 OPTIONS = {"root": "D:\\ftps-exchange"}
+RESULTS = {"edges": {"edge1": {"failed": True, "msg": "no answer"}}}
 
 EXPRESSIONS = {
     "exchange_access": "model | ftps.exchange.exchange_access",
@@ -34,6 +35,8 @@ EXPRESSIONS = {
     "exchange_desired_folders": "model | ftps.exchange.exchange_desired_folders(sids)",
     "exchange_desired_iis": "model | ftps.exchange.exchange_desired_iis({'ftps1': options})",
     "exchange_desired_iis_problems": "model | ftps.exchange.exchange_desired_iis_problems({'ftps1': {}})",
+    "exchange_diagnosis": f"model | ftps.exchange.exchange_diagnosis({RESULTS}, customer='acme')",
+    "exchange_diagnosis_subject": "model | ftps.exchange.exchange_diagnosis_subject(account='acme-up')",
     "exchange_directory": "model | ftps.exchange.exchange_directory",
     "exchange_edge_sets": "model | ftps.exchange.exchange_edge_sets",
     "exchange_firewall_addresses": "model | ftps.exchange.exchange_edge_sets"
@@ -46,6 +49,7 @@ EXPRESSIONS = {
     "exchange_iis_settings": "model | ftps.exchange.exchange_iis_settings(options)",
     "exchange_ports_meanwhile": f"{PORTS} | ftps.exchange.exchange_ports_meanwhile(rules='{RULES}')",
     "exchange_predicted_sids": "model | ftps.exchange.exchange_group_names | ftps.exchange.exchange_predicted_sids",
+    "exchange_retention": "model | ftps.exchange.exchange_retention",
     "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | ftps.exchange.exchange_thumbprint",
 }
 
@@ -82,6 +86,10 @@ def ansible(program: str, *arguments: str | Path, where: Path) -> subprocess.Com
 
 def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: Any) -> Any:
     match name:
+        case "exchange_diagnosis":
+            return filters[name](model, RESULTS, customer="acme")
+        case "exchange_diagnosis_subject":
+            return filters[name](model, account="acme-up")
         case "exchange_firewall_addresses":
             return filters[name](apply("exchange_edge_sets", filters, model, sids), NETWORKS)
         case "exchange_ports_meanwhile":

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.ftps.exchange.plugins.module_utils import ftps_server
 from ansible_collections.ftps.exchange.plugins.modules import ftps_server_evidence as module
 from ansible_collections.ftps.exchange.plugins.modules.ftps_server_evidence import Interest
 
@@ -81,11 +82,11 @@ def test_a_file_is_read_from_its_end_and_not_whole(tmp_path: Path) -> None:
     file = tmp_path / "log"
     lines = [f"line {number}" for number in range(50_000)]
     file.write_text("\n".join(lines) + "\n")
-    assert list(module.lines_backwards(file, 1 << 30)) == lines[::-1]
-    some = list(module.lines_backwards(file, 100_000))
+    assert list(ftps_server.lines_backwards(file, 1 << 30)) == lines[::-1]
+    some = list(ftps_server.lines_backwards(file, 100_000))
     assert some == lines[-len(some) :][::-1]
     assert sum(map(len, some)) < 100_000
-    assert list(module.lines_backwards(tmp_path / "none", 100)) == []
+    assert list(ftps_server.lines_backwards(tmp_path / "none", 100)) == []
 
 
 def test_transfers_of_the_customer() -> None:
@@ -162,4 +163,24 @@ def test_last_logins(tmp_path: Path) -> None:
     for name in ("acme-up 198.51.100.20", "globex-up 198.51.100.30"):
         (tmp_path / "seen" / name).touch()
     os.utime(tmp_path / "seen" / "acme-up 198.51.100.20", (5, 5))
-    assert module.read_seen(tmp_path, ["acme-up", "acme-read"]) == {"acme-up": {"198.51.100.20": 5.0}, "acme-read": {}}
+    assert ftps_server.read_seen(tmp_path, ["acme-up", "acme-read"]) == {
+        "acme-up": {"198.51.100.20": 5.0},
+        "acme-read": {},
+    }
+
+
+def test_where_nobody_may_look_into_the_process_its_address_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container root may not read /proc/PID/fd of a session; each source has its own local address, though."""
+    assert module.own_address("2001:db8:100::20") == "e001:db8:100::20"
+    monkeypatch.setattr(module, "sockets_of", lambda pid, proc: None)
+    listed = {
+        "1": module.Socket(module.LISTENING, "246.51.100.20", 50007, "::"),
+        "2": module.Socket(module.LISTENING, "246.51.100.30", 50008, "::"),
+    }
+    monkeypatch.setattr(module, "sockets", lambda proc: listed)
+    note = {"account": "acme-up", "address": "198.51.100.20", "started": module.started(os.getpid(), Path("/proc"))}
+    (tmp_path / str(os.getpid())).write_text(json.dumps(note))
+    (found,) = module.read_sessions(tmp_path, ["acme-up"], [50000, 50099], Path("/proc"))
+    assert found["waiting"] == [50007]

@@ -1,0 +1,263 @@
+"""Model and results of hosts -> plain rows, one per customer.
+
+JSON, CSV, queries, the page and the metrics are made from them.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypedDict
+
+from ftps_exchange.diagnose.evidence import DirectoryAccount, Firewall, read_directory, read_firewall
+from ftps_exchange.model.view import Account, Customer, Model
+
+FORMAT: Final = 1
+EXPIRY_DAYS: Final = 30
+"""From so many days before its end an account, or the certificate, needs attention."""
+
+
+class AccountRow(TypedDict):
+    """One account. Times are ISO 8601, UTC; null where nothing is known."""
+
+    name: str
+    access: str
+    enabled: bool
+    disabled_because: str | None
+    expires: str | None
+    days_left: int | None
+    last_login: str | None
+    last_address: str | None
+    last_transfer: str | None
+    in_directory: bool | None
+    enabled_in_directory: bool | None
+    locked: bool | None
+    password_age_days: int | None
+
+
+class CustomerRow(TypedDict):
+    """One customer."""
+
+    name: str
+    state: str
+    contact: str
+    sources: list[str]
+    shares: list[str]
+    accounts: list[AccountRow]
+    last_login: str | None
+    last_transfer: str | None
+    uploads: int
+    downloads: int
+    bytes_in: int
+    bytes_out: int
+    failed: int
+    edge_rules: int | None
+    edge_packets: int | None
+    pack_version: str | None
+    pack_date: str | None
+    attention: list[str]
+
+
+class Status(TypedDict):
+    """All of it."""
+
+    format: int
+    exchange: str
+    fqdn: str
+    made: str
+    month: str
+    complete: bool
+    customers: list[CustomerRow]
+    servers: list[dict[str, Any]]
+    attention: list[str]
+    missing: list[str]
+
+
+def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mapping[str, Mapping[str, Any]]) -> Status:
+    """Checked model, results by kind (servers, edges, directory) and host, and pack.json by customer -> the status."""
+    missing: list[str] = []
+    servers = dict(_good(results, "servers", missing))
+    edges = [read_firewall(host, result) for host, result in _good(results, "edges", missing)]
+    directories = [read_directory(result) for _, result in _good(results, "directory", missing)]
+    now = max((float(result["now"]) for result in servers.values()), default=None)
+    moment = datetime.datetime.now(datetime.UTC) if now is None else datetime.datetime.fromtimestamp(now, datetime.UTC)
+    activity = _Activity(servers.values())
+    counters = _counters(edges)
+    rows = [
+        _customer(customer, moment, activity, directories[0] if directories else None, counters, bool(edges), packs)
+        for customer in model.customers
+    ]
+    return {
+        "format": FORMAT,
+        "exchange": model.exchange.name,
+        "fqdn": model.exchange.fqdn,
+        "made": moment.isoformat(timespec="seconds"),
+        "month": next((str(result["month"]) for result in servers.values()), moment.strftime("%Y-%m")),
+        "complete": bool(servers) and all(result["complete"] for result in servers.values()),
+        "customers": rows,
+        "servers": [_server(host, result) for host, result in servers.items()],
+        "attention": [
+            *_servers_attention(servers, moment),
+            *(f"{row['name']}: {text}" for row in rows for text in row["attention"]),
+        ],
+        "missing": missing,
+    }
+
+
+def _good(
+    results: Mapping[str, Mapping[str, Any]], kind: str, missing: list[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for host, result in (results.get(kind) or {}).items():
+        if result.get("failed") or result.get("unreachable") or result.get("skipped"):
+            reason = str(result.get("msg") or "no answer").strip().splitlines()[0]
+            missing.append(f"{kind}: {host}: {reason}")
+        else:
+            yield str(host), result
+
+
+class _Activity:
+    """Logins and transfers by account, of all servers together."""
+
+    def __init__(self, servers: Any) -> None:
+        self.logins: dict[str, tuple[float, str]] = {}
+        self.transfers: dict[str, dict[str, Any]] = {}
+        self.banned: set[str] = set()
+        for result in servers:
+            for account, addresses in result["seen"].items():
+                for address, time in addresses.items():
+                    self.logins[account] = max(self.logins.get(account, (0.0, "")), (float(time), str(address)))
+            for account, counts in result["accounts"].items():
+                own = self.transfers.setdefault(account, {})
+                for key, value in counts.items():
+                    if key == "last_transfer":
+                        own[key] = max(filter(None, (own.get(key), value)), default=None)
+                    else:
+                        own[key] = own.get(key, 0) + int(value)
+            self.banned |= {str(key) for key in result["banned"]}
+
+
+def _counters(edges: Sequence[Firewall]) -> dict[str, list[int]]:
+    """Packets of each element, by the customers that its comment names."""
+    found: dict[str, list[int]] = {}
+    for edge in edges:
+        for element in edge.elements:
+            for name in element.comment.split(" and ")[0].split(", "):
+                found.setdefault(name, []).append(element.packets)
+    return found
+
+
+def _customer(
+    customer: Customer,
+    now: datetime.datetime,
+    activity: _Activity,
+    directory: Mapping[str, DirectoryAccount | None] | None,
+    counters: Mapping[str, Sequence[int]],
+    asked_edges: bool,
+    packs: Mapping[str, Mapping[str, Any]],
+) -> CustomerRow:
+    accounts = [_account(account, now, activity, directory) for account in customer.accounts]
+    totals = [activity.transfers.get(account.name, {}) for account in customer.accounts]
+    own = counters.get(customer.name, ())
+    pack = packs.get(customer.name, {})
+    row: CustomerRow = {
+        "name": customer.name,
+        "state": customer.state,
+        "contact": customer.contact.email or customer.contact.name or "",
+        "sources": [str(network) for network in (*customer.sources4, *customer.sources6)],
+        "shares": [f"{grant.name}:{grant.access}" for grant in customer.shares],
+        "accounts": accounts,
+        "last_login": max(filter(None, (account["last_login"] for account in accounts)), default=None),
+        "last_transfer": max(filter(None, (account["last_transfer"] for account in accounts)), default=None),
+        "uploads": sum(one.get("uploads", 0) for one in totals),
+        "downloads": sum(one.get("downloads", 0) for one in totals),
+        "bytes_in": sum(one.get("bytes_in", 0) for one in totals),
+        "bytes_out": sum(one.get("bytes_out", 0) for one in totals),
+        "failed": sum(one.get("failed", 0) for one in totals),
+        "edge_rules": len(own) if asked_edges else None,
+        "edge_packets": sum(own) if asked_edges else None,
+        "pack_version": str(pack["version"])[:12] if pack.get("version") else None,
+        "pack_date": str(pack["date"]) if pack.get("date") else None,
+        "attention": [],
+    }
+    row["attention"] = list(_attention(customer, row, activity))
+    return row
+
+
+def _account(
+    account: Account,
+    now: datetime.datetime,
+    activity: _Activity,
+    directory: Mapping[str, DirectoryAccount | None] | None,
+) -> AccountRow:
+    time, address = activity.logins.get(account.name, (0.0, ""))
+    state = directory.get(account.name) if directory is not None else None
+    expires = datetime.date.fromisoformat(account.expires) if account.expires else None
+    return {
+        "name": account.name,
+        "access": account.access,
+        "enabled": account.enabled,
+        "disabled_because": account.disabled_because,
+        "expires": account.expires,
+        "days_left": (expires - now.date()).days if expires else None,
+        "last_login": _iso(time) if time else None,
+        "last_address": address or None,
+        "last_transfer": activity.transfers.get(account.name, {}).get("last_transfer"),
+        "in_directory": None if directory is None else state is not None,
+        "enabled_in_directory": None if state is None else state.enabled,
+        "locked": None if state is None else state.locked,
+        "password_age_days": None
+        if state is None or state.password_set is None
+        else int((now.timestamp() - state.password_set) // 86400),
+    }
+
+
+def _iso(time: float) -> str:
+    return datetime.datetime.fromtimestamp(time, datetime.UTC).isoformat(timespec="seconds")
+
+
+def _attention(customer: Customer, row: CustomerRow, activity: _Activity) -> Iterator[str]:
+    """What somebody should look at, of a customer who should be able to work."""
+    if customer.state != "present":
+        return
+    for account in row["accounts"]:
+        name, left = account["name"], account["days_left"]
+        if account["disabled_because"] == "expired":
+            yield f"{name} expired after {account['expires']}"
+        elif left is not None and left <= EXPIRY_DAYS:
+            yield f"{name} expires in {left} day{'' if left == 1 else 's'}"
+        if account["enabled"] and account["in_directory"] is False:
+            yield f"{name} is not in the directory"
+        if account["enabled"] and account["enabled_in_directory"] is False:
+            yield f"{name} is disabled in the directory"
+        if account["locked"]:
+            yield f"{name} is locked out"
+        if any(key.startswith(f"{name} ") for key in activity.banned):
+            yield f"{name} is banned"
+    if customer.admitted and row["edge_rules"] == 0:
+        yield "no rule at the edge"
+
+
+def _server(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
+    disk = result["disk"]
+    return {
+        "name": host,
+        "certificate_ends": result["certificate"].get("ends"),
+        "bytes_free": disk.get("bytes_free"),
+        "bytes_total": disk.get("bytes_total"),
+        "services": dict(result["services"]),
+    }
+
+
+def _servers_attention(servers: Mapping[str, Mapping[str, Any]], now: datetime.datetime) -> Iterator[str]:
+    for host, result in servers.items():
+        for unit, state in result["services"].items():
+            if state != "active":
+                yield f"{host}: {unit} is {state}"
+        ends = result["certificate"].get("ends")
+        if ends:
+            left = (datetime.datetime.fromisoformat(str(ends)) - now).days
+            if left <= EXPIRY_DAYS:
+                yield f"{host}: the certificate ends in {left} days"
+        free, total = result["disk"].get("bytes_free"), result["disk"].get("bytes_total")
+        if free is not None and total and free * 10 < total:
+            yield f"{host}: {free * 100 // total} % of the disk is free"
