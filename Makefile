@@ -71,7 +71,7 @@ bench: ## the benchmarks
 venv: ## the pinned tools in .venv/
 	@scripts/bootstrap
 
-collection: ## the collection ftps.exchange, in dist/: for an inventory in a repository of its own
+collection: ## the collection ftps.exchange and its SBOM, in dist/: for an inventory in its own repository
 	@scripts/collection
 
 docs: venv ## write the generated references in docs/ again: roles, modules, filters, schemas, IIS, packs

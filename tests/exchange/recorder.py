@@ -173,7 +173,7 @@ class Recorder:
         out.section("risks")
         for answer in answers(run.results):
             colour = {"yes": "green", "no": "red", "NOT TESTED": "yellow"}[answer.answer]
-            out.write(f"{answer.answer:<11}", **{colour: True})
+            out.write(f"{answer.shown:<11}", **{colour: True})
             out.write(f"{answer.risk.risk}: {answer.risk.answer}\n")
             if answer.answer != "yes":
                 out.write(textwrap.indent(textwrap.fill(answer.note, 108), " " * 11) + "\n")

@@ -87,6 +87,45 @@ def test_a_dead_link_is_noticed(tmp_path: Path) -> None:
     assert list(dead_links(page)) == ["#gone: no such heading", "gone.md: no such file"]
 
 
+MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+FOLDERS = r"(?:benchmarks|docs|inventories/(?:lab|example_\w+)|molecule|playbooks|plugins|roles|scripts|src|tests)"
+
+
+def code(text: str) -> str:
+    """What a page shows as code, and nothing else."""
+    blocks = re.findall(r"^ *```[a-z]*\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", re.sub(r"^ *```.*?^ *```", "", text, flags=re.M | re.S))])
+
+
+def missing(page: Path) -> Iterator[str]:
+    """What a page tells people to run or to open, and is not there."""
+    shown = code(page.read_text(encoding="utf-8"))
+    for target in re.findall(r"(?:^|[ ;])make ([a-z][a-z-]*)", shown, re.MULTILINE):
+        if target not in MAKE_TARGETS:
+            yield f"make {target}"
+    # What follows a dot, a slash or a name is another path, and one with a placeholder is no path
+    for name in re.findall(rf"(?<![\w./{{-]){FOLDERS}/[\w./-]*\w(?![\w/]*[<*{{…])", shown):
+        if not (PROJECT / name).exists():
+            yield name
+
+
+# The changelog and the decisions name what was there; a pack has files of its own
+PAGES = [path for path in tracked(".md") if not {"adr", "golden", "CHANGELOG.md"} & set(path.parts)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_commands_and_files_that_a_page_names_exist(page: Path) -> None:
+    assert list(missing(page)) == []
+
+
+def test_a_missing_command_or_file_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "make sure of `make fun`, `roles/edge`, `roles/<role>`, `packs/x`\n\n```console\nmake lab; make no\nvi playbooks/no.yml\n```\n"
+    )
+    assert list(missing(page)) == ["make no", "make fun", "playbooks/no.yml"]
+
+
 def prose(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a file that are prose: all of a page or a YAML file, comments and texts of a program."""
     text = path.read_text(encoding="utf-8")

@@ -375,6 +375,23 @@ def test_no_file_names(what: str, pattern: str) -> None:
     assert found == [], what
 
 
+def test_one_version_and_one_release_everywhere() -> None:
+    """galaxy.yml has it; tests/unit/test_collection.py compares pyproject.toml."""
+    version = load(PROJECT / "galaxy.yml")["version"]
+    released = re.findall(r"^## \[(.+?)\](.*)$", (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert released[0] == ("Unreleased", "")
+    name, day = released[1]
+    assert name == version
+    assert re.fullmatch(r" - \d{4}-\d\d-\d\d", day)
+    assert f"\n**{version}** ·" in (PROJECT / "README.md").read_text(encoding="utf-8")
+    named = [
+        found
+        for page in (PROJECT / "docs").glob("*.md")
+        for found in re.findall(r"ftps-exchange-(\d[\d.]*\d)", page.read_text(encoding="utf-8"))
+    ]
+    assert set(named) == {version}
+
+
 def test_one_licence_everywhere() -> None:
     assert (PROJECT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License\n")
     told = {str(role.name): load(role / "meta" / "main.yml")["galaxy_info"]["license"] for role in ROLES}

@@ -79,7 +79,7 @@ def _metrics(run: Run, finished: float) -> Iterator[str]:
     value = {"yes": 1.0, "no": 0.0, "NOT TESTED": -1.0}
     yield from gauge(
         "verify_risk_answered",
-        "1 answered, 0 not answered, -1 not tested.",
+        "1 mitigated, 0 failed, -1 not tested.",
         *((f',risk="{_label(answer.risk.id)}"', value[answer.answer]) for answer in answers(run.results)),
     )
 

@@ -61,14 +61,14 @@ def verdict(answered: Sequence[Answer]) -> tuple[str, str]:
     if no:
         return (
             "no",
-            f"{len(no)} of {len(answered)} risks are answered with no: {'; '.join(one.risk.risk for one in no)}.",
+            f"Checks failed for {len(no)} of {len(answered)} risks: {'; '.join(one.risk.risk for one in no)}.",
         )
     if unseen:
         return "unseen", (
             f"Nothing failed, but {len(unseen)} of {len(answered)} risks could not be decided by these tests: "
             f"{'; '.join(one.risk.risk for one in unseen)}."
         )
-    return "yes", f"All {len(answered)} risks are answered, each with evidence below."
+    return "yes", f"All {len(answered)} risks are mitigated, each with evidence below."
 
 
 def seen(answer: Answer) -> list[tuple[Result, Outcome, str]]:

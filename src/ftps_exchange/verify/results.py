@@ -14,6 +14,11 @@ type Outcome = Literal["passed", "failed", "not tested", "does not apply", "left
 OUTCOMES: Final[tuple[Outcome, ...]] = ("failed", "not tested", "passed", "does not apply", "left out")
 FORMAT: Final = 1
 
+type Verdict = Literal["yes", "no", "NOT TESTED"]
+
+# What people read. "yes" beside "Data in clear" would say the opposite of what is meant
+SHOWN: Final[dict[Verdict, str]] = {"yes": "mitigated", "no": "FAILED", "NOT TESTED": "NOT TESTED"}
+
 
 @dataclass(slots=True)
 class Result:
@@ -41,9 +46,13 @@ class Answer:
     """What the run says about one risk."""
 
     risk: Risk
-    answer: Literal["yes", "no", "NOT TESTED"]
+    answer: Verdict
     note: str
     results: tuple[Result, ...]
+
+    @property
+    def shown(self) -> str:
+        return SHOWN[self.answer]
 
 
 @dataclass(slots=True)
@@ -100,7 +109,7 @@ def _answer(risk: Risk, results: list[Result]) -> Answer:
     deciding = [result for result in results if risk.id in result.decides]
     unseen = [result for result in deciding if result.outcome in ("not tested", "left out")]
     note = ", ".join(f"{counted[outcome]} {outcome}" for outcome in OUTCOMES if counted[outcome]) or "no check looked"
-    verdict: Literal["yes", "no", "NOT TESTED"]
+    verdict: Verdict
     if counted["failed"]:
         verdict = "no"
     elif unseen or not any(result.outcome == "passed" for result in deciding):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -117,6 +118,23 @@ def test_the_page_of_a_run_that_saw_nothing_can_be_made() -> None:
     page = html(run(vantage_points=[]), [], None)
     assert "NOT TESTED" in page
     assert "No vantage point" in page
+
+
+@pytest.mark.parametrize(
+    ("outcome", "badge", "verdict"),
+    [
+        ("passed", "mitigated", "Nothing failed, but 12 of 13 risks could not be decided"),
+        ("failed", "FAILED", "Checks failed for 1 of 13 risks: Data in clear."),
+        ("not tested", "NOT TESTED", "Nothing failed, but 13 of 13 risks could not be decided"),
+    ],
+)
+def test_the_page_never_says_yes_beside_a_risk(outcome: Outcome, badge: str, verdict: str) -> None:
+    page = html(run(result("a", outcome, risk="data-in-clear")), [], None)
+    (row,) = (row for row in page.split("<tr>") if "<b>Data in clear</b>" in row)
+    (shown,) = re.findall(r'<td class="answer"><span class="badge [a-z]+">(.+?)</span>', row)
+    assert shown == badge
+    assert verdict in page
+    assert not re.search(r">(?:yes|no)</span>", page)
 
 
 def test_junit_tells_failed_from_not_tested() -> None:
