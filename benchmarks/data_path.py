@@ -3,9 +3,10 @@
 
     .venv/bin/python benchmarks/data_path.py [MIBIBYTES] [LAB.JSON]
 
-Run as root with the lab up. The client is the customer behind a firewall of its own; the second firewall is the edge. TLS alone
-is a program of twenty lines over OpenSSL, SFTP is OpenSSH; both listen at passive ports of the same server. The three take turns, so that a busy moment of the machine meets all of them; each figure is the
-median of three rounds. A login is in none of them: only the transfer is measured.
+Run as root with the lab up. The client is the customer behind a firewall of its own; the second firewall is the edge.
+TLS alone is a program of thirty lines over OpenSSL, SFTP is OpenSSH; both listen at passive ports of the same server. The
+three take turns, so that a busy moment of the machine meets all of them; each figure is the median of three
+rounds. A login is in none of them: only the transfer is measured.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ NEAR, FAR = "/var/tmp/data-path", "/srv/ftps-exchange/data-path"  # noqa: S108 (
 BOTH_WAYS = ("upload", "download")
 CA = "/etc/ssl/ftps-exchange-lab-ca.pem"
 
-# One connection, one direction, 128 KiB a call; the client prints its seconds after the handshake. Python's ssl is OpenSSL.
+# One connection, one direction, 128 KiB per call. The client prints its seconds after the handshake.
 TLS = """
 import socket, ssl, sys, time
 side, way, port, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
@@ -119,7 +120,9 @@ class DataPath:
         done = self.client.run("sh", "-c", script, stdin=config.encode(), timeout=900)
         if check and done.returncode:
             raise SystemExit(f"curl ended with {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
-        times = [[float(word) for word in pair] for pair in re.findall(rb"^([\d.]+) ([\d.]+)$", done.stderr, re.MULTILINE)]
+        times = [
+            [float(word) for word in pair] for pair in re.findall(rb"^([\d.]+) ([\d.]+)$", done.stderr, re.MULTILINE)
+        ]
         self.login = times[0][0] if times else 0.0
         return [total - before for before, total in times]
 
@@ -148,7 +151,9 @@ class DataPath:
             f" for n in $(seq 100); do ss -Hltn sport = {self.tls_port} | grep -q . && exit 0; sleep 0.02; done; exit 1"
         )
         return float(
-            self.client.sh(f"cd {NEAR}; exec python3 -c {shlex.quote(TLS)} client {words} {self.lab.public_ip}", timeout=900)
+            self.client.sh(
+                f"cd {NEAR}; exec python3 -c {shlex.quote(TLS)} client {words} {self.lab.public_ip}", timeout=900
+            )
         )
 
     def sftp(self, batch: str) -> float:

@@ -169,13 +169,13 @@ def small_send_buffers(lab: Lab) -> None:
     lab.server.sh("sysctl -qw net.ipv4.tcp_wmem='4096 16384 4194304'")
 
 
-def first_packet_lost(lab: Lab) -> None:
-    """Of each handshake between the firewall and the daemon: sent again after a second."""
+def acknowledgement_lost(lab: Lab) -> None:
+    """The firewall's acknowledgement of each handshake: the daemon repeats its part after a second."""
     _nft(
         lab,
         "server",
         f"add set {HOST} begun {{ type inet_service; size 65535; flags dynamic, timeout; timeout 10s; }}",
-        f'insert rule {HOST} input iifname "lo" tcp dport {{ 21, 990 }} tcp flags & (fin | syn | rst | ack) == syn '
+        f'insert rule {HOST} input iifname "lo" tcp dport {{ 21, 990 }} tcp flags & (fin | syn | rst | ack) == ack '
         "tcp sport != @begun add @begun { tcp sport } drop",
     )
 
@@ -527,7 +527,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "greeting-late",
         "Each connection waits a second for its greeting",
-        first_packet_lost,
+        acknowledgement_lost,
         "a_connection_is_greeted_at_once",
     ),
     Fault(

@@ -69,7 +69,9 @@ def test_a_setting_of_sessions_stands_where_both_servers_get_it() -> None:
 
 def test_both_servers_probe_silent_connections_alike() -> None:
     found = contexts()
-    assert found["main"]["SocketOptions"] == found["VirtualHost"]["SocketOptions"] == ["keepalive 60:5:15 sndbuf 131072"]
+    assert (
+        found["main"]["SocketOptions"] == found["VirtualHost"]["SocketOptions"] == ["keepalive 60:5:15 sndbuf 131072"]
+    )
 
 
 @pytest.mark.parametrize(("address", "expected"), [("198.51.100.10", "off"), (None, 'on "ftps.exchange.example"')])
