@@ -207,6 +207,17 @@ def test_the_greeting_names_no_product(customer: Customer, connect: Connect) -> 
     assert not named, f"the greeting shows {', '.join(named)}"
 
 
+@pytest.mark.quick
+@pytest.mark.risk("guessing")
+def test_no_reply_names_a_version(customer: Customer, session: Session) -> None:
+    """CSID, which names the server's software to a client, contains no version.
+
+    Source: draft-peterson-ftp-csid; OWASP Web Security Testing Guide, fingerprinting of servers.
+    """
+    text = session(customer).answer("CSID Name=check;Version=1;").text
+    assert "version" not in text.lower(), f"CSID says: {text}"
+
+
 @pytest.mark.risk("starving")
 @pytest.mark.parametrize(
     "junk", ["a line of 100,000 characters", "no line end", "NUL bytes", "TELNET controls", "HTTP"]

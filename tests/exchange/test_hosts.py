@@ -264,6 +264,28 @@ def test_silent_connections_are_probed(
         assert seconds <= LONGEST_SILENCE, f"a silent connection is probed after {seconds} s: {line}"
 
 
+LARGE_PIECES = 131072
+
+
+@pytest.mark.risk("transfers", decides=True)
+@PORTS
+def test_downloads_are_sent_in_large_pieces(
+    target: Target, server: Inspected, customer: Customer, session: Session, implicit: bool
+) -> None:
+    """The send buffer of a data connection begins with 128 KiB, which ProFTPD reads at a time, on both ports.
+
+    With the kernel's own 16 KiB a download takes twice the processor time. A size that ProFTPD itself sets would be
+    fixed, and slow over long distances.
+
+    Source: docs/benchmarks.md (data path); tcp(7), tcp_wmem and SO_SNDBUF.
+    """
+    port = session(customer, implicit=implicit).epsv()
+    listening = server.check_output(f"ss -Hltnm 'sport = :{port}'")
+    found = re.search(r"skmem:\(.*?,tb(\d+)", listening)
+    assert found, f"no listener at port {port} is seen on the server: {listening}"
+    assert int(found[1]) == LARGE_PIECES, f"the send buffer begins with {found[1]} bytes"
+
+
 @pytest.mark.risk("traces", decides=True)
 @PORTS
 def test_logins_are_in_the_journal(

@@ -126,6 +126,47 @@ def unban(target: Target) -> Callable[[str], None]:
     return lift
 
 
+@pytest.mark.risk("starving", decides=True)
+def test_a_connection_is_greeted_at_once(customer: Customer, connect: Connect, measure: Measure) -> None:
+    """At least one of five connections gets its greeting within 0.9 s: no handshake on the way is lost and repeated.
+
+    The best of five, so that a busy machine does not matter. A lost handshake costs each of them a second.
+
+    Source: RFC 6298 section 2.1 (a second before the first repetition); docs/ftps-server.md (logins under load).
+    """
+    seconds = []
+    for _ in range(5):
+        began = time.monotonic()
+        client = connect(customer.host)
+        seconds.append(time.monotonic() - began)
+        client.command("QUIT")
+    measure("Replies", "greeting after, best of five, ms", round(1000 * min(seconds)))
+    assert min(seconds) < 0.9, f"greetings after {', '.join(f'{each:.1f}' for each in seconds)} s"
+
+
+BURST = 16
+
+
+@pytest.mark.hard
+@pytest.mark.risk("starving", decides=True)
+def test_logins_at_the_same_moment_all_succeed(
+    customer: Customer, neighbour: Customer, secured: Connect, measure: Measure
+) -> None:
+    """Logins of several customers at the same moment succeed, each with all its groups: what is looked up is found.
+
+    Source: CWE-770; Samba, smb.conf(5) ("winbind max clients"); docs/ftps-server.md (logins under load).
+    """
+    logins = [(each, each.writer) for each in (customer, neighbour) for _ in range(BURST // 2)]
+    with contextlib.ExitStack() as stack:
+        clients = [(stack.enter_context(secured(each.host, timeout=60)), account) for each, account in logins]
+        began = time.monotonic()
+        with ThreadPoolExecutor(BURST) as pool:
+            replies = list(pool.map(lambda one: one[0].try_login(one[1].name, one[1].password), clients))
+        measure("Replies", f"{BURST} logins at once, s", round(time.monotonic() - began, 1))
+        refused = [str(reply) for reply in replies if reply.code != 230]
+        assert not refused, f"{len(refused)} of {BURST} logins with the right password were refused: {refused[0]}"
+
+
 @pytest.mark.hard
 @pytest.mark.risk("starving", decides=True)
 def test_one_customer_does_not_take_every_session(

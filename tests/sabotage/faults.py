@@ -171,6 +171,26 @@ def no_smaller_packets(lab: Lab) -> None:
     lab.server.sh("sysctl -qw net.ipv4.tcp_mtu_probing=0")
 
 
+def small_send_buffers(lab: Lab) -> None:
+    lab.server.sh("sysctl -qw net.ipv4.tcp_wmem='4096 16384 4194304'")
+
+
+def acknowledgement_lost(lab: Lab) -> None:
+    """The firewall's acknowledgement of each handshake: the daemon repeats its part after a second."""
+    _nft(
+        lab,
+        "server",
+        f"add set {HOST} begun {{ type inet_service; size 65535; flags dynamic, timeout; timeout 10s; }}",
+        f'insert rule {HOST} input iifname "lo" tcp dport {{ 21, 990 }} tcp flags & (fin | syn | rst | ack) == ack '
+        "tcp sport != @begun add @begun { tcp sport } drop",
+    )
+
+
+def few_clients_of_winbind(lab: Lab) -> None:
+    edit(lab, "/etc/samba/smb.conf", ("winbind max clients = 2000", "winbind max clients = 4"))
+    lab.server.sh("systemctl restart winbind; sleep 4")
+
+
 def logging_off(lab: Lab) -> None:
     lab.server.sh("systemctl stop ftps-exchange-transfer-log")
 
@@ -509,6 +529,30 @@ FAULTS: tuple[Fault, ...] = (
         "A connection that is silent during a long upload is forgotten by firewalls on the way",
         configured(("keepalive 60:5:15", "keepalive off")),
         "silent_connections_are_probed",
+    ),
+    Fault(
+        "small-send-buffers",
+        "Downloads read 16 KiB at a time and take twice the processor time",
+        small_send_buffers,
+        "downloads_are_sent_in_large_pieces",
+    ),
+    Fault(
+        "greeting-late",
+        "Each connection waits a second for its greeting",
+        acknowledgement_lost,
+        "a_connection_is_greeted_at_once",
+    ),
+    Fault(
+        "few-clients-of-winbind",
+        "When many log in at the same moment, right passwords are refused",
+        few_clients_of_winbind,
+        "logins_at_the_same_moment_all_succeed",
+    ),
+    Fault(
+        "version-in-csid",
+        "A reply contains the version of the server's software",
+        configured(("ServerIdent               off", 'ServerIdent               on "ftps.exchange.example"')),
+        "no_reply_names_a_version",
     ),
     Fault(
         "weak-ciphers",

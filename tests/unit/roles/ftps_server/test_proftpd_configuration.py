@@ -62,14 +62,21 @@ def test_a_setting_of_sessions_stands_where_both_servers_get_it() -> None:
     found = contexts()
     assert set(found["main"]) - OF_EACH_SERVER - OF_BOTH <= OF_THE_DAEMON
     assert set(found["main"]) >= OF_EACH_SERVER
-    assert set(found["VirtualHost"]) == OF_EACH_SERVER | {"TLSOptions"}
+    assert set(found["VirtualHost"]) == OF_EACH_SERVER | {"ServerAlias", "TLSOptions"}
     assert not set(found["Global"]) & (OF_THE_DAEMON | OF_EACH_SERVER)
     assert set(found["Global"]) >= OF_BOTH
 
 
 def test_both_servers_probe_silent_connections_alike() -> None:
     found = contexts()
-    assert found["main"]["SocketOptions"] == found["VirtualHost"]["SocketOptions"] == ["keepalive 60:5:15"]
+    assert (
+        found["main"]["SocketOptions"] == found["VirtualHost"]["SocketOptions"] == ["keepalive 60:5:15 sndbuf 131072"]
+    )
+
+
+@pytest.mark.parametrize(("address", "expected"), [("198.51.100.10", "off"), (None, 'on "ftps.exchange.example"')])
+def test_neither_greeting_nor_csid_says_more_than_clients_know(address: str | None, expected: str) -> None:
+    assert contexts(ftps_server_public_ip4=address)["Global"]["ServerIdent"] == [expected]
 
 
 def test_a_refusal_waits_on_both_ports_and_no_session_ends_before_it_has() -> None:
