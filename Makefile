@@ -29,7 +29,7 @@ lint: ## yamllint, ruff, mypy, ansible-lint
 unit: ## the unit tests
 	@scripts/test unit
 
-molecule: ## the molecule scenario alone (root)
+molecule: ## the molecule scenario alone, with the server and the edge on another release: RELEASE=bookworm (root)
 	@scripts/test molecule
 
 verify: ## the live checks, and the report reports/verify.html; INVENTORY=… and more: docs/verify.md (the lab: root)

@@ -32,6 +32,10 @@ options:
   image:
     description: Image that the containers boot. Required with C(state=present).
     type: str
+  images:
+    description: Image by host, for hosts that boot another one.
+    type: dict
+    default: {}
   networks:
     description: Networks by name, each with C(ip4) and C(ip6), the subnets (C(ip6) may be left out).
     type: dict
@@ -148,7 +152,7 @@ def bring_to_state(options: Mapping[str, Any], check_mode: bool) -> dict[str, An
         plan = plan_absent(found)
     else:
         networks = parse_networks(prefix, options["networks"])
-        containers = parse_hosts(prefix, options["image"], options["hosts"], networks)
+        containers = parse_hosts(prefix, options["image"], options["hosts"], networks, options["images"])
         plan = plan_present(found, networks.values(), containers)
         if taken := names_in_use(plan, others):
             raise LabError(
@@ -176,6 +180,7 @@ def main() -> None:
             "prefix": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "image": {"type": "str"},
+            "images": {"type": "dict", "default": {}},
             "networks": {"type": "dict", "default": {}},
             "hosts": {"type": "dict", "default": {}},
             "boot_timeout_seconds": {"type": "int", "default": 90},

@@ -14,7 +14,8 @@ description:
   - The image's tag is a digest of everything that went into it (suite, packages, options, the customisation folder),
     so it is built again only when one of these changes, and every lab on the machine shares it.
   - The machine's own Debian mirrors are used when its apt sources name some, since they are known to be reachable;
-    otherwise, or when they do not carry the suite, mmdebstrap's defaults are.
+    otherwise, or when they do not carry the suite, mmdebstrap's defaults are. A suite of Ubuntu always comes from
+    these.
   - The image appears whole or not at all. Older images of the name that no container uses are removed after a build.
 options:
   name:
@@ -100,6 +101,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 # Raise it when the way of building changes, so that images built the old way are not taken for new ones.
 BUILD_METHOD = 1
+# Ubuntu has in universe what Debian has in main. Without an entry: a suite of Debian
+UBUNTU_COMPONENTS = {"noble": "main,universe"}
 # The archive that is made on the way takes about 1 GiB. Not /tmp, which is memory on many machines
 SCRATCH_DIR = "/var/tmp"  # noqa: S108
 
@@ -162,7 +165,8 @@ def mmdebstrap_command(
     mirrors: Sequence[str],
 ) -> list[str]:
     """Command that makes the archive of the root file system."""
-    command = ["mmdebstrap", "--variant=minbase", "--components=main", f"--include={','.join(sorted(set(packages)))}"]
+    command = ["mmdebstrap", "--variant=minbase", f"--components={UBUNTU_COMPONENTS.get(suite, 'main')}"]
+    command.append(f"--include={','.join(sorted(set(packages)))}")
     # A half-made archive is thrown away anyway: there is nothing to gain from flushing every file to the disk.
     command.append("--dpkgopt=force-unsafe-io")
     command += [f"--dpkgopt=path-exclude={pattern}" for pattern in sorted(set(path_excludes))]
@@ -177,7 +181,7 @@ def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 def find_mirrors(suite: str) -> list[str]:
     """Source lines from the apt sources of this machine."""
-    if shutil.which("apt-get") is None:
+    if suite in UBUNTU_COMPONENTS or shutil.which("apt-get") is None:
         return []
     listing = run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)|$(CODENAME)|$(LABEL)|$(COMPONENT)", "Created-By: Packages"]

@@ -146,8 +146,18 @@ def host_files(host: str, definition: Mapping[str, Any]) -> dict[str, str]:
     return {path: "".join(f"{line}\n" for line in lines) for path, lines in contents.items()}
 
 
-def parse_hosts(prefix: str, image: str, hosts: Mapping[str, Any], networks: Mapping[str, Network]) -> list[Container]:
-    """Containers in the order of their names."""
+def parse_hosts(
+    prefix: str,
+    image: str,
+    hosts: Mapping[str, Any],
+    networks: Mapping[str, Network],
+    images: Mapping[str, str],
+) -> list[Container]:
+    """Containers in the order of their names. ``images``: those of hosts that boot another one."""
+    if unknown := set(images) - set(hosts):
+        raise LabError(
+            f"a release is set for {', '.join(sorted(unknown))}: no such host; declared are {', '.join(sorted(hosts))}"
+        )
     containers = []
     for host, definition in sorted(hosts.items()):
         if not NAME.fullmatch(host):
@@ -167,7 +177,7 @@ def parse_hosts(prefix: str, image: str, hosts: Mapping[str, Any], networks: Map
         for name, path in sorted(definition.get("volumes", {}).items()):
             volumes.append(f"{prefix}-{host}-{name}")
             arguments += ["--volume", f"{volumes[-1]}:{path}"]
-        arguments.append(image)
+        arguments.append(images.get(host, image))
         files = host_files(host, definition)
         # A container does not survive its network, so a changed network is part of its definition.
         attached = sorted(networks[name].digest for name in definition.get("networks", {}))

@@ -1,12 +1,56 @@
-"""On which systems the roles have run: the one place that says so."""
+"""On which systems each role has run: the one place that says so.
+
+A release is in here for a role only after the whole scenario ran with it: docs/platforms.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-PROVEN: Final[Mapping[tuple[str, str], str]] = {("debian", "13"): "Debian 13"}
-"""ID and VERSION_ID of os-release(5) -> its name. In here only after the whole scenario ran on it."""
+RELEASES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "bookworm": ("debian", "12", "Debian 12"),
+    "trixie": ("debian", "13", "Debian 13"),
+}
+"""Code name -> ID and VERSION_ID of os-release(5), and the name for people."""
+
+SERVERS_AND_EDGES: Final[Mapping[str, Sequence[str]]] = {
+    "certificate": ("trixie",),
+    "directory": ("trixie",),
+    "domain_member": ("trixie",),
+    "edge": ("trixie",),
+    "folder_tree": ("trixie",),
+    "ftps_server": ("trixie",),
+    "host_firewall": ("trixie",),
+    "nftables_table": ("trixie",),
+}
+"""Releases by role, for what site.yml does on hosts with Linux."""
+
+CONTROL_NODE: Final[Mapping[str, Sequence[str]]] = {
+    "customer_packs": ("bookworm",),
+    "exchange_model": ("bookworm",),
+}
+"""Those that run where ansible-playbook does."""
+
+LAB: Final[Mapping[str, Sequence[str]]] = {
+    "lab_ca": ("bookworm",),
+    "lab_clients": ("bookworm",),
+    "lab_customer": ("trixie",),
+    "lab_customer_firewall": ("trixie",),
+    "lab_directory_controller": ("trixie",),
+    "lab_hosts": ("bookworm",),
+}
+"""Those of the lab: on its machine, and in its containers."""
+
+ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **CONTROL_NODE, **LAB}
+"""Every role that has run. None of the roles for Windows has: docs/windows.md."""
+
+PROVEN: Final[Mapping[tuple[str, str], str]] = {
+    (identifier, version): name
+    for code, (identifier, version, name) in RELEASES.items()
+    if all(code in releases for releases in SERVERS_AND_EDGES.values())
+}
+"""ID and VERSION_ID -> name of the systems on which servers and edges have run."""
 
 
 def proven() -> str:

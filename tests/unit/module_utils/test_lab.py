@@ -6,6 +6,7 @@ import io
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -34,10 +35,13 @@ HOSTS: dict[str, Any] = {
 
 
 def parsed(
-    networks: Mapping[str, Any] = NETWORKS, hosts: Mapping[str, Any] = HOSTS, image: str = "image:1"
+    networks: Mapping[str, Any] = NETWORKS,
+    hosts: Mapping[str, Any] = HOSTS,
+    image: str = "image:1",
+    images: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[dict[str, declared.Network], list[declared.Container]]:
     found = declared.parse_networks("demo", networks)
-    return found, declared.parse_hosts("demo", image, hosts, found)
+    return found, declared.parse_hosts("demo", image, hosts, found, images)
 
 
 def in_place(
@@ -103,6 +107,22 @@ def test_another_image_makes_all_containers_anew() -> None:
     plan = plans.plan_present(in_place(networks, containers), networks.values(), wanted)
     assert plan.remove_containers == ["demo-client", "demo-router"]
     assert [container.name for container in plan.create_containers] == ["demo-client", "demo-router"]
+
+
+def test_another_release_creates_only_that_host_again() -> None:
+    networks, containers = parsed()
+    _, wanted = parsed(images={"router": "older:1"})
+    plan = plans.plan_present(in_place(networks, containers), networks.values(), wanted)
+    assert plan.remove_containers == ["demo-router"]
+    assert {container.name: container.create_arguments[-1] for container in wanted} == {
+        "demo-client": "image:1",
+        "demo-router": "older:1",
+    }
+
+
+def test_a_release_for_a_host_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(declared.LabError, match=r"a release is set for ruoter: .*declared are client, router"):
+        parsed(images={"ruoter": "older:1"})
 
 
 def test_a_changed_network_takes_its_containers_with_it() -> None:

@@ -86,6 +86,11 @@ def test_command(folder: Path) -> None:
     ]
 
 
+def test_ubuntu_has_our_packages_in_universe_and_never_comes_from_a_mirror_of_debian(folder: Path) -> None:
+    assert "--components=main,universe" in image.mmdebstrap_command("noble", Path("/x"), ["a"], [], folder, [])
+    assert image.find_mirrors("noble") == []
+
+
 def packages_of_roles(project: Path) -> dict[str, set[str]]:
     """What the tasks of each role install with apt; a variable is looked up in the role's own defaults and vars."""
     found: dict[str, set[str]] = {}
