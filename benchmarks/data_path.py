@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/data_path.py [MIBIBYTES] [LAB.JSON]
 
 Run as root with the lab up. The client is the customer behind a firewall of its own; the second firewall is the edge.
-TLS alone is a program of thirty lines over OpenSSL, SFTP is OpenSSH; both listen at passive ports of the same server. The
+TLS alone is a program of thirty lines over OpenSSL, SFTP is OpenSSH; both use passive ports of the same server. The
 three take turns, so that a busy moment of the machine meets all of them; each figure is the median of three
 rounds. A login is in none of them: only the transfer is measured.
 """
