@@ -192,6 +192,13 @@ def _domain(facts: Facts, expected: Expected) -> Iterator[Finding]:
 def _clock(controller: Mapping[str, Any], expected: Expected) -> Iterator[Finding]:
     ahead = controller["seconds_ahead"]
     if ahead is None:
+        yield Finding(
+            expected.host,
+            "clock",
+            "note",
+            f"{controller['address']} did not say its time within two seconds.",
+            "Run again, or compare by hand: date -u on both.",
+        )
         return
     seconds = round(abs(ahead))
     direction = "behind" if ahead > 0 else "ahead of"

@@ -118,6 +118,7 @@ def controllers(**changes: Any) -> dict[str, Any]:
         (controllers(closed=[88, 445]), "directory", "problem", "10.1.0.2 does not answer at port 88, 445.", "edge.md"),
         (controllers(seconds_ahead=-400.0), "clock", "problem", "is 400 s ahead of 10.1.0.2: Kerberos", "NTP="),
         (controllers(seconds_ahead=301.0), "clock", "problem", "the clock is 301 s behind 10.1.0.2", "timedatectl"),
+        (controllers(seconds_ahead=None), "clock", "note", "10.1.0.2 did not say its time", "date -u"),
         (controllers(seconds_ahead=90.0), "clock", "note", "the clock is 90 s behind 10.1.0.2.", "timedatectl"),
         (facts(gateways=[]), "route", "problem", "there is no default route", "Set it to the edge: 10.77.10.1."),
         (
