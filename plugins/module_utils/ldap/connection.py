@@ -130,6 +130,16 @@ class LdapsSession:
                 "rest."
             ) from refused[0][1]
 
+    def compare_and_set(self, change: Change) -> bool:
+        """Send an add, or a change with expected values. False: somebody else was faster. Raises for other refusals."""
+        try:
+            self._connection.result3(self._send(change), timeout=SECONDS_TO_ANSWER)
+        except (ldap.ALREADY_EXISTS, ldap.NO_SUCH_ATTRIBUTE, ldap.NO_SUCH_OBJECT, ldap.TYPE_OR_VALUE_EXISTS):
+            return False
+        except ldap.LDAPError as error:
+            raise self._refusal(change, error) from error
+        return True
+
     def modify_each(self, changes: Sequence[Change]) -> dict[str, str]:
         """Send independent changes, all of them. Returns what was refused: ``{what: the server's reason}``."""
         refused: dict[str, str] = {}
@@ -169,8 +179,13 @@ class LdapsSession:
             return int(connection.delete_ext(change.dn))
         if change.action == "move":
             return int(connection.rename(change.dn, change.to[0], change.to[1]))
+        compared = dict(change.expected)
         modifications: list[tuple[int, str, list[bytes] | None]] = [
-            (ldap.MOD_REPLACE, name, [_bytes(value) for value in values] or None) for name, values in change.values
+            (ldap.MOD_DELETE, name, [_bytes(value) for value in values]) for name, values in change.expected
+        ]
+        modifications += [
+            (ldap.MOD_ADD if name in compared else ldap.MOD_REPLACE, name, [_bytes(value) for value in values] or None)
+            for name, values in change.values
         ]
         if change.remove_members:
             modifications.append((ldap.MOD_DELETE, "member", [_bytes(dn) for dn in change.remove_members]))
