@@ -122,6 +122,16 @@ class FakeDirectory:
                 refused[change.what] = str(error)
         return refused
 
+    def compare_and_set(self, change: Change) -> bool:
+        thing = self.things.get(normalise_dn(change.dn))
+        if (thing is None) != (change.action == "add"):
+            return False
+        for name, listed in change.expected:
+            if thing is None or thing.attributes.get(name.lower()) != [str(value).encode() for value in listed]:
+                return False
+        self._apply(change)
+        return True
+
     def _apply(self, change: Change) -> None:
         if change.what in self.refuse:
             raise DirectoryError(self.refuse[change.what])
