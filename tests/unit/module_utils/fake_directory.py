@@ -160,7 +160,10 @@ class FakeDirectory:
         if (values.get("sAMAccountName") or ("",))[0].casefold() in names - {""}:
             raise DirectoryError(f"the name of {dn} is taken")
         members = values.get("member", ())
-        plain = {name: listed for name, listed in values.items() if name != "member"}
+        plain = {name: listed for name, listed in values.items() if name not in ("member", "unicodePwd")}
+        if "unicodePwd" in values:
+            plain["password"] = (values["unicodePwd"][0].decode("utf-16-le").strip('"').encode(),)
+            plain["pwdLastSet"] = ("134399239756155936",)
         thing = self._put(dn, plain)
         thing.members = [self.at(member) for member in members]
         if thing.is_a("user"):
