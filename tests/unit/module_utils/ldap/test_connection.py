@@ -37,6 +37,8 @@ class Connection:
         self.log: list[str] = []
         self.options: list[tuple[Any, Any]] = []
         self.most_under_way = 0
+        self.addresses: list[str] = []
+        self.all: list[Connection] = []
         self._under_way: dict[int, str] = {}
         self._next = 0
 
@@ -91,6 +93,16 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
 
     def open_session(refuse: dict[str, Exception] | None = None) -> tuple[Any, Connection]:
         connection = Connection(refuse)
+        opened: list[Connection] = [connection]
+
+        def initialize(uri: str) -> Connection:
+            """The first one, and further ones to the same address."""
+            connection.addresses.append(uri)
+            if len(connection.addresses) > 1:
+                opened.append(Connection(refuse))
+            connection.all = opened
+            return opened[-1]
+
         fake = SimpleNamespace(
             **kinds,
             **constants,
@@ -100,7 +112,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
             SERVER_DOWN=ServerDownError,
             CONNECT_ERROR=type("CONNECT_ERROR", (FakeLdapError,), {}),
             TIMEOUT=type("TIMEOUT", (FakeLdapError,), {}),
-            initialize=lambda uri: connection,
+            initialize=lambda uri: initialize(uri),
             controls=SimpleNamespace(RequestControl=lambda oid, critical: (oid, critical)),
         )
         monkeypatch.setattr(under_test, "ldap", fake, raising=False)
@@ -173,9 +185,9 @@ def test_a_stage_waits_for_the_one_before(connect: Connect) -> None:
 
 def test_requests_are_sent_ahead_but_not_without_bound(connect: Connect) -> None:
     session, connection = connect()
-    session.apply([change(str(number)) for number in range(100)])
+    session.apply([change(str(number)) for number in range(under_test.MANY_CHANGES - 1)])
     assert connection.most_under_way == under_test.REQUESTS_UNDER_WAY
-    assert len(connection.log) == 200
+    assert len(connection.log) == 2 * (under_test.MANY_CHANGES - 1)
 
 
 def test_after_a_refusal_nothing_new_is_sent_and_the_message_is_complete(connect: Connect) -> None:
@@ -233,3 +245,34 @@ def test_a_server_that_goes_away_ends_independent_changes(connect: Connect) -> N
     session, _connection = connect({"a": ServerDownError({"desc": "Can't contact LDAP server"})})
     with pytest.raises(DirectoryError, match="cannot change account a"):
         session.modify_each([change("a", action="modify"), change("b", action="modify")])
+
+
+def test_many_changes_go_over_several_connections_to_one_controller(connect: Connect) -> None:
+    session, connection = connect()
+    session.apply([change(str(number)) for number in range(400)])
+    assert connection.addresses == ["ldaps://dc1.corp.example"] * under_test.CONNECTIONS
+    sent = [sum(line.startswith("send") for line in one.log) for one in connection.all]
+    assert sent == [100] * under_test.CONNECTIONS
+    assert all(one.most_under_way <= under_test.REQUESTS_UNDER_WAY + 1 for one in connection.all)
+
+
+def test_a_stage_begins_when_the_one_before_is_answered_on_all_connections(connect: Connect) -> None:
+    session, connection = connect()
+    done: list[str] = []
+    for one in connection.all:
+        one.log = done
+    changes = [change(f"first-{n}") for n in range(150)] + [change(f"second-{n}", stage=1) for n in range(150)]
+    original = under_test.LdapsSession._send
+
+    def send(self: Any, sent: Change, over: Any) -> int:
+        over.log = done
+        return original(self, sent, over)
+
+    under_test.LdapsSession._send = send
+    try:
+        session.apply(changes)
+    finally:
+        under_test.LdapsSession._send = original
+    last = max(number for number, line in enumerate(done) if line.startswith("done first"))
+    first = min(number for number, line in enumerate(done) if line.startswith("send second"))
+    assert last < first
