@@ -11,8 +11,11 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import socket
+import ssl
 import tempfile
 import traceback
+import urllib.parse
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -40,6 +43,8 @@ PAGE_SIZE: Final = 500
 
 REQUESTS_UNDER_WAY: Final = 32
 """Changes sent without an answer yet: over a network, this saves a round trip each."""
+
+LDAPS_PORT: Final = 636
 
 CONNECTIONS: Final = 4
 """A controller works on the requests of one connection one after the other."""
@@ -96,6 +101,7 @@ class LdapsSession:
     def _connect(self) -> Any:
         """One more connection to the same controller. Two controllers would not see each other's changes at once."""
         bind_dn, bind_password, ca_cert = self._login
+        check_alive(self._where)
         connection = ldap.initialize(self._where)
         connection.set_option(ldap.OPT_REFERRALS, 0)
         connection.set_option(ldap.OPT_NETWORK_TIMEOUT, SECONDS_TO_CONNECT)
@@ -258,6 +264,38 @@ class LdapsSession:
         return DirectoryError(
             f"{self._where} refuses to {change.action} {change.what} ({change.dn}): {_server_words(error)}.{remedy}"
         )
+
+
+def check_alive(address: str) -> None:
+    """Raise if a controller does not finish a TLS handshake in time.
+
+    libldap limits the time of the TCP connection alone: where a controller hangs, it would wait for ever for the handshake.
+    """
+    host, port = split_address(address)
+    # Nothing is sent over it. libldap verifies the certificate of the connection that is used
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, port), timeout=SECONDS_TO_CONNECT) as connection,
+            context.wrap_socket(connection, server_hostname=host),
+        ):
+            return
+    except TimeoutError as error:
+        words = f"no answer for {SECONDS_TO_CONNECT} s"
+        cause: OSError = error
+    except OSError as error:
+        words, cause = error.strerror or str(error), error
+    raise UnreachableError(
+        f"{address}: cannot connect: {words}. Check the address, the port and the firewalls in between."
+    ) from cause
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """``ldaps://[fd00::1]:3269/`` -> ``("fd00::1", 3269)``."""
+    parts = urllib.parse.urlsplit(address)
+    return parts.hostname or "", parts.port or LDAPS_PORT
 
 
 def check_connection_settings(server_uri: str, bind_dn: str, bind_password: str, ca_cert: str) -> None:

@@ -116,6 +116,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
             controls=SimpleNamespace(RequestControl=lambda oid, critical: (oid, critical)),
         )
         monkeypatch.setattr(under_test, "ldap", fake, raising=False)
+        monkeypatch.setattr(under_test, "check_alive", lambda address: None)
         return under_test.LdapsSession("ldaps://dc1.corp.example", "svc@corp.example", "s3cret", CA), connection
 
     return open_session
@@ -276,3 +277,15 @@ def test_a_stage_begins_when_the_one_before_is_answered_on_all_connections(conne
     last = max(number for number, line in enumerate(done) if line.startswith("done first"))
     first = min(number for number, line in enumerate(done) if line.startswith("send second"))
     assert last < first
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("ldaps://dc1.corp.example", ("dc1.corp.example", 636)),
+        ("ldaps://dc1.corp.example:3269/", ("dc1.corp.example", 3269)),
+        ("LDAPS://[fd00::1]:636", ("fd00::1", 636)),
+    ],
+)
+def test_addresses(address: str, expected: tuple[str, int]) -> None:
+    assert under_test.split_address(address) == expected
