@@ -357,7 +357,7 @@ def main() -> None:
             {"name": user.name, "customer": user.customer, "age_days": age} for user, age in plan.due_for_rotation
         ],
         waits=waits,
-        customers=changed_customers(desired, current.entries, plan),
+        customers={} if waits else changed_customers(desired, current.entries, plan),
         disabled=sorted(plan.disabled),
         deleted=sorted(plan.deleted),
         left_alone=plan.left_alone,
