@@ -209,7 +209,9 @@ def _commit(inventory: Any) -> tuple[str | None, bool]:
 def _git(folder: str, *words: str) -> str:
     command = ["git", "-C", folder, *words]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=20, stdin=subprocess.DEVNULL
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

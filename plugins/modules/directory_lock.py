@@ -202,9 +202,7 @@ def main() -> None:
     if lock and found.state == "expired":
         module.warn(f"The lock of another run ended at {lock.until} ({lock.described()}); this run takes it over.")
     # To take the lock is no change of the exchange: a second run must report none
-    module.exit_json(
-        changed=False, held=not module.check_mode, lock=asdict(lock) if lock else {}, state=found.state
-    )
+    module.exit_json(changed=False, held=not module.check_mode, lock=asdict(lock) if lock else {}, state=found.state)
 
 
 if __name__ == "__main__":

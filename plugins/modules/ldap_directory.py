@@ -72,6 +72,12 @@ options:
         and there is no account whose password is not written down.
     type: bool
     default: false
+  connections:
+    description:
+      - Connections for 100 changes or more, all to one controller. Samba writes one change at a time, so there more than one only cost
+        (docs/benchmarks.md). Not measured with Microsoft's directory.
+    type: int
+    default: 1
   bans_after:
     description:
       - Number of wrong passwords after which the service bans an attacker. A warning says if the domain locks an
@@ -300,6 +306,7 @@ def main() -> None:
             "passwords": {"type": "json", "no_log": True},
             "waits_for_passwords": {"type": "bool", "default": False, "no_log": False},
             "bans_after": {"type": "int", "default": 0},
+            "connections": {"type": "int", "default": 1},
         },
         supports_check_mode=True,
     )
@@ -315,7 +322,13 @@ def main() -> None:
     )
     try:
         desired = read_desired(from_json(module, "directory", dict), options["managed_ou"])
-        session = LdapsSession(options["server_uri"], options["bind_dn"], options["bind_password"], options["ca_cert"])
+        session = LdapsSession(
+            options["server_uri"],
+            options["bind_dn"],
+            options["bind_password"],
+            options["ca_cert"],
+            options["connections"],
+        )
         current, domain_sid, lockout = read_current(session, desired)
         plan = make_plan(desired, current, settings)
         waits = bool(options["waits_for_passwords"] and plan.without_password and not module.check_mode)

@@ -97,11 +97,31 @@ FAULTS = (
         "mount --bind /run/ftpsx-fault.conf /etc/resolv.conf'",
         lift=IN_SERVER + "'umount /etc/resolv.conf; rm /run/ftpsx-fault.conf'",
     ),
-    Fault("disk", "the file system of /etc on the server is full", _in(IN_SERVER, FULL, "/etc"), _in(IN_SERVER, NOT_FULL, "/etc")),
-    Fault("edge_disk", "the file system of /etc on the edge is full", _in(IN_EDGE, FULL, "/etc"), _in(IN_EDGE, NOT_FULL, "/etc")),
-    Fault("tmp", "/tmp on the server is full", _in(IN_SERVER, FULL, "/tmp"), _in(IN_SERVER, NOT_FULL, "/tmp"), interrupts=False),
-    Fault("read_only", "/etc on the server is read-only", _in(IN_SERVER, READ_ONLY, "/etc"), IN_SERVER + "'umount /etc'"),
-    Fault("edge_read_only", "/etc on the edge is read-only", _in(IN_EDGE, READ_ONLY, "/etc"), IN_EDGE + "'umount /etc'"),
+    Fault(
+        "disk",
+        "the file system of /etc on the server is full",
+        _in(IN_SERVER, FULL, "/etc"),
+        _in(IN_SERVER, NOT_FULL, "/etc"),
+    ),
+    Fault(
+        "edge_disk",
+        "the file system of /etc on the edge is full",
+        _in(IN_EDGE, FULL, "/etc"),
+        _in(IN_EDGE, NOT_FULL, "/etc"),
+    ),
+    Fault(
+        "tmp",
+        "/tmp on the server is full",
+        _in(IN_SERVER, FULL, "/tmp"),
+        _in(IN_SERVER, NOT_FULL, "/tmp"),
+        interrupts=False,
+    ),
+    Fault(
+        "read_only", "/etc on the server is read-only", _in(IN_SERVER, READ_ONLY, "/etc"), IN_SERVER + "'umount /etc'"
+    ),
+    Fault(
+        "edge_read_only", "/etc on the edge is read-only", _in(IN_EDGE, READ_ONLY, "/etc"), IN_EDGE + "'umount /etc'"
+    ),
     Fault(
         "lost_rules",
         "somebody empties the packet filter of the edge",

@@ -46,9 +46,6 @@ REQUESTS_UNDER_WAY: Final = 32
 
 LDAPS_PORT: Final = 636
 
-CONNECTIONS: Final = 4
-"""A controller works on the requests of one connection one after the other."""
-
 MANY_CHANGES: Final = 100
 """From here on further connections are worth their TLS handshakes."""
 
@@ -81,7 +78,8 @@ class UnreachableError(DirectoryError):
 class LdapsSession:
     """Bound LDAPS connections to one controller: one, and some more for many changes. Messages name the server; no message holds the password."""
 
-    def __init__(self, server_uri: str, bind_dn: str, bind_password: str, ca_cert: str) -> None:
+    def __init__(self, server_uri: str, bind_dn: str, bind_password: str, ca_cert: str, connections: int = 1) -> None:
+        self._most = connections
         check_connection_settings(server_uri, bind_dn, bind_password, ca_cert)
         self._login = (bind_dn, bind_password, ca_cert)
         failures: list[str] = []
@@ -188,7 +186,7 @@ class LdapsSession:
 
     def _answers(self, changes: Sequence[Change], *, stop: bool) -> Iterator[tuple[Change, Exception | None]]:
         """Each change with its refusal, if any. Sends ahead within a stage; ``stop``: nothing new after a refusal."""
-        while len(changes) >= MANY_CHANGES and len(self._connections) < CONNECTIONS:
+        while len(changes) >= MANY_CHANGES and len(self._connections) < self._most:
             self._connections.append(self._connect())
         # Whoever is next gets the next request: the answers come in this order too, closely enough
         turns = itertools.cycle(self._connections)

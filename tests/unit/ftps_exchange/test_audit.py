@@ -51,7 +51,12 @@ def test_the_same_run_on_two_hosts_is_one_run() -> None:
 
 def test_people_see_who_when_what_and_from_which_commit() -> None:
     text = described(RUN)
-    for words in ("anna@control1", "2026-11-30T10:01:00Z", "0123456789ab and uncommitted", "acme: account acme-up: new"):
+    for words in (
+        "anna@control1",
+        "2026-11-30T10:01:00Z",
+        "0123456789ab and uncommitted",
+        "acme: account acme-up: new",
+    ):
         assert words in text
 
 

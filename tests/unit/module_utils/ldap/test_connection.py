@@ -91,7 +91,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     constants = {f"OPT_{name}": f"OPT_{name}" for name in (*options, "X_TLS_NEWCTX")}
     constants |= {name: name for name in ("MOD_REPLACE", "MOD_ADD", "MOD_DELETE")}
 
-    def open_session(refuse: dict[str, Exception] | None = None) -> tuple[Any, Connection]:
+    def open_session(refuse: dict[str, Exception] | None = None, connections: int = 1) -> tuple[Any, Connection]:
         connection = Connection(refuse)
         opened: list[Connection] = [connection]
 
@@ -117,7 +117,8 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
         )
         monkeypatch.setattr(under_test, "ldap", fake, raising=False)
         monkeypatch.setattr(under_test, "check_alive", lambda address: None)
-        return under_test.LdapsSession("ldaps://dc1.corp.example", "svc@corp.example", "s3cret", CA), connection
+        login = ("ldaps://dc1.corp.example", "svc@corp.example", "s3cret")
+        return under_test.LdapsSession(*login, CA, connections), connection
 
     return open_session
 
@@ -249,16 +250,16 @@ def test_a_server_that_goes_away_ends_independent_changes(connect: Connect) -> N
 
 
 def test_many_changes_go_over_several_connections_to_one_controller(connect: Connect) -> None:
-    session, connection = connect()
+    session, connection = connect(connections=4)
     session.apply([change(str(number)) for number in range(400)])
-    assert connection.addresses == ["ldaps://dc1.corp.example"] * under_test.CONNECTIONS
+    assert connection.addresses == ["ldaps://dc1.corp.example"] * 4
     sent = [sum(line.startswith("send") for line in one.log) for one in connection.all]
-    assert sent == [100] * under_test.CONNECTIONS
+    assert sent == [100] * 4
     assert all(one.most_under_way <= under_test.REQUESTS_UNDER_WAY + 1 for one in connection.all)
 
 
 def test_a_stage_begins_when_the_one_before_is_answered_on_all_connections(connect: Connect) -> None:
-    session, connection = connect()
+    session, connection = connect(connections=4)
     done: list[str] = []
     for one in connection.all:
         one.log = done
