@@ -3,8 +3,8 @@
 
     benchmarks/directory_limits.py 200 .lab/lab.json
 
-Runs on the lab's server, which has python-ldap, and makes its objects in an OU of its own, which it removes again. The module
-ldap_directory cannot be faster than this.
+Runs on the lab's server, which has python-ldap, and makes its objects in a separate OU, which it removes again. The
+module ldap_directory cannot be faster than this.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def measure(what, connections, requests):
     for thread in threads: thread.start()
     for thread in threads: thread.join()
     seconds = time.monotonic() - start
-    print(json.dumps([what, len(connections), len(requests), round(seconds, 2), round(len(requests) / seconds, 1)]), flush=True)
+    rate = round(len(requests) / seconds, 1)
+    print(json.dumps([what, len(connections), len(requests), round(seconds, 2), rate]), flush=True)
 
 def account(n, prefix, password):
     name = f"{prefix}{n}"
@@ -64,7 +65,8 @@ def password(n, prefix):
     return lambda c: c.modify_ext(f"CN={prefix}{n},{BASE}", changes)
 
 def group(n, prefix):
-    listed = [("objectClass", [b"top", b"group"]), ("sAMAccountName", [f"{prefix}{n}".encode()]), ("groupType", [b"-2147483646"])]
+    listed = [("objectClass", [b"top", b"group"]), ("sAMAccountName", [f"{prefix}{n}".encode()]),
+              ("groupType", [b"-2147483646"])]
     return lambda c: c.add_ext(f"CN={prefix}{n},{BASE}", listed)
 
 first = connect()
@@ -77,10 +79,14 @@ try:
     N = given["count"]
     for count in given["connections"]:
         all_of_them = [first] + [connect() for _ in range(count - 1)]
-        measure("groups added", all_of_them, [group(n, f"bg{count}-") for n in range(N)])
-        measure("accounts added, disabled, no password", all_of_them, [account(n, f"ba{count}-", False) for n in range(N)])
-        measure("passwords set and accounts enabled", all_of_them, [password(n, f"ba{count}-") for n in range(N)])
-        measure("accounts added with password, enabled", all_of_them, [account(n, f"bp{count}-", True) for n in range(N)])
+        names = range(N)
+        for what, requests in (
+            ("groups added", [group(n, f"bg{count}-") for n in names]),
+            ("accounts added, disabled, no password", [account(n, f"ba{count}-", False) for n in names]),
+            ("passwords set and accounts enabled", [password(n, f"ba{count}-") for n in names]),
+            ("accounts added with password, enabled", [account(n, f"bp{count}-", True) for n in names]),
+        ):
+            measure(what, all_of_them, requests)
 finally:
     remove()
 """
@@ -102,7 +108,8 @@ def main(count: int, description: str, connections: list[int]) -> None:
     print("| requests | connections | number | seconds | per second | processor of the controller, ms each |")
     print("|---|---|---|---|---|---|")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT) as process:
-        assert process.stdin is not None and process.stdout is not None
+        if process.stdin is None or process.stdout is None:
+            raise SystemExit("podman has no pipes.")
         process.stdin.write(json.dumps(given) + "\n")
         process.stdin.flush()
         before = processor_seconds(lab["directory_container"])

@@ -24,9 +24,10 @@ type: notification
 short_description: Release the lock of an exchange at the end of a run, and leave a record of the run
 version_added: "0.1.0"
 description:
-  - Runs playbooks/finish.yml at the end of each run that took the lock (M(ftps.exchange.directory_lock)), also if the run failed.
-    So every run leaves a record on its hosts (docs/audit.md), and the next run may begin.
-  - The ansible.cfg of this project enables it. With the installed collection, set C(callbacks_enabled = ftps.exchange.exchange_run).
+  - Runs playbooks/finish.yml at the end of each run that took the lock (M(ftps.exchange.directory_lock)), also if the
+    run failed. So every run leaves a record on its hosts (docs/audit.md), and the next run may begin.
+  - The ansible.cfg of this project enables it. With the installed collection, set
+    C(callbacks_enabled = ftps.exchange.exchange_run).
     Without it a lock stays until it expires; on the same control node the next run notices that the process is gone.
   - A run that is killed or interrupted does not get here. Its lock stays in the same way.
 requirements: []
@@ -107,7 +108,7 @@ class CallbackModule(CallbackBase):
         problems: list[str] = []
         try:
             problems = self._finish(stats)
-        except Exception as error:  # noqa: BLE001  (whatever it is, the run itself has ended and its result stands)
+        except Exception as error:
             problems = [str(error)]
         if problems:
             self._display.warning(

@@ -13,10 +13,10 @@ author: The ftps-exchange project
 version_added: 0.1.0
 short_description: Describe this run, for the lock of an exchange
 description:
-  - Returns who runs Ansible, on which node, with which playbook, and the process. M(ftps.exchange.directory_lock) writes it into
-    the lock.
-  - The key C(alive) has the processes of this node. A lock of a process of this node that is not among them is left over
-    from a run that was killed.
+  - Returns who runs Ansible, on which node, with which playbook, and the process.
+    M(ftps.exchange.directory_lock) writes it into the lock.
+  - The key C(alive) has the processes of this node. A lock of a process of this node that is not among them
+    is left over from a run that was killed.
 options: {}
 seealso:
   - module: ftps.exchange.directory_lock

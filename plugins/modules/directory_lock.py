@@ -9,14 +9,14 @@ short_description: Take, release or break the lock of an exchange
 version_added: "0.1.0"
 description:
   - Runs on the directory runner, the host that connects to the directory by LDAPS.
-  - The lock is one object in the managed OU (C(CN=ftps-exchange lock)), so that every control node sees it. It says who changes the
-    exchange, with which playbook, since when and until when.
+  - The lock is one object in the managed OU (C(CN=ftps-exchange lock)), so that every control node sees it. It says
+    who changes the exchange, with which playbook, since when and until when.
   - The directory decides between two runs. The first one creates the object by an LDAP add, which succeeds once. Later
     ones replace its value only if it is still the value that they read.
   - A lock ends when it is released, after O(minutes), or when its process is gone and the caller is on the same node.
     All moments are those of the controller's clock.
-  - With several controllers, the lock is as fast as their replication. All control nodes must name the same controller first
-    in O(server_uri).
+  - With several controllers, the lock is as fast as their replication. All control nodes must name the same controller
+    first in O(server_uri).
 extends_documentation_fragment: [ftps.exchange.ldap_connection]
 options:
   state:

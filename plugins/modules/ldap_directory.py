@@ -16,7 +16,8 @@ description:
     (O(when_absent)). Computers, contacts and further OUs in it are not touched, and are reported. Objects outside are
     never touched. If one of them has a required name, the module fails before it changes anything, and names every
     such case.
-  - An account without a password is disabled, unless O(passwords) has one for it. One request then creates and enables it.
+  - An account without a password is disabled, unless O(passwords) has one for it. One request then creates and enables
+    it.
     An account that has a password (C(pwdLastSet) is not 0) is enabled and disabled as declared.
   - Passwords do not expire (C(DONT_EXPIRE_PASSWORD)), because a customer cannot change one by FTP and would be locked
     out unnoticed. Instead RV(accounts_due_for_rotation) lists those older than O(password_max_age_days), in every run.
@@ -61,8 +62,8 @@ options:
     default: 0
   passwords:
     description:
-      - Passwords for accounts that have none yet, by name, as JSON text. Write them down before (M(ftps.exchange.exchange_handover)).
-        Others keep the password that they have.
+      - Passwords for accounts that have none yet, by name, as JSON text. Write them down before
+        (M(ftps.exchange.exchange_handover)). Others keep the password that they have.
       - Use C(no_log) on the task.
     type: json
   waits_for_passwords:
@@ -74,8 +75,8 @@ options:
     default: false
   connections:
     description:
-      - Connections for 100 changes or more, all to one controller. Samba writes one change at a time, so there more than one only cost
-        (docs/benchmarks.md). Not measured with Microsoft's directory.
+      - Connections for 100 changes or more, all to one controller. Samba writes one change at a time, so there
+        more than one only cost (docs/benchmarks.md). Not measured with Microsoft's directory.
     type: int
     default: 1
   bans_after:
@@ -213,7 +214,6 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import (
     search_names,
 )
 from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
-
 
 CUSTOMERS_REPORTED = 1000
 

@@ -111,7 +111,8 @@ elements:
   returned: O(state=loaded)
   sample: {added: 1, removed: 0, updated: 0}
 customers:
-  description: The elements that were added and removed, by their comment, the customer's name. Only the first 1,000 customers.
+  description: The elements that were added and removed, by their comment, the customer's name. Only the first
+    1,000 customers.
   type: dict
   returned: O(state=loaded)
   sample: {acme: ["customers4: added 192.0.2.0/24"]}
@@ -136,7 +137,6 @@ from ansible_collections.ftps.exchange.plugins.module_utils.nftables.plan import
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.rollback import Rollback
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.table import TableError
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.text import boot_file, replacing
-
 
 CUSTOMERS_REPORTED = 1000
 

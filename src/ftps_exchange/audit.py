@@ -2,8 +2,8 @@
 
     python -m ftps_exchange.audit FILE…
 
-One line of JSON per run in ``/var/lib/ftps-exchange-runs/runs.jsonl``. docs/audit.md explains the keys. A record holds names of
-tasks, hosts and customers, and what changed, but never a value that a module was given.
+One line of JSON per run in ``/var/lib/ftps-exchange-runs/runs.jsonl``. docs/audit.md explains the keys. A record holds
+names of tasks, hosts and customers, and what changed, but never a value that a module was given.
 """
 
 from __future__ import annotations

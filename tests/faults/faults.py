@@ -1,7 +1,7 @@
 """The faults of a run: what happens in the middle of it. Each is bounded, and is over by itself or lifted by the test.
 
-A fault is a shell command that runs on the lab's machine at the start of a task. ``{server}``, ``{edge}`` and ``{directory}`` are
-containers of the lab.
+A fault is a shell command that runs on the lab's machine at the start of a task. ``{server}``, ``{edge}`` and
+``{directory}`` are containers of the lab.
 """
 
 from __future__ import annotations

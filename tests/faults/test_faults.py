@@ -1,7 +1,7 @@
-"""Faults in the middle of a run of site.yml on the lab: the next run repairs everything, and the one after it changes nothing.
+"""Faults in the middle of a run of site.yml: the next run repairs everything, and the one after it changes nothing.
 
-`make faults` runs them: each fault at every n-th task (EVERY, 10). A customer transfers in a loop meanwhile; its errors are
-counted, and there must be none where the fault does not touch the service.
+`make faults` runs them: each fault at every n-th task (EVERY, 10). A customer transfers in a loop meanwhile; its errors
+are counted, and there must be none where the fault does not touch the service.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The lock of an exchange: one object in its OU, which says who changes the exchange at the moment.
 
-The object is created once, by an LDAP add, and stays. Each step after that replaces its value only if the value is still the
-one that was read: the directory compares and sets in one request, so only one of two runs succeeds.
+The object is created once, by an LDAP add, and stays. Each step after that replaces its value only if the value is
+still the one that was read: the directory compares and sets in one request, so only one of two runs succeeds.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def read_lock(text: str) -> Lock | None:
         _moment(lock.until)
     except (ValueError, KeyError, TypeError) as error:
         raise DirectoryError(
-            f"The lock of the exchange, {ATTRIBUTE} of CN={LOCK_NAME}, is not readable ({type(error).__name__}). Somebody "
-            "changed it by hand. If no run is under way, delete the object."
+            f"The lock of the exchange, {ATTRIBUTE} of CN={LOCK_NAME}, is not readable ({type(error).__name__}). "
+            "Somebody changed it by hand. If no run is under way, delete the object."
         ) from error
     return lock
 
@@ -151,6 +151,6 @@ def refusal(lock: Lock) -> str:
     """Why a run stops, and what to do."""
     return (
         f"Another run changes this exchange: {lock.described()}. Nothing was changed. Wait until it has ended. If it "
-        f"was killed, or its control node is gone, make sure that it no longer runs, then run playbooks/unlock.yml (make "
-        f"unlock). Without that, the lock ends at {lock.until}."
+        f"was killed, or its control node is gone, make sure that it no longer runs, then run playbooks/unlock.yml "
+        f"(make unlock). Without that, the lock ends at {lock.until}."
     )

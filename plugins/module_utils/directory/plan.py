@@ -30,7 +30,8 @@ READ_ATTRIBUTES: Final = (
 )
 NAMESAKE_ATTRIBUTES: Final = ("sAMAccountName", "userPrincipalName")
 
-# The stages: up to DELETE they take something away, after it they give. What is in one of them may reach the server in any order.
+# The stages: up to DELETE they take something away, after it they give. What is in one of them may reach the server in
+# any order.
 UNITS = 0  # one more for each level
 CUT = 20  # accounts disabled, other attributes of accounts
 CUT_MEMBERS = 30  # one more for each further chunk

@@ -76,7 +76,10 @@ class UnreachableError(DirectoryError):
 
 
 class LdapsSession:
-    """Bound LDAPS connections to one controller: one, and some more for many changes. Messages name the server; no message holds the password."""
+    """Bound LDAPS connections to one controller: one, and more for many changes.
+
+    Messages name the server; no message holds the password.
+    """
 
     def __init__(self, server_uri: str, bind_dn: str, bind_password: str, ca_cert: str, connections: int = 1) -> None:
         self._most = connections
@@ -267,7 +270,8 @@ class LdapsSession:
 def check_alive(address: str) -> None:
     """Raise if a controller does not finish a TLS handshake in time.
 
-    libldap limits the time of the TCP connection alone: where a controller hangs, it would wait for ever for the handshake.
+    libldap limits the time of the TCP connection alone: where a controller hangs, it would wait for the handshake
+    for ever.
     """
     host, port = split_address(address)
     # Nothing is sent over it. libldap verifies the certificate of the connection that is used

@@ -56,5 +56,5 @@ class CallbackModule(CallbackBase):
         if command := os.environ.get("FAULT_COMMAND"):
             subprocess.run(command, shell=True, check=False, stdin=subprocess.DEVNULL, timeout=60)  # noqa: S602
         if os.environ.get("FAULT_KILL") == "1":
-            # The tests start a run in a process group of its own. Workers are not in it, and end when they cannot answer
+            # The tests start a run in a separate process group. Workers are not in it, and end when they cannot answer
             os.killpg(os.getpgid(0), signal.SIGKILL)

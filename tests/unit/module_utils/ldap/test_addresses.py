@@ -1,6 +1,7 @@
 """Several controllers: one that is dead costs a bounded time, then the next one is used.
 
-With the real python-ldap of the system, because the time limits are libldap's. The controllers are sockets of this test.
+With the real python-ldap of the system, because the time limits are libldap's. The controllers are sockets of this
+test.
 """
 
 from __future__ import annotations

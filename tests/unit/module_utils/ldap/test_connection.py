@@ -258,7 +258,9 @@ def test_many_changes_go_over_several_connections_to_one_controller(connect: Con
     assert all(one.most_under_way <= under_test.REQUESTS_UNDER_WAY + 1 for one in connection.all)
 
 
-def test_a_stage_begins_when_the_one_before_is_answered_on_all_connections(connect: Connect) -> None:
+def test_a_stage_begins_when_the_one_before_is_answered_on_all_connections(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session, connection = connect(connections=4)
     done: list[str] = []
     for one in connection.all:
@@ -270,11 +272,8 @@ def test_a_stage_begins_when_the_one_before_is_answered_on_all_connections(conne
         over.log = done
         return original(self, sent, over)
 
-    under_test.LdapsSession._send = send
-    try:
-        session.apply(changes)
-    finally:
-        under_test.LdapsSession._send = original
+    monkeypatch.setattr(under_test.LdapsSession, "_send", send)
+    session.apply(changes)
     last = max(number for number, line in enumerate(done) if line.startswith("done first"))
     first = min(number for number, line in enumerate(done) if line.startswith("send second"))
     assert last < first
