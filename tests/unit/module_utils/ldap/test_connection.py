@@ -87,6 +87,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
         name: type(name, (FakeLdapError,), {})
         for name in ("NO_SUCH_OBJECT", "INSUFFICIENT_ACCESS", "UNWILLING_TO_PERFORM", "NOT_ALLOWED_ON_NONLEAF")
     }
+    kinds |= {name: type(name, (FakeLdapError,), {}) for name in ("NO_SUCH_ATTRIBUTE", "TYPE_OR_VALUE_EXISTS")}
     options = ("REFERRALS", "NETWORK_TIMEOUT", "TIMEOUT", "X_TLS_REQUIRE_CERT", "X_TLS_DEMAND", "X_TLS_CACERTFILE")
     constants = {f"OPT_{name}": f"OPT_{name}" for name in (*options, "X_TLS_NEWCTX")}
     constants |= {name: name for name in ("MOD_REPLACE", "MOD_ADD", "MOD_DELETE")}
@@ -289,3 +290,26 @@ def test_a_stage_begins_when_the_one_before_is_answered_on_all_connections(
 )
 def test_addresses(address: str, expected: tuple[str, int]) -> None:
     assert under_test.split_address(address) == expected
+
+
+def test_a_value_is_replaced_only_if_it_is_still_the_expected_one(connect: Connect) -> None:
+    session, connection = connect()
+    wanted = Change(
+        0, "modify", "CN=x", "x", values=(("description", ("new",)),), expected=(("description", ("old",)),)
+    )
+    assert session.compare_and_set(wanted)
+    # One request, in this order: the server refuses all of it where the old value is not there
+    assert connection.modifications == [
+        ("MOD_DELETE", "description", [b"old"]),
+        ("MOD_ADD", "description", [b"new"]),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["ALREADY_EXISTS", "NO_SUCH_ATTRIBUTE", "NO_SUCH_OBJECT"])
+def test_whoever_is_second_hears_it_and_no_other_refusal_is_hidden(connect: Connect, kind: str) -> None:
+    session, connection = connect()
+    connection.refuse["CN=x"] = getattr(under_test.ldap, kind)()
+    assert not session.compare_and_set(change("CN=x"))
+    connection.refuse["CN=x"] = under_test.ldap.INSUFFICIENT_ACCESS()
+    with pytest.raises(DirectoryError, match="lacks the right"):
+        session.compare_and_set(change("CN=x"))
