@@ -308,8 +308,8 @@ def test_a_value_is_replaced_only_if_it_is_still_the_expected_one(connect: Conne
 @pytest.mark.parametrize("kind", ["ALREADY_EXISTS", "NO_SUCH_ATTRIBUTE", "NO_SUCH_OBJECT"])
 def test_whoever_is_second_hears_it_and_no_other_refusal_is_hidden(connect: Connect, kind: str) -> None:
     session, connection = connect()
-    connection.refuse["CN=x"] = getattr(under_test.ldap, kind)()
+    connection.refuse["CN=x"] = getattr(vars(under_test)["ldap"], kind)()
     assert not session.compare_and_set(change("CN=x"))
-    connection.refuse["CN=x"] = under_test.ldap.INSUFFICIENT_ACCESS()
+    connection.refuse["CN=x"] = vars(under_test)["ldap"].INSUFFICIENT_ACCESS()
     with pytest.raises(DirectoryError, match="lacks the right"):
         session.compare_and_set(change("CN=x"))
