@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage clients preflight packs import diagnose status windows-preview bench mutants venv docs translations requirements collection clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage faults clients preflight audit unlock packs import diagnose status windows-preview bench mutants venv docs translations requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -37,6 +37,15 @@ verify: ## the live checks, and the report reports/verify.html; INVENTORY=… an
 
 sabotage: ## faults put into the running lab, each must be caught and repaired: FAULT="tls or certificate" (root, 20 minutes)
 	@scripts/sabotage
+
+faults: ## kill, cut, pause and fill during runs of the lab; each must be repaired by the next run: FAULT="kill or disk" EVERY=5 (root, hours)
+	@scripts/faults
+
+audit: ## who changed what: the last runs, from the records on the hosts: INVENTORY=inventories/x CUSTOMER=x LAST=20
+	@scripts/audit
+
+unlock: ## take the lock of the exchange away from a run that was killed: INVENTORY=inventories/x
+	@scripts/run playbooks/unlock.yml --inventory $(INVENTORY)
 
 clients: ## real clients put, get, list and resume against the lab, and the table in docs/clients.md: CLIENT="curl or lftp" (root, half an hour)
 	@scripts/clients

@@ -16,9 +16,9 @@ description:
     (O(when_absent)). Computers, contacts and further OUs in it are not touched, and are reported. Objects outside are
     never touched. If one of them has a required name, the module fails before it changes anything, and names every
     such case.
-  - A new account is disabled and has no password; M(ftps.exchange.ldap_passwords) sets one and enables it. An account
-    that has
-    a password (C(pwdLastSet) is not 0) is enabled and disabled as declared.
+  - An account without a password is disabled, unless O(passwords) has one for it. One request then creates and enables
+    it.
+    An account that has a password (C(pwdLastSet) is not 0) is enabled and disabled as declared.
   - Passwords do not expire (C(DONT_EXPIRE_PASSWORD)), because a customer cannot change one by FTP and would be locked
     out unnoticed. Instead RV(accounts_due_for_rotation) lists those older than O(password_max_age_days), in every run.
   - Accounts and groups that somebody moved or renamed by hand inside the managed OU are found by C(sAMAccountName),
@@ -60,6 +60,25 @@ options:
     description: Age in days from which a password is listed in RV(accounts_due_for_rotation). 0 lists none.
     type: int
     default: 0
+  passwords:
+    description:
+      - Passwords for accounts that have none yet, by name, as JSON text. Write them down before
+        (M(ftps.exchange.exchange_handover)). Others keep the password that they have.
+      - Use C(no_log) on the task.
+    type: json
+  waits_for_passwords:
+    description:
+      - If accounts need a password that O(passwords) does not have, only take away what is not declared, and set
+        RV(waits). A second call with their passwords does the rest. So an account needs one request instead of two,
+        and there is no account whose password is not written down.
+    type: bool
+    default: false
+  connections:
+    description:
+      - Connections for 100 changes or more, all to one controller. Samba writes one change at a time, so there
+        more than one only cost (docs/benchmarks.md). Not measured with Microsoft's directory.
+    type: int
+    default: 1
   bans_after:
     description:
       - Number of wrong passwords after which the service bans an attacker. A warning says if the domain locks an
@@ -132,6 +151,15 @@ accounts_due_for_rotation:
   elements: dict
   returned: success
   sample: [{name: acme-up, customer: acme, age_days: 401}]
+waits:
+  description: Whether the rest waits for the passwords of RV(accounts_without_password). Never in check mode.
+  type: bool
+  returned: success
+customers:
+  description: What changed for each customer, in a few words each. Only the first 1,000 customers.
+  type: dict
+  returned: success
+  sample: {acme: ["account acme-up: disabled (userAccountControl 0x10202)"]}
 disabled:
   description: Accounts that this call disabled.
   type: list
@@ -154,6 +182,7 @@ counts:
   sample: {accounts_added: 2, accounts_changed: 0, members_removed: 1}
 """
 
+import re
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -164,6 +193,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.lockout im
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.lockout import Lockout, lockout_of
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import names_not_found
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import (
+    DELETE,
     NAMESAKE_ATTRIBUTES,
     READ_ATTRIBUTES,
     Current,
@@ -184,6 +214,8 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import (
     search_names,
 )
 from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
+
+CUSTOMERS_REPORTED = 1000
 
 
 def read_current(session: Session, desired: Desired) -> tuple[Current, str, Lockout]:
@@ -233,6 +265,23 @@ def group_sids(
     return {name: found[key] for key, name in sorted(names.items()) if key in found}
 
 
+def changed_customers(desired: Desired, entries: tuple[Entry, ...], plan: Plan) -> dict[str, list[str]]:
+    """What a run did for each customer: its accounts, and their places in groups."""
+    owner = {entry.text("sAMAccountName").casefold(): entry.text("company") for entry in entries}
+    owner |= {user.name.casefold(): user.customer for user in desired.users}
+    found: dict[str, list[str]] = {}
+    for change in plan.sorted_changes():
+        for line in change.after or change.before:
+            member = re.search(r": member (\S+)$", line)
+            account = re.match(r"account ([^\s:]+)", line)
+            name = member[1] if member else account[1] if account else ""
+            customer = owner.get(name.casefold(), "")
+            if customer and (customer in found or len(found) < CUSTOMERS_REPORTED):
+                gone = "" if change.after else " (gone)"
+                found.setdefault(customer, []).append(f"{line}{gone}")
+    return found
+
+
 def diff_of(plan: Plan, managed_ou: str) -> dict[str, str]:
     changes = plan.sorted_changes()
     before = [line for change in changes for line in change.before]
@@ -254,7 +303,10 @@ def main() -> None:
             "removal_limit_percent": {"type": "int", "default": 50},
             "removal_confirmed": {"type": "bool", "default": False},
             "password_max_age_days": {"type": "int", "default": 0, "no_log": False},
+            "passwords": {"type": "json", "no_log": True},
+            "waits_for_passwords": {"type": "bool", "default": False, "no_log": False},
             "bans_after": {"type": "int", "default": 0},
+            "connections": {"type": "int", "default": 1},
         },
         supports_check_mode=True,
     )
@@ -266,14 +318,22 @@ def main() -> None:
         removal_limit_percent=options["removal_limit_percent"],
         removal_confirmed=options["removal_confirmed"],
         password_max_age_days=options["password_max_age_days"],
+        passwords=from_json(module, "passwords", dict) if options["passwords"] else {},
     )
     try:
         desired = read_desired(from_json(module, "directory", dict), options["managed_ou"])
-        session = LdapsSession(options["server_uri"], options["bind_dn"], options["bind_password"], options["ca_cert"])
+        session = LdapsSession(
+            options["server_uri"],
+            options["bind_dn"],
+            options["bind_password"],
+            options["ca_cert"],
+            options["connections"],
+        )
         current, domain_sid, lockout = read_current(session, desired)
         plan = make_plan(desired, current, settings)
+        waits = bool(options["waits_for_passwords"] and plan.without_password and not module.check_mode)
         if not module.check_mode:
-            session.apply(plan.changes)
+            session.apply([change for change in plan.changes if change.stage <= DELETE] if waits else plan.changes)
         sids = group_sids(session, desired, current.entries, plan, module.check_mode)
     except DirectoryError as error:
         module.fail_json(msg=str(error))
@@ -309,6 +369,8 @@ def main() -> None:
         accounts_due_for_rotation=[
             {"name": user.name, "customer": user.customer, "age_days": age} for user, age in plan.due_for_rotation
         ],
+        waits=waits,
+        customers={} if waits else changed_customers(desired, current.entries, plan),
         disabled=sorted(plan.disabled),
         deleted=sorted(plan.deleted),
         left_alone=plan.left_alone,

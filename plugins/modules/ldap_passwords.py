@@ -89,6 +89,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import (
     LOCKED_OUT,
     PASSWORD_EXPIRED,
     PASSWORD_NOT_REQUIRED,
+    encode_password,
 )
 from ansible_collections.ftps.exchange.plugins.module_utils.messages import few
 
@@ -117,8 +118,7 @@ def find_accounts(session: Session, managed_ou: str, names: Iterable[str]) -> di
 
 def password_change(name: str, entry: Entry, password: str, enable: bool) -> Change:
     """One request for each account: either all of it happens, or nothing."""
-    # MS-ADTS 3.1.1.3.1.5.1: UTF-16LE and in quotation marks.
-    values: list[tuple[str, tuple[str | bytes, ...]]] = [("unicodePwd", (f'"{password}"'.encode("utf-16-le"),))]
+    values: list[tuple[str, tuple[str | bytes, ...]]] = [("unicodePwd", (encode_password(password),))]
     control = entry.number("userAccountControl") or 0
     if enable and control & ACCOUNT_DISABLED:
         values.append(

@@ -112,6 +112,12 @@ elements:
   type: dict
   returned: O(state=loaded)
   sample: {added: 1, removed: 0, updated: 0}
+customers:
+  description: The elements that were added and removed, by their comment, the customer's name. Only the first
+    1,000 customers.
+  type: dict
+  returned: O(state=loaded)
+  sample: {acme: ["customers4: added 192.0.2.0/24"]}
 confirmation:
   description: The value to pass with O(state=confirmed). Empty if nothing waits for a confirmation.
   type: str
@@ -130,11 +136,13 @@ from ansible_collections.ftps.exchange.plugins.module_utils.nftables.declared im
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.diff import diff_of, make_diff
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.kernel import Nft
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.owners import owners
-from ansible_collections.ftps.exchange.plugins.module_utils.nftables.plan import make_plan, transaction
+from ansible_collections.ftps.exchange.plugins.module_utils.nftables.plan import SetChange, make_plan, transaction
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.rollback import Rollback
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.table import TableError
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.text import boot_file, replacing
 from ansible_collections.ftps.exchange.plugins.module_utils.removal import REMOVAL_SPEC, read_removal, refusal
+
+CUSTOMERS_REPORTED = 1000
 
 
 def confirm(rollback: Rollback, path: Path, token: str, check_mode: bool) -> dict[str, Any]:
@@ -142,6 +150,17 @@ def confirm(rollback: Rollback, path: Path, token: str, check_mode: bool) -> dic
     if not check_mode:
         replace_file(path, rollback.confirm(token))
     return {"changed": True}
+
+
+def changed_customers(sets: Mapping[str, SetChange]) -> dict[str, list[str]]:
+    """What came and went for each customer, whose name is the comment of an element."""
+    found: dict[str, list[str]] = {}
+    for name, change in sets.items():
+        for done, elements in (("added", change.added), ("removed", change.removed)):
+            for element in elements.values():
+                if element.comment and (element.comment in found or len(found) < CUSTOMERS_REPORTED):
+                    found.setdefault(element.comment, []).append(f"{name}: {done} {element.text}")
+    return found
 
 
 def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -167,6 +186,7 @@ def load(nft: Nft, rollback: Rollback, params: Mapping[str, Any], check_mode: bo
     if not plan.changed and current_file != wanted_file:
         diff.append(diff_of(str(path), current_file or "", wanted_file))
     result: dict[str, Any] = {
+        "customers": changed_customers(plan.sets),
         "changed": plan.changed or bool(pending) or current_file != wanted_file,
         "rules_changed": plan.rules_changed or plan.table_missing,
         "elements": {kind: plan.count(kind) for kind in ("added", "removed", "updated")},

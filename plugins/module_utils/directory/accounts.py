@@ -14,6 +14,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan impor
     DELETE,
     ENABLE,
     MARK,
+    PASSWORDS,
     Plan,
     Settings,
 )
@@ -26,6 +27,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import (
     PASSWORD_EXPIRED,
     PASSWORD_NEVER_EXPIRES,
     SENSITIVE_NOT_DELEGATED,
+    encode_password,
     filetime_to_datetime,
 )
 
@@ -35,10 +37,11 @@ def declared_account(
 ) -> Iterator[Change]:
     """The changes of a declared account. Warnings go into the plan."""
     password_set_at = entry.number("pwdLastSet") or 0 if entry else 0
-    if user.enabled and not password_set_at:
+    password = settings.passwords.get(user.name) if user.enabled and not password_set_at else None
+    if user.enabled and not password_set_at and not password:
         plan.without_password.append(user)
     if entry is None:
-        yield _new(user)
+        yield _new(user, password)
         return
     owner = entry.text("company")
     if owner and owner.casefold() != user.customer.casefold():
@@ -47,7 +50,7 @@ def declared_account(
         age = (now - filetime_to_datetime(password_set_at)).days
         if age > settings.password_max_age_days:
             plan.due_for_rotation.append((user, age))
-    yield from _existing(user, entry, plan, let_in=user.enabled and bool(password_set_at))
+    yield from _existing(user, entry, plan, password, let_in=user.enabled and bool(password_set_at or password))
 
 
 def _texts(user: User) -> dict[str, str]:
@@ -60,11 +63,13 @@ def _texts(user: User) -> dict[str, str]:
     }
 
 
-def _new(user: User) -> Change:
+def _new(user: User, password: str | None) -> Change:
+    """One request for all of it: each costs the controller a transaction of its own."""
     what = f"account {user.name}"
-    # Without a password an account cannot be enabled; both follow together, once the password is handed over.
-    control = NORMAL_ACCOUNT | PASSWORD_NEVER_EXPIRES | ACCOUNT_DISABLED
+    # Without a password an account cannot be enabled
+    control = NORMAL_ACCOUNT | PASSWORD_NEVER_EXPIRES | (0 if password else ACCOUNT_DISABLED)
     state = "disabled until its password is set" if user.enabled else "disabled"
+    state = "enabled, with a new password" if password else state
     return Change(
         stage=ADD_USERS,
         action="add",
@@ -75,12 +80,13 @@ def _new(user: User) -> Change:
             *((name, (text,)) for name, text in _texts(user).items()),
             ("userAccountControl", (str(control),)),
             ("accountExpires", (str(user.account_expires),)),
+            *((("unicodePwd", (encode_password(password),)),) if password else ()),
         ),
         after=(f"{what} of customer {user.customer}: {state}, {_expiry(user.account_expires)}",),
     )
 
 
-def _existing(user: User, entry: Entry, plan: Plan, *, let_in: bool) -> Iterator[Change]:
+def _existing(user: User, entry: Entry, plan: Plan, password: str | None, *, let_in: bool) -> Iterator[Change]:
     """Its attributes, then its state, then its place. Only an account that has a password is let in."""
     what = f"account {user.name}"
     attributes = Modification(what)
@@ -107,6 +113,15 @@ def _existing(user: User, entry: Entry, plan: Plan, *, let_in: bool) -> Iterator
             yield from state.changes(ENABLE, dn_later(entry, user.dn))
         elif not let_in and not before & ACCOUNT_DISABLED:
             plan.disabled.append(user.name)
+    if password:
+        yield Change(
+            PASSWORDS,
+            "modify",
+            dn_later(entry, user.dn),
+            what,
+            values=(("unicodePwd", (encode_password(password),)),),
+            after=(f"{what}: a new password",),
+        )
     yield from attributes.changes(CUT, entry.dn)
     yield from move(entry, user.dn, what)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.declared import Desired, Group, User
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.lock import is_lock
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Entry
 
@@ -37,7 +38,10 @@ def match(desired: Desired, entries: Sequence[Entry]) -> Matched:
     others = [
         entry
         for entry in entries
-        if not is_user(entry) and not entry.is_a("group") and normalise_dn(entry.dn) not in units
+        if not is_user(entry)
+        and not entry.is_a("group")
+        and normalise_dn(entry.dn) not in units
+        and not is_lock(entry.dn, desired.managed_ou)
     ]
     found_users = _pair(desired.users, users)
     found_groups = _pair(desired.groups, groups)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -29,7 +30,8 @@ READ_ATTRIBUTES: Final = (
 )
 NAMESAKE_ATTRIBUTES: Final = ("sAMAccountName", "userPrincipalName")
 
-# The stages: what is in one of them may reach the server in any order.
+# The stages: up to DELETE they take something away, after it they give. What is in one of them may reach the server in
+# any order.
 UNITS = 0  # one more for each level
 CUT = 20  # accounts disabled, other attributes of accounts
 CUT_MEMBERS = 30  # one more for each further chunk
@@ -39,6 +41,7 @@ MOVE = 60
 ADD_USERS = 70
 ADD_GROUPS = 71
 ADD_MEMBERS = 80  # one more for each further chunk
+PASSWORDS = 999_999
 ENABLE = 1_000_000
 
 
@@ -48,6 +51,8 @@ class Settings:
     removal_limit_percent: int = 50
     removal_confirmed: bool = False
     password_max_age_days: int = 0
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """By account, for those that have none yet. They are handed over already."""
 
 
 @dataclass(frozen=True)

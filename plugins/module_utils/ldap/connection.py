@@ -8,10 +8,14 @@ The certificate is always verified, against the given CA alone and with the name
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import socket
+import ssl
 import tempfile
 import traceback
+import urllib.parse
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -40,7 +44,14 @@ PAGE_SIZE: Final = 500
 REQUESTS_UNDER_WAY: Final = 32
 """Changes sent without an answer yet: over a network, this saves a round trip each."""
 
+LDAPS_PORT: Final = 636
+
+MANY_CHANGES: Final = 100
+"""From here on further connections are worth their TLS handshakes."""
+
 SECONDS_TO_CONNECT: Final = 10
+"""For each address, the TLS handshake included: after that the next one is tried."""
+
 SECONDS_TO_ANSWER: Final = 120
 
 PERMISSIVE_MODIFY: Final = "1.2.840.113556.1.4.1413"
@@ -60,13 +71,39 @@ BIND_REFUSALS: Final = {
 """Windows error codes behind ``data`` in the server's refusal of a bind (winerror.h, in hexadecimal)."""
 
 
-class LdapsSession:
-    """One bound LDAPS connection. Messages name the server; no message holds the password."""
+class UnreachableError(DirectoryError):
+    """This controller does not answer; another one may."""
 
-    def __init__(self, server_uri: str, bind_dn: str, bind_password: str, ca_cert: str) -> None:
-        self._where = server_uri
+
+class LdapsSession:
+    """Bound LDAPS connections to one controller: one, and more for many changes.
+
+    Messages name the server; no message holds the password.
+    """
+
+    def __init__(self, server_uri: str, bind_dn: str, bind_password: str, ca_cert: str, connections: int = 1) -> None:
+        self._most = connections
         check_connection_settings(server_uri, bind_dn, bind_password, ca_cert)
-        connection = ldap.initialize(server_uri)
+        self._login = (bind_dn, bind_password, ca_cert)
+        failures: list[str] = []
+        for address in server_uri.split():
+            self._where = address
+            try:
+                self._connections = [self._connect()]
+                return
+            except UnreachableError as error:
+                failures.append(str(error))
+        raise DirectoryError(" ".join(failures))
+
+    @property
+    def _connection(self) -> Any:
+        return self._connections[0]
+
+    def _connect(self) -> Any:
+        """One more connection to the same controller. Two controllers would not see each other's changes at once."""
+        bind_dn, bind_password, ca_cert = self._login
+        check_alive(self._where)
+        connection = ldap.initialize(self._where)
         connection.set_option(ldap.OPT_REFERRALS, 0)
         connection.set_option(ldap.OPT_NETWORK_TIMEOUT, SECONDS_TO_CONNECT)
         connection.set_option(ldap.OPT_TIMEOUT, SECONDS_TO_ANSWER)
@@ -82,15 +119,15 @@ class LdapsSession:
                     "The CA certificate given for the directory cannot be loaded. Give PEM text, one or "
                     "several certificates."
                 ) from error
-        self._connection = connection
         try:
             connection.simple_bind_s(bind_dn, bind_password)
         except ldap.INVALID_CREDENTIALS as error:
             reason = re.search(r"data ([0-9a-f]+)", _server_words(error))
             meaning = BIND_REFUSALS.get(reason[1] if reason else "", "the name or the password is wrong")
-            raise DirectoryError(f"{server_uri} refuses the login of {bind_dn}: {meaning}.") from error
+            raise DirectoryError(f"{self._where} refuses the login of {bind_dn}: {meaning}.") from error
         except ldap.LDAPError as error:
-            raise self._failure("connect", error) from error
+            raise UnreachableError(str(self._failure("connect", error))) from error
+        return connection
 
     def search_page(
         self, base: str, scope: str, text: str, attributes: Sequence[str], cookie: bytes
@@ -130,6 +167,16 @@ class LdapsSession:
                 "rest."
             ) from refused[0][1]
 
+    def compare_and_set(self, change: Change) -> bool:
+        """Send an add, or a change with expected values. False: somebody else was faster. Raises for other refusals."""
+        try:
+            self._connection.result3(self._send(change, self._connection), timeout=SECONDS_TO_ANSWER)
+        except (ldap.ALREADY_EXISTS, ldap.NO_SUCH_ATTRIBUTE, ldap.NO_SUCH_OBJECT, ldap.TYPE_OR_VALUE_EXISTS):
+            return False
+        except ldap.LDAPError as error:
+            raise self._refusal(change, error) from error
+        return True
+
     def modify_each(self, changes: Sequence[Change]) -> dict[str, str]:
         """Send independent changes, all of them. Returns what was refused: ``{what: the server's reason}``."""
         refused: dict[str, str] = {}
@@ -142,26 +189,31 @@ class LdapsSession:
 
     def _answers(self, changes: Sequence[Change], *, stop: bool) -> Iterator[tuple[Change, Exception | None]]:
         """Each change with its refusal, if any. Sends ahead within a stage; ``stop``: nothing new after a refusal."""
+        while len(changes) >= MANY_CHANGES and len(self._connections) < self._most:
+            self._connections.append(self._connect())
+        # Whoever is next gets the next request: the answers come in this order too, closely enough
+        turns = itertools.cycle(self._connections)
+        most = REQUESTS_UNDER_WAY * len(self._connections)
         waiting = deque(changes)
-        under_way: deque[tuple[int, Change]] = deque()
+        under_way: deque[tuple[Any, int, Change]] = deque()
         while waiting or under_way:
             error: Exception | None = None
-            same_stage = waiting and (not under_way or under_way[0][1].stage == waiting[0].stage)
+            same_stage = waiting and (not under_way or under_way[0][2].stage == waiting[0].stage)
             try:
-                if same_stage and len(under_way) < REQUESTS_UNDER_WAY:
+                if same_stage and len(under_way) < most:
                     change = waiting.popleft()
-                    under_way.append((self._send(change), change))
+                    connection = next(turns)
+                    under_way.append((connection, self._send(change, connection), change))
                     continue
-                request, change = under_way.popleft()
-                self._connection.result3(request, timeout=SECONDS_TO_ANSWER)
+                connection, request, change = under_way.popleft()
+                connection.result3(request, timeout=SECONDS_TO_ANSWER)
             except ldap.LDAPError as failure:
                 error = failure
                 if stop:
                     waiting.clear()
             yield change, error
 
-    def _send(self, change: Change) -> int:
-        connection = self._connection
+    def _send(self, change: Change, connection: Any) -> int:
         if change.action == "add":
             attributes = [(name, [_bytes(value) for value in values]) for name, values in change.values]
             return int(connection.add_ext(change.dn, attributes))
@@ -169,8 +221,13 @@ class LdapsSession:
             return int(connection.delete_ext(change.dn))
         if change.action == "move":
             return int(connection.rename(change.dn, change.to[0], change.to[1]))
+        compared = dict(change.expected)
         modifications: list[tuple[int, str, list[bytes] | None]] = [
-            (ldap.MOD_REPLACE, name, [_bytes(value) for value in values] or None) for name, values in change.values
+            (ldap.MOD_DELETE, name, [_bytes(value) for value in values]) for name, values in change.expected
+        ]
+        modifications += [
+            (ldap.MOD_ADD if name in compared else ldap.MOD_REPLACE, name, [_bytes(value) for value in values] or None)
+            for name, values in change.values
         ]
         if change.remove_members:
             modifications.append((ldap.MOD_DELETE, "member", [_bytes(dn) for dn in change.remove_members]))
@@ -208,6 +265,39 @@ class LdapsSession:
         return DirectoryError(
             f"{self._where} refuses to {change.action} {change.what} ({change.dn}): {_server_words(error)}.{remedy}"
         )
+
+
+def check_alive(address: str) -> None:
+    """Raise if a controller does not finish a TLS handshake in time.
+
+    libldap limits the time of the TCP connection alone: where a controller hangs, it would wait for the handshake
+    for ever.
+    """
+    host, port = split_address(address)
+    # Nothing is sent over it. libldap verifies the certificate of the connection that is used
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, port), timeout=SECONDS_TO_CONNECT) as connection,
+            context.wrap_socket(connection, server_hostname=host),
+        ):
+            return
+    except TimeoutError as error:
+        words = f"no answer for {SECONDS_TO_CONNECT} s"
+        cause: OSError = error
+    except OSError as error:
+        words, cause = error.strerror or str(error), error
+    raise UnreachableError(
+        f"{address}: cannot connect: {words}. Check the address, the port and the firewalls in between."
+    ) from cause
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """``ldaps://[fd00::1]:3269/`` -> ``("fd00::1", 3269)``."""
+    parts = urllib.parse.urlsplit(address)
+    return parts.hostname or "", parts.port or LDAPS_PORT
 
 
 def check_connection_settings(server_uri: str, bind_dn: str, bind_password: str, ca_cert: str) -> None:

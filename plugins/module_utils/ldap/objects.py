@@ -54,6 +54,8 @@ class Change:
     """Names the object in messages, such as ``account acme-up``."""
     values: tuple[tuple[str, tuple[str | bytes, ...]], ...] = ()
     """add: the attributes; modify: attributes to replace (none: to clear)."""
+    expected: tuple[tuple[str, tuple[str | bytes, ...]], ...] = ()
+    """modify: the server refuses the request unless these attributes have these values."""
     add_members: tuple[str, ...] = ()
     remove_members: tuple[str, ...] = ()
     to: tuple[str, str] = ("", "")

@@ -34,6 +34,11 @@ def decode_sid(packed: bytes) -> str:
     )
 
 
+def encode_password(password: str) -> bytes:
+    """A password as unicodePwd takes it: UTF-16LE and in quotation marks (MS-ADTS 3.1.1.3.1.5.1)."""
+    return f'"{password}"'.encode("utf-16-le")
+
+
 def filetime_to_datetime(value: int) -> datetime:
     """A FILETIME (units of 100 ns since 1601, UTC). The last moments of the calendar stand for everything later."""
     try:

@@ -122,6 +122,16 @@ class FakeDirectory:
                 refused[change.what] = str(error)
         return refused
 
+    def compare_and_set(self, change: Change) -> bool:
+        thing = self.things.get(normalise_dn(change.dn))
+        if (thing is None) != (change.action == "add"):
+            return False
+        for name, listed in change.expected:
+            if thing is None or thing.attributes.get(name.lower()) != [str(value).encode() for value in listed]:
+                return False
+        self._apply(change)
+        return True
+
     def _apply(self, change: Change) -> None:
         if change.what in self.refuse:
             raise DirectoryError(self.refuse[change.what])
@@ -150,7 +160,10 @@ class FakeDirectory:
         if (values.get("sAMAccountName") or ("",))[0].casefold() in names - {""}:
             raise DirectoryError(f"the name of {dn} is taken")
         members = values.get("member", ())
-        plain = {name: listed for name, listed in values.items() if name != "member"}
+        plain = {name: listed for name, listed in values.items() if name not in ("member", "unicodePwd")}
+        if "unicodePwd" in values:
+            plain["password"] = (values["unicodePwd"][0].decode("utf-16-le").strip('"').encode(),)
+            plain["pwdLastSet"] = ("134399239756155936",)
         thing = self._put(dn, plain)
         thing.members = [self.at(member) for member in members]
         if thing.is_a("user"):

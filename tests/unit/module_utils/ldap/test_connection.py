@@ -37,6 +37,8 @@ class Connection:
         self.log: list[str] = []
         self.options: list[tuple[Any, Any]] = []
         self.most_under_way = 0
+        self.addresses: list[str] = []
+        self.all: list[Connection] = []
         self._under_way: dict[int, str] = {}
         self._next = 0
 
@@ -85,12 +87,23 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
         name: type(name, (FakeLdapError,), {})
         for name in ("NO_SUCH_OBJECT", "INSUFFICIENT_ACCESS", "UNWILLING_TO_PERFORM", "NOT_ALLOWED_ON_NONLEAF")
     }
+    kinds |= {name: type(name, (FakeLdapError,), {}) for name in ("NO_SUCH_ATTRIBUTE", "TYPE_OR_VALUE_EXISTS")}
     options = ("REFERRALS", "NETWORK_TIMEOUT", "TIMEOUT", "X_TLS_REQUIRE_CERT", "X_TLS_DEMAND", "X_TLS_CACERTFILE")
     constants = {f"OPT_{name}": f"OPT_{name}" for name in (*options, "X_TLS_NEWCTX")}
     constants |= {name: name for name in ("MOD_REPLACE", "MOD_ADD", "MOD_DELETE")}
 
-    def open_session(refuse: dict[str, Exception] | None = None) -> tuple[Any, Connection]:
+    def open_session(refuse: dict[str, Exception] | None = None, connections: int = 1) -> tuple[Any, Connection]:
         connection = Connection(refuse)
+        opened: list[Connection] = [connection]
+
+        def initialize(uri: str) -> Connection:
+            """The first one, and further ones to the same address."""
+            connection.addresses.append(uri)
+            if len(connection.addresses) > 1:
+                opened.append(Connection(refuse))
+            connection.all = opened
+            return opened[-1]
+
         fake = SimpleNamespace(
             **kinds,
             **constants,
@@ -100,11 +113,13 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
             SERVER_DOWN=ServerDownError,
             CONNECT_ERROR=type("CONNECT_ERROR", (FakeLdapError,), {}),
             TIMEOUT=type("TIMEOUT", (FakeLdapError,), {}),
-            initialize=lambda uri: connection,
+            initialize=lambda uri: initialize(uri),
             controls=SimpleNamespace(RequestControl=lambda oid, critical: (oid, critical)),
         )
         monkeypatch.setattr(under_test, "ldap", fake, raising=False)
-        return under_test.LdapsSession("ldaps://dc1.corp.example", "svc@corp.example", "s3cret", CA), connection
+        monkeypatch.setattr(under_test, "check_alive", lambda address: None)
+        login = ("ldaps://dc1.corp.example", "svc@corp.example", "s3cret")
+        return under_test.LdapsSession(*login, CA, connections), connection
 
     return open_session
 
@@ -173,9 +188,9 @@ def test_a_stage_waits_for_the_one_before(connect: Connect) -> None:
 
 def test_requests_are_sent_ahead_but_not_without_bound(connect: Connect) -> None:
     session, connection = connect()
-    session.apply([change(str(number)) for number in range(100)])
+    session.apply([change(str(number)) for number in range(under_test.MANY_CHANGES - 1)])
     assert connection.most_under_way == under_test.REQUESTS_UNDER_WAY
-    assert len(connection.log) == 200
+    assert len(connection.log) == 2 * (under_test.MANY_CHANGES - 1)
 
 
 def test_after_a_refusal_nothing_new_is_sent_and_the_message_is_complete(connect: Connect) -> None:
@@ -233,3 +248,68 @@ def test_a_server_that_goes_away_ends_independent_changes(connect: Connect) -> N
     session, _connection = connect({"a": ServerDownError({"desc": "Can't contact LDAP server"})})
     with pytest.raises(DirectoryError, match="cannot change account a"):
         session.modify_each([change("a", action="modify"), change("b", action="modify")])
+
+
+def test_many_changes_go_over_several_connections_to_one_controller(connect: Connect) -> None:
+    session, connection = connect(connections=4)
+    session.apply([change(str(number)) for number in range(400)])
+    assert connection.addresses == ["ldaps://dc1.corp.example"] * 4
+    sent = [sum(line.startswith("send") for line in one.log) for one in connection.all]
+    assert sent == [100] * 4
+    assert all(one.most_under_way <= under_test.REQUESTS_UNDER_WAY + 1 for one in connection.all)
+
+
+def test_a_stage_begins_when_the_one_before_is_answered_on_all_connections(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, connection = connect(connections=4)
+    done: list[str] = []
+    for one in connection.all:
+        one.log = done
+    changes = [change(f"first-{n}") for n in range(150)] + [change(f"second-{n}", stage=1) for n in range(150)]
+    original = under_test.LdapsSession._send
+
+    def send(self: Any, sent: Change, over: Any) -> int:
+        over.log = done
+        return original(self, sent, over)
+
+    monkeypatch.setattr(under_test.LdapsSession, "_send", send)
+    session.apply(changes)
+    last = max(number for number, line in enumerate(done) if line.startswith("done first"))
+    first = min(number for number, line in enumerate(done) if line.startswith("send second"))
+    assert last < first
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("ldaps://dc1.corp.example", ("dc1.corp.example", 636)),
+        ("ldaps://dc1.corp.example:3269/", ("dc1.corp.example", 3269)),
+        ("LDAPS://[fd00::1]:636", ("fd00::1", 636)),
+    ],
+)
+def test_addresses(address: str, expected: tuple[str, int]) -> None:
+    assert under_test.split_address(address) == expected
+
+
+def test_a_value_is_replaced_only_if_it_is_still_the_expected_one(connect: Connect) -> None:
+    session, connection = connect()
+    wanted = Change(
+        0, "modify", "CN=x", "x", values=(("description", ("new",)),), expected=(("description", ("old",)),)
+    )
+    assert session.compare_and_set(wanted)
+    # One request, in this order: the server refuses all of it where the old value is not there
+    assert connection.modifications == [
+        ("MOD_DELETE", "description", [b"old"]),
+        ("MOD_ADD", "description", [b"new"]),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["ALREADY_EXISTS", "NO_SUCH_ATTRIBUTE", "NO_SUCH_OBJECT"])
+def test_whoever_is_second_hears_it_and_no_other_refusal_is_hidden(connect: Connect, kind: str) -> None:
+    session, connection = connect()
+    connection.refuse["CN=x"] = getattr(vars(under_test)["ldap"], kind)()
+    assert not session.compare_and_set(change("CN=x"))
+    connection.refuse["CN=x"] = vars(under_test)["ldap"].INSUFFICIENT_ACCESS()
+    with pytest.raises(DirectoryError, match="lacks the right"):
+        session.compare_and_set(change("CN=x"))
