@@ -1,6 +1,6 @@
 """Lines of the server's logs -> events with an account and an address.
 
-ProFTPD writes "Incorrect password" for several causes. What tells them apart is what PAM and the guard wrote for the
+ProFTPD writes "Incorrect password" for several causes. They differ in what PAM and the guard wrote for the
 same process, so lines are read per process.
 """
 

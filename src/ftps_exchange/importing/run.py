@@ -196,7 +196,7 @@ def _typed(value: Any) -> Any:
 
 
 def _first_line(customers_dir: Path) -> str | None:
-    """The line that tells editors where the schema is, as the neighbours have it."""
+    """The line that names the schema for editors, as the neighbours have it."""
     for path in sorted(customers_dir.glob("*.yml"))[:20]:
         with path.open(encoding="utf-8", errors="replace") as file:
             line = file.readline().rstrip("\n")

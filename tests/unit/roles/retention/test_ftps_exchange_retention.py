@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.machinery
 import importlib.util
 import json
@@ -121,12 +122,30 @@ def test_an_old_date_that_a_client_set_does_not_count(tree: Tree) -> None:
 def test_a_file_that_somebody_has_open_stays(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     """An upload that stalls, or one that was resumed and has not written yet."""
     path = tree.write("homes/acme/a.part")
+    if os.geteuid() == 0:
+        # As on a server: an account's file, and root asks
+        os.chown(path, 1001104, 1000513)
     with path.open("r+b"):
         assert tree.run(days=31) == 0
         assert "0 of 1 files removed, 1 old ones in use" in capsys.readouterr().out
     assert tree.files() == {"homes/acme/a.part"}
     assert tree.run(days=31) == 0
     assert tree.files() == set()
+
+
+def test_a_file_system_without_leases_is_an_error_and_the_file_stays(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A refusal for another reason must not look like a file in use."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    tree.write("homes/acme/a")
+    monkeypatch.setattr(retention.fcntl, "fcntl", refuse)
+    assert tree.run(days=31) == 1
+    assert "homes/acme/a: Permission denied" in capsys.readouterr().err
+    assert tree.files() == {"homes/acme/a"}
 
 
 def test_links_are_neither_followed_nor_removed(tree: Tree, tmp_path: Path) -> None:
@@ -237,7 +256,7 @@ def test_names_that_are_no_text(tree: Tree) -> None:
 
 
 def test_another_file_system_is_not_entered(tree: Tree) -> None:
-    """A walk is told the device of its folder; a real mount needs root, so the device is another one here."""
+    """A walk gets the device of its folder; a real mount needs root, so the device is another one here."""
     tree.write("homes/acme/in/a")
     folder = os.open(tree.root / "homes/acme", os.O_RDONLY)
     counts = retention.Counts()
