@@ -1,8 +1,8 @@
 """A recorded terminal: what script(1) wrote becomes an asciicast, and that an SVG that plays it.
 
-Usage: python -m scripts.terminal TIMING OUTPUT NAME, which writes NAME.cast and NAME.svg. The SVG needs no script and loads
-nothing, so a README can show it as an image. It shows lines as they end, at the bottom of a window that scrolls; a program
-that moves the cursor is not for it.
+Usage: python -m scripts.terminal TIMING OUTPUT NAME, which writes NAME.cast and NAME.svg. The SVG needs no script and
+loads nothing, so a README can show it as an image. It shows whole lines, the newest at the bottom of a window, and is
+not for programs that move the cursor.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 PROJECT = Path(__file__).resolve().parents[1]
-WIDTH, ROWS = 110, 30
+WIDTH, ROWS = 110, 24
 # Nobody wants to watch a silent terminal; the asciicast keeps the real times
 LONGEST_PAUSE, HOLD = 0.6, 12.0
 # Of rich: the size of its font, the width of a character and the height of a row by it
@@ -57,7 +57,7 @@ THEME = TerminalTheme(
 PAGE = """\
 <svg viewBox="0 0 {width} @WINDOW@" xmlns="http://www.w3.org/2000/svg" role="img" aria-label="@TITLE@">
 <style>
-.{unique_id}-matrix {{ font: {char_height}px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }}
+.{unique_id}-matrix {{ font: {char_height}px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }}
 .{unique_id}-title {{ font: 18px system-ui, sans-serif; }}
 .film {{ transform: translateY(-@LAST@px); animation: film @SECONDS@s step-end infinite; }}
 @keyframes film {{
@@ -67,7 +67,9 @@ PAGE = """\
 </style>
 <rect fill="#0f172a" x="1" y="1" width="@FRAME@" height="@HIGH@" rx="8"/>
 <text class="t-title" fill="#e2e8f0" text-anchor="middle" x="50%" y="27">@TITLE@</text>
-<g transform="translate(26,22)"><circle cx="0" r="7" fill="#ff5f57"/><circle cx="22" r="7" fill="#febc2e"/><circle cx="44" r="7" fill="#28c840"/></g>
+<circle cx="26" cy="22" r="7" fill="#ff5f57"/>
+<circle cx="48" cy="22" r="7" fill="#febc2e"/>
+<circle cx="70" cy="22" r="7" fill="#28c840"/>
 <defs>
 <clipPath id="window"><rect x="0" y="0" width="{terminal_width}" height="@SHOWN@"/></clipPath>
 {lines}
@@ -137,7 +139,7 @@ def lines(events: Iterable[Event]) -> list[Event]:
 
 
 def svg(events: Sequence[Event], title: str) -> str:
-    """The lines in a window of ROWS, the newest at the bottom."""
+    """The lines in a window of at most ROWS, the newest at the bottom."""
     console = Console(width=WIDTH, record=True, file=StringIO(), force_terminal=True, legacy_windows=False)
     ends: list[tuple[float, int]] = []
     total = 0
@@ -150,19 +152,20 @@ def svg(events: Sequence[Event], title: str) -> str:
         ends.append((event.at, total))
     page = console.export_svg(title=title, theme=THEME, code_format=PAGE, unique_id="t", font_aspect_ratio=ASPECT)
     seconds = ends[-1][0] + HOLD
+    rows = min(ROWS, total)
     # Empty at first
     frames = dict.fromkeys(
-        f"{at / seconds:.2%} {{ transform: translateY({(ROWS - count) * ROW:.1f}px); }}\n"
+        f"{at / seconds:.2%} {{ transform: translateY({(rows - count) * ROW:.1f}px); }}\n"
         for at, count in [(0, 0), *ends]
     )
-    shown = ROWS * ROW
+    shown = rows * ROW
     head, separator, rest = page.partition("</defs>")
     for name, value in (
         ("WINDOW", f"{shown + 60:.0f}"),
         ("FRAME", f"{WIDTH * FONT * ASPECT + 16:.0f}"),
         ("HIGH", f"{shown + 58:.0f}"),
         ("TITLE", escape(title)),
-        ("LAST", f"{(total - ROWS) * ROW:.1f}"),
+        ("LAST", f"{(total - rows) * ROW:.1f}"),
         ("SECONDS", f"{seconds:.1f}"),
         ("SHOWN", f"{shown:.1f}"),
         ("KEYFRAMES", "".join(frames)),

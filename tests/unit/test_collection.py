@@ -7,6 +7,7 @@ of site.yml from such a folder runs in the scenario: tests/scenario/change.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -106,3 +107,13 @@ def test_ansible_doc_knows_every_role_module_and_filter(folder: Folder) -> None:
 def test_one_version_everywhere() -> None:
     galaxy = yaml.safe_load((PROJECT / "galaxy.yml").read_text())
     assert f'\nversion = "{galaxy["version"]}"\n' in (PROJECT / "pyproject.toml").read_text()
+
+
+def test_the_archive_comes_with_the_list_of_what_users_install(folder: Folder) -> None:
+    (sbom,) = folder.path.glob("ftps-exchange-*.cdx.json")
+    found = json.loads(sbom.read_text())
+    root = found["metadata"]["component"]
+    assert (root["name"], root["version"]) == ("ftps-exchange", sbom.name.split("-")[2].removesuffix(".cdx.json"))
+    pinned = set(re.findall(r"^([\w.-]+)==(\S+)", (PROJECT / "requirements.txt").read_text(), re.MULTILINE))
+    assert {(one["name"], one["version"]) for one in found["components"]} == pinned
+    assert all(one["externalReferences"][0]["hashes"] for one in found["components"])

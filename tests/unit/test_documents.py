@@ -121,7 +121,8 @@ def test_commands_and_files_that_a_page_names_exist(page: Path) -> None:
 def test_a_missing_command_or_file_is_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
-        "make sure of `make fun`, `roles/edge`, `roles/<role>`, `packs/x`\n\n```console\nmake lab; make no\nvi playbooks/no.yml\n```\n"
+        "make sure of `make fun`, `roles/edge`, `roles/<role>`, `packs/x`\n\n"
+        "```console\nmake lab; make no\nvi playbooks/no.yml\n```\n"
     )
     assert list(missing(page)) == ["make no", "make fun", "playbooks/no.yml"]
 

@@ -396,3 +396,4 @@ def test_one_licence_everywhere() -> None:
     assert (PROJECT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License\n")
     told = {str(role.name): load(role / "meta" / "main.yml")["galaxy_info"]["license"] for role in ROLES}
     assert {name: licence for name, licence in told.items() if licence != "MIT"} == {}
+    assert '\nlicense = "MIT"\n' in (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
