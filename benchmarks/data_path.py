@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/data_path.py [MIBIBYTES] [LAB.JSON]
 
 Run as root with the lab up. The client is the customer behind a firewall of its own; the second firewall is the edge.
-TLS alone is a program of thirty lines over OpenSSL, SFTP is OpenSSH; both listen at passive ports of the same server. The
+TLS alone is a program of thirty lines over OpenSSL, SFTP is OpenSSH; both listen at passive ports of the server. The
 three take turns, so that a busy moment of the machine meets all of them; each figure is the median of three
 rounds. A login is in none of them: only the transfer is measured.
 """
@@ -72,7 +72,7 @@ class DataPath:
         self.lab, self.size = lab, mebibytes << 20
         self.client, self.server = lab.customers["acme"].host, lab.server
         self.account = lab.customers["acme"].writer
-        first = lab.passive_ports[0]
+        first, _ = lab.range
         self.tls_port, self.ssh_port = first + 40, first + 41
         self.login = 0.0
 
@@ -80,7 +80,7 @@ class DataPath:
     def ready(self) -> Iterator[None]:
         """Files on both sides, the two other servers, and one SSH connection; all of it removed at the end."""
         self.server.sh(
-            f"mkdir -p {FAR}; cd {FAR}; truncate -s {self.size} big; mkdir -p /run/sshd\n"
+            f"rm -rf {FAR}; mkdir -p {FAR}; cd {FAR}; truncate -s {self.size} big; mkdir -p /run/sshd\n"
             f"avail=$(df --output=avail -k {FAR} | tail -1)\n"
             f"[ $avail -gt {(self.size >> 10) + (SPARE_GIB << 20)} ] || {{ echo too little disk space >&2; exit 1; }}\n"
             f"ssh-keygen -q -t ed25519 -N '' -f host < /dev/null\n"
@@ -88,7 +88,7 @@ class DataPath:
             " -keyout key.pem -out cert.pem 2> /dev/null"
         )
         self.client.sh(
-            f"mkdir -p {NEAR}/small; cd {NEAR}; truncate -s {self.size} big\n"
+            f"rm -rf {NEAR}; mkdir -p {NEAR}/small; cd {NEAR}; truncate -s {self.size} big\n"
             "ssh-keygen -q -t ed25519 -N '' -f id < /dev/null\n"
             f"for n in $(seq {FILES}); do head -c {SMALL_KIB << 10} /dev/urandom > small/f$n; done"
         )
