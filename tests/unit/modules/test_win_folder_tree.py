@@ -543,7 +543,7 @@ def test_a_volume_that_keeps_no_lists_is_told(tree: Tree) -> None:
         ([{"path": "", "sddl": "D:P(A;oici;0x1;;;S-1-5-18)"}], "is not an entry (A;flags;0xmask;;;SID)"),
         ([{"path": "", "sddl": "D:P(A;IO;0x1;;;S-1-5-18)"}], "limits how it is inherited"),
         ([{"path": "", "sddl": "D:P(A;NP;0x1;;;S-1-5-18)"}], "limits how it is inherited"),
-        ([{"path": "", "sddl": "D:P(A;;0x0;;;S-1-5-18)"}], "has no right"),
+        ([{"path": "", "sddl": "D:P(A;;0x0;;;S-1-5-18)"}], "grants no right"),
         ([{"path": "", "sddl": "D:P(A;;0x10000000;;;S-1-5-18)"}], "grants no right, or one that folders do not have"),
         ([{"path": "", "sddl": "D:P(A;;0x1;;;BA)"}], "'BA' is not a full SID"),
         ([{"path": "", "sddl": "D:P(A;;0x1;;;S-1-5-4294967296)"}], "is not a full SID"),
