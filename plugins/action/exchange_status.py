@@ -1,4 +1,4 @@
-"""Writes the status of an exchange, in Ansible's own process on the control node, whatever host the task is for."""
+"""Writes the status of an exchange, in Ansible's own process on the control node, for any host of the task."""
 
 from __future__ import annotations
 

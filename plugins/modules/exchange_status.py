@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: exchange_status
 short_description: Write the status of all customers as a page, CSV, JSON and metrics
 description:
-  - Runs on the control node, in Ansible's own process, whatever host the task is for.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
   - Joins the model with what servers, edges and the directory returned, and writes C(status.html), C(status.csv),
     C(status.json) and C(status.prom) into O(reports_dir).
   - Compares the edge's rules with those of the last request for a firewall team, and writes a new request if

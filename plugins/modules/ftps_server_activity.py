@@ -7,7 +7,8 @@ DOCUMENTATION = r"""
 module: ftps_server_activity
 short_description: Read last logins and this month's transfers of all accounts
 description:
-  - Runs on an FTPS server with Linux, as root. Changes nothing.
+  - Runs on an FTPS server with Linux.
+  - Needs root. Changes nothing.
   - Counts the transfers of the current month (UTC) for each account from the transfer log and its rotated files, newest
     first, for at most O(seconds). RV(complete) says whether that was enough for the whole month.
 options:

@@ -7,7 +7,8 @@ DOCUMENTATION = r"""
 module: ftps_server_evidence
 short_description: Read what an FTPS server knows about the accounts of a customer
 description:
-  - Runs on an FTPS server with Linux, as root. Changes nothing.
+  - Runs on an FTPS server with Linux.
+  - Needs root. Changes nothing.
   - Returns the latest lines of the logs that concern the accounts or their networks, the latest transfers, open
     sessions, bans, last logins, groups as the system sees them, disk space, the certificate, and the state of the
     services.
@@ -138,7 +139,8 @@ PROGRAMS = ("proftpd", "ftps-exchange-guard", "ftps-exchange-session", "ftps-exc
 SESSIONS = Path("/run/ftps-exchange/sessions")
 SHUT = Path("/etc/shutmsg")
 LONGEST_LINE = 1000
-LISTENING, ESTABLISHED = "0A", "01"
+LISTENING = "0A"
+ESTABLISHED = "01"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

@@ -7,7 +7,8 @@ DOCUMENTATION = r"""
 module: ldap_evidence
 short_description: Read the state of accounts in Active Directory
 description:
-  - Runs on the directory runner, the host that connects to the directory by LDAPS. Changes nothing.
+  - Runs on the directory runner, the host that connects to the directory by LDAPS.
+  - Changes nothing.
   - Returns for each account whether it exists, is enabled, has expired or is locked out, the age of its password, its
     last login and its groups.
 extends_documentation_fragment: [ftps.exchange.ldap_connection]

@@ -7,7 +7,8 @@ DOCUMENTATION = r"""
 module: nftables_evidence
 short_description: Read the elements of a firewall's sets that concern a customer
 description:
-  - Runs on an edge, or on an FTPS server with Linux, as root. Changes nothing.
+  - Runs on a host with Linux.
+  - The host is an edge, or an FTPS server with Linux. Needs root. Changes nothing.
   - Returns the elements that name the customer in their comment or overlap one of its networks, each with its counter,
     and the latest packets that the table refused and logged.
 options:

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: preflight_report
 short_description: Say in one table what is wrong with the hosts of a deployment
 description:
-  - Runs on the control node, in Ansible's own process, whatever host the task is for.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
   - Judges what M(ftps.exchange.host_preflight) found on every host, and fails with one table of all problems and
     remedies. Nothing is ever changed.
   - The systems on which the roles have run are in C(src/ftps_exchange/hosts/platforms.py).
@@ -29,7 +29,7 @@ options:
     type: str
     default: localhost
   accounts:
-    description: Names for messages, C(bind_dn), C(join_user) and C(managed_ou).
+    description: Names for messages, C(bind_dn), C(join_user) and C(ou).
     type: dict
     default: {}
   domain:

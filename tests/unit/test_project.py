@@ -164,7 +164,7 @@ class SpecTakenError(Exception):
 
 def taken_arguments(name: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What a module passes to AnsibleModule, or an action takes."""
-    if name in ACTIONS:
+    if name in ACTIONS and hasattr(importlib.import_module(f"{PLUGINS}.action.{name}"), "ARGUMENTS"):
         return {"argument_spec": importlib.import_module(f"{PLUGINS}.action.{name}").ARGUMENTS}
     module = importlib.import_module(f"{PLUGINS}.modules.{name}")
     taken: dict[str, Any] = {}

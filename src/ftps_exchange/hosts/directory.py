@@ -44,7 +44,7 @@ _SERVERS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def directory_findings(facts: Mapping[str, Any], runner: str, asked: Mapping[str, str]) -> list[Finding]:
-    """``asked`` has the accounts and the OU: bind_dn, join_user, managed_ou."""
+    """``asked`` has the accounts and the OU: bind_dn, join_user, ou."""
     return list(_findings(facts, runner, asked))
 
 
@@ -84,7 +84,7 @@ def _findings(facts: Mapping[str, Any], runner: str, asked: Mapping[str, str]) -
 
 
 def _ou(ou: Mapping[str, Any], runner: str, asked: Mapping[str, str]) -> Iterator[Finding]:
-    managed = asked["managed_ou"]
+    managed = asked["ou"]
     if not ou["found"]:
         yield Finding(
             runner,

@@ -96,7 +96,7 @@ def state(text: str) -> str:
 
 
 def firewall(text: str) -> str:
-    """ "Cisco ASA" -> cisco_asa; the model knows which formats there are."""
+    """ "Check Point" -> check_point; the model knows which formats there are."""
     return re.sub(r"[^a-z0-9]+", "_", plain_letters(text)).strip("_")
 
 

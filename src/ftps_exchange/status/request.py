@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ftps_exchange.edge import exchange_edge_sets
-from ftps_exchange.model.view import Model
+from ftps_exchange.model.view import Customer, Model
 
 FORMAT: Final = 1
 
@@ -36,10 +36,10 @@ def baseline(model: Model) -> dict[str, Any]:
     }
 
 
-def _state(customer: Any) -> str:
+def _state(customer: Customer) -> str:
     if customer.state == "present" and not customer.admitted:
         return "expired"
-    return str(customer.state)
+    return customer.state
 
 
 def _ports(model: Model) -> str:

@@ -219,9 +219,9 @@ def _attention(customer: Customer, row: CustomerRow, activity: _Activity) -> Ite
     """What somebody should look at, of a customer who should be able to work."""
     if customer.state != "present":
         return
-    for account in row["accounts"]:
+    for declared, account in zip(customer.accounts, row["accounts"], strict=True):
         name, left = account["name"], account["days_left"]
-        if account["disabled_because"] == "expired":
+        if declared.disabled_because == "expired":
             yield f"{name} expired after {account['expires']}"
         elif left is not None and left <= EXPIRY_DAYS:
             yield f"{name} expires in {left} day{'' if left == 1 else 's'}"

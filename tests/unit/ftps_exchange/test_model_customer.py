@@ -51,6 +51,7 @@ def test_what_comes_out(inventory: Inventory) -> None:
         "implicit_tls": False,
         "firewall": "nftables",
         "language": None,
+        "keep_days": None,
         "accounts": [
             {"name": "acme-up", "access": "write", "expires": None, "enabled": True, "disabled_because": None},
             {"name": "acme-read", "access": "read", "expires": None, "enabled": True, "disabled_because": None},
@@ -73,6 +74,7 @@ def test_what_comes_out(inventory: Inventory) -> None:
         "implicit_tls": False,
         "firewall": None,
         "language": None,
+        "keep_days": None,
         "accounts": [],
         "shares": [],
     }
@@ -205,7 +207,7 @@ def test_sources_are_canonical_and_merged(inventory: Inventory) -> None:
         ),
         (("sources", 0), "2001:db8::1/64", "Write '2001:db8::/64' for the whole network, or '2001:db8::1/128'"),
         (("sources", 0), "0.0.0.0/0", "contains all addresses."),
-        (("sources", 1), "::/0", "sources[1] = '::/0': is every address there is."),
+        (("sources", 1), "::/0", "sources[1] = '::/0': contains all addresses."),
         (("sources", 0), "0.0.0.0/1", "is too wide: /1. An IPv4 network here is /16 or narrower"),
         (("sources", 0), "202.0.0.0/15", "is too wide: /15."),
         (("sources", 0), "2000::/31", "is too wide: /31. An IPv6 network here is /32 or narrower"),

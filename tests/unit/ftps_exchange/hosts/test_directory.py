@@ -11,14 +11,14 @@ from ftps_exchange.hosts import Finding, directory_findings
 ASKED = {
     "bind_dn": "svc@corp.example",
     "join_user": "svc-join@corp.example",
-    "managed_ou": "OU=Exchange,DC=corp,DC=example",
+    "ou": "OU=Exchange,DC=corp,DC=example",
 }
 URI = "ldaps://dc1.corp.example"
 FACTS: dict[str, Any] = {
     "servers": [{"uri": URI, "kind": "", "detail": ""}],
     "bind": {"code": 0, "reason": ""},
     "join": {"code": 0, "reason": ""},
-    "ou": {"found": ASKED["managed_ou"], "exists": True, "may_create": ["group", "organizationalunit", "user"]},
+    "ou": {"found": ASKED["ou"], "exists": True, "may_create": ["group", "organizationalunit", "user"]},
 }
 
 
@@ -71,7 +71,7 @@ def test_accounts_that_the_directory_refuses() -> None:
     ("ou", "message", "remedy"),
     [
         (
-            {"found": ASKED["managed_ou"], "exists": True, "may_create": ["group"]},
+            {"found": ASKED["ou"], "exists": True, "may_create": ["group"]},
             "svc@corp.example may not create user, organizationalunit in OU=Exchange,DC=corp,DC=example.",
             "full control",
         ),
