@@ -114,7 +114,7 @@ def test_the_whole_range_blocked(firewall: Firewall, selftest: SelfTest, lab: La
 
 @pytest.mark.parametrize("how", ["reject with tcp reset", "drop"])
 def test_tls_cut(firewall: Firewall, selftest: SelfTest, lab: Lab, how: str) -> None:
-    # A record of a TLS handshake, behind a TCP header without options (20 bytes, ADR 0034): an inspecting device that gives up
+    # A TLS record behind a TCP header without options (20 bytes, ADR 0034), as an inspecting device cuts it
     sabotage(firewall, f"tcp dport {lab.explicit_port} @th,160,16 0x1603 {how}")
     told = selftest("--no-login", password=None)
     assert (told.code, told.who()) == (30, "your side (network or workstation)"), told.output
