@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import socket
+import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -79,19 +80,19 @@ def free_space(paths: Iterable[str]) -> dict[str, int]:
 
 def resolved(names: Iterable[str]) -> dict[str, list[str]]:
     """For each name its addresses; none for one that does not resolve in time."""
-    names = list(dict.fromkeys(names))
-    found: dict[str, list[str]] = {}
-    pool = concurrent.futures.ThreadPoolExecutor(max(1, len(names)))
-    jobs = {name: pool.submit(_addresses, name) for name in names}
+    found: dict[str, list[str]] = {name: [] for name in names}
+
+    def resolve(name: str) -> None:
+        found[name] = _addresses(name)
+
+    # A resolver without an answer goes on for long. The end of the module does not wait for daemon threads
+    threads = [threading.Thread(target=resolve, args=(name,), daemon=True) for name in found]
+    for thread in threads:
+        thread.start()
     end = time.monotonic() + 2 * SECONDS
-    for name, job in jobs.items():
-        try:
-            found[name] = job.result(max(0.0, end - time.monotonic()))
-        except concurrent.futures.TimeoutError:
-            found[name] = []
-    # A resolver without an answer goes on for long: nobody waits for it
-    pool.shutdown(wait=False, cancel_futures=True)
-    return found
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return dict(found)
 
 
 def _addresses(name: str) -> list[str]:

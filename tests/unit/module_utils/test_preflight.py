@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -149,3 +151,17 @@ def test_the_daemon_of_the_service_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "7" / "comm").write_text("nginx\n")
     assert not host.daemon_runs(tmp_path / "pid", tmp_path)
     assert not host.daemon_runs(tmp_path / "none", tmp_path)
+
+
+def test_a_resolver_without_an_answer_holds_up_neither_the_look_nor_the_end_of_the_module() -> None:
+    program = """
+import socket, time
+from ansible_collections.ftps.exchange.plugins.module_utils.preflight import host
+socket.getaddrinfo = lambda *_, **__: time.sleep(60)
+host.SECONDS = 0.2
+assert host.resolved(["a.example", "b.example"]) == {"a.example": [], "b.example": []}
+"""
+    # The paths of pyproject.toml
+    program = f"import sys; sys.path[:] = {sys.path!r}\n" + program
+    done = subprocess.run([sys.executable, "-c", program], timeout=20, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
