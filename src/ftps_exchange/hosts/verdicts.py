@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from typing import Any, Final
 
 from ftps_exchange.hosts.findings import Finding
@@ -17,6 +18,8 @@ NOTABLE_CLOCK_SKEW: Final = 60
 OUR_PROGRAMS: Final = frozenset({"proftpd", "systemd"})
 
 type Facts = Mapping[str, Any]
+
+_ADDRESS: Final = re.compile(r"(?<![\w.:])[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]+(?:/\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +227,24 @@ def _is_edge(gateway: str, expected: Expected) -> bool:
     return any(str(edge.ip) == gateway for edge in _edges(expected))
 
 
+def _names(text: str, address: str) -> bool:
+    """Whether an address, or a rule of nft, names this address or a network around it."""
+    wanted = ip_address(address)
+    for word in _ADDRESS.findall(text):
+        try:
+            network = ip_interface(word).network
+        except ValueError:
+            continue
+        if wanted.version == network.version and wanted in network:
+            return True
+    return False
+
+
 def _way_to_directory(facts: Facts, address: str, expected: Expected) -> Iterator[Finding]:
     """What works now, and would not after the edge has its rules."""
     gateway = facts["routes"].get(address, {}).get("gateway", "")
     through_the_edge = _is_edge(gateway, expected)
-    named = address in expected.directory_servers or any(address in rule for rule in expected.extra_rules)
+    named = any(_names(text, address) for text in (*expected.directory_servers, *expected.extra_rules))
     if through_the_edge and expected.edge_drops and not named:
         yield Finding(
             expected.host,

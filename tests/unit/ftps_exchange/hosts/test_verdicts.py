@@ -164,9 +164,33 @@ def test_a_directory_that_the_edge_will_cut_off_is_found_before() -> None:
     for expected in (
         replace(unnamed, edge_drops=False),
         replace(unnamed, extra_rules=["ip daddr 10.1.0.2 accept"]),
+        replace(unnamed, extra_rules=["ip daddr { 10.9.0.0/16, 10.1.0.0/24 } tcp dport 636 accept"]),
         replace(unnamed, edge_addresses=[]),
     ):
         assert not [finding for finding in server_findings(SERVER, expected) if finding.state == "problem"]
+
+
+@pytest.mark.parametrize(
+    "rule", ["ip daddr 10.1.0.20 accept", "ip daddr 110.1.0.2 accept", "ip daddr 10.2.0.0/16 accept"]
+)
+def test_a_rule_for_another_address_does_not_reach_the_directory(rule: str) -> None:
+    finding = only(server_findings(SERVER, replace(EXPECTED, directory_servers=[], extra_rules=[rule])))
+    assert (finding.state, finding.remedy) == ("problem", "Add it to edge_directory_servers.")
+
+
+def test_an_address_of_ipv6_is_the_same_in_every_spelling() -> None:
+    address = "fd00::2"
+    given = facts(
+        controllers=[{"address": address, "closed": [], "seconds_ahead": 0.0}],
+        routes={address: SERVER["routes"]["10.1.0.2"]},
+    )
+    for named in (
+        replace(EXPECTED, directory_servers=["FD00:0:0::2"]),
+        replace(EXPECTED, directory_servers=[], extra_rules=["ip6 daddr fd00::/64 accept"]),
+    ):
+        assert not [finding for finding in server_findings(given, named) if finding.state == "problem"]
+    other = replace(EXPECTED, directory_servers=["fd00::20"])
+    assert only(server_findings(given, other)).found == f"{address} is beyond the edge, which will drop packets to it."
 
 
 def test_one_controller_of_several_may_be_down() -> None:
