@@ -73,11 +73,6 @@ def shell_string(text: str) -> str:
     return '"' + _HOLE.sub(r"${\1}", re.sub(r'([\\"$`])', r"\\\1", one_line(text))) + '"'
 
 
-def shell_comment(text: str) -> str:
-    """What may stand behind ``#`` in a shell, lftp, curl or WinSCP script: it cannot leave its line."""
-    return one_line(text)
-
-
 @lru_cache(maxsize=4096)
 def powershell_word(text: str) -> str:
     """A literal string of PowerShell, in which nothing is expanded."""
