@@ -3,7 +3,7 @@
 # What the scenario needs to know goes into the environment of the steps that follow.
 param (
     [Parameter(Mandatory = $true)] [string] $User,
-    [Parameter(Mandatory = $true)] [string] $AuthorityFile
+    [Parameter(Mandatory = $true)] [string] $CaFile
 )
 
 Set-StrictMode -Version 3.0
@@ -22,11 +22,11 @@ $policy = 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System'
 $null = New-ItemProperty -Path $policy -Name LocalAccountTokenFilterPolicy -Value 1 -PropertyType DWord -Force
 
 $store = 'Cert:\LocalMachine\My'
-$authority = New-SelfSignedCertificate -Type Custom -Subject 'CN=ftps-exchange test authority' -CertStoreLocation $store `
+$ca = New-SelfSignedCertificate -Type Custom -Subject 'CN=ftps-exchange test CA' -CertStoreLocation $store `
     -KeyUsage CertSign, CRLSign -KeyExportPolicy NonExportable -TextExtension @('2.5.29.19={critical}{text}CA=true')
-$listener = New-SelfSignedCertificate -DnsName 'localhost', $env:COMPUTERNAME -CertStoreLocation $store -Signer $authority
-$pem = [System.Convert]::ToBase64String($authority.RawData, [System.Base64FormattingOptions]::InsertLineBreaks)
-Set-Content -Path $AuthorityFile -Encoding ascii -Value @('-----BEGIN CERTIFICATE-----', $pem, '-----END CERTIFICATE-----')
+$listener = New-SelfSignedCertificate -DnsName 'localhost', $env:COMPUTERNAME -CertStoreLocation $store -Signer $ca
+$pem = [System.Convert]::ToBase64String($ca.RawData, [System.Base64FormattingOptions]::InsertLineBreaks)
+Set-Content -Path $CaFile -Encoding ascii -Value @('-----BEGIN CERTIFICATE-----', $pem, '-----END CERTIFICATE-----')
 
 Set-Service -Name WinRM -StartupType Automatic
 Start-Service -Name WinRM
@@ -41,5 +41,5 @@ Add-Content -Path $env:GITHUB_ENV -Encoding ascii -Value @(
     'FTPS_EXCHANGE_WINDOWS_HOST=localhost'
     "FTPS_EXCHANGE_WINDOWS_ADDRESS=$address"
     "FTPS_EXCHANGE_WINDOWS_CLIENT=$address"
-    "FTPS_EXCHANGE_WINDOWS_CA=$AuthorityFile"
+    "FTPS_EXCHANGE_WINDOWS_CA=$CaFile"
 )
