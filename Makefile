@@ -1,5 +1,5 @@
-# The commands of the project. Each runs on a fresh Debian 12 or 13 or Ubuntu 24.04: missing packages are
-# installed first (scripts/bootstrap), into .venv/ or, as root, by apt. `make` alone lists them.
+# The commands of the project. They run on Debian 12; Debian 13 and Ubuntu 24.04 are untried (docs/platforms.md).
+# Missing packages are installed first (scripts/bootstrap), into .venv/ or, as root, by apt. `make` alone lists the commands.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
