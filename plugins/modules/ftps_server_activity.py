@@ -86,7 +86,7 @@ def files_newest_first(log_dir: Path) -> list[Path]:
 
 
 def records(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """The records, newest first within a plain file; of a compressed file in its order."""
+    """The records, newest first."""
     for path in files:
         lines: Iterable[str]
         if path.suffix == ".gz":

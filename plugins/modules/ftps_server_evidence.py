@@ -442,11 +442,15 @@ def main() -> None:
         module.fail_json(msg=f"networks: {error}")
     logs, limit, proc = Path(asked["log_dir"]), asked["megabytes"] << 20, Path("/proc")
     now = time.time()
+    begin = time.monotonic()
     journal, reached = select_journal(read_journal(asked["hours"], asked["seconds"]), interest, asked["lines"])
+    if reached is None:
+        # Without a line, nothing was read if the time was over, else there is none
+        reached = now if time.monotonic() - begin >= asked["seconds"] else now - asked["hours"] * 3600
     module.exit_json(
         changed=False,
         now=now,
-        reached=reached if reached is not None else now - asked["hours"] * 3600,
+        reached=reached,
         journal=journal,
         tls=select_tls(lines_backwards(logs / "tls.log", limit), journal, asked["lines"]),
         transfers=select_transfers(

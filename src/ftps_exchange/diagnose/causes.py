@@ -245,6 +245,12 @@ _ALL: Final = (
         "check that you leave through one of these addresses.",
     ),
     Cause(
+        "not known",
+        "No cause found, but not every server was asked or answered.",
+        "See what was not looked at, and ask again when those servers answer. A server with Windows has its own logs.",
+        "We are looking into it and will contact you.",
+    ),
+    Cause(
         "no login",
         "Packets arrive, but there was no login and no error{detail}.",
         "Ask the customer for the exact time and message, and for the output of selftest.sh.",

@@ -5,7 +5,7 @@ The modules ftps_server_evidence, nftables_evidence and ldap_evidence document t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,6 +108,20 @@ class Evidence:
     """The day of the customer's pack, and whether there is one."""
     missing: tuple[str, ...] = field(default=())
     """Sentences: what could not be looked at, and why."""
+    silent: frozenset[str] = frozenset()
+    """Kinds of hosts (servers, edges, hosts, directory) of which one or more did not answer."""
+
+
+def answers(
+    results: Mapping[str, Mapping[str, Any]], kind: str, what: str, missing: list[str]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The results of the hosts of a kind that answered. The others are added to ``missing``, with the reason."""
+    for host, result in (results.get(kind) or {}).items():
+        if result.get("failed") or result.get("unreachable") or result.get("skipped"):
+            reason = str(result.get("msg") or "").strip() or "no answer"
+            missing.append(f"{what} {host}: {reason.splitlines()[0]}")
+        else:
+            yield str(host), result
 
 
 def read_server(host: str, result: Mapping[str, Any]) -> Server:

@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 from ftps_exchange.model.problems import printable
 from ftps_exchange.model.view import read_model
 
-from .evidence import Evidence, Firewall, Server, read_directory, read_firewall, read_server
+from .evidence import Evidence, Firewall, Server, answers, read_directory, read_firewall, read_server
 from .verdict import Finding, Question, ask, findings, moment
 
 _TRANSFERS_SHOWN = 5
@@ -73,14 +73,14 @@ def exchange_diagnosis(
 def read_evidence(results: Mapping[str, Mapping[str, Any]], pack: str) -> Evidence:
     """Results by kind (servers, edges, hosts, directory) and host; one that failed is named in ``missing``."""
     missing: list[str] = []
+    silent: set[str] = set()
 
-    def good(kind: str, what: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        for host, result in (results.get(kind) or {}).items():
-            if result.get("failed") or result.get("unreachable") or result.get("skipped"):
-                reason = str(result.get("msg") or "no answer").strip().splitlines()[0]
-                missing.append(f"{what} {host}: {reason}")
-            else:
-                yield str(host), result
+    def good(kind: str, what: str) -> list[tuple[str, Mapping[str, Any]]]:
+        before = len(missing)
+        found = list(answers(results, kind, what, missing))
+        if len(missing) > before:
+            silent.add(kind)
+        return found
 
     servers = tuple(read_server(host, result) for host, result in good("servers", "server"))
     edges = tuple(read_firewall(host, result) for host, result in good("edges", "edge"))
@@ -95,6 +95,7 @@ def read_evidence(results: Mapping[str, Mapping[str, Any]], pack: str) -> Eviden
         directory=read_directory(directories[0]) if directories else None,
         pack_made=_pack_date(pack),
         missing=tuple(missing),
+        silent=frozenset(silent),
     )
 
 

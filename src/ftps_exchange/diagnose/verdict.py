@@ -526,13 +526,17 @@ def _otherwise(question: Question, mine: Sequence[Event]) -> Finding:
         (time for server in question.evidence.servers for one in server.seen.values() for time in one.values()),
         default=None,
     )
-    if logins:
-        return question.finding("no fault", detail=f": the last login was accepted at {moment(logins[-1].time)}")
-    packets = sum(element.packets for edge in question.evidence.edges for element in edge.elements)
-    if question.evidence.edges and not packets and not mine:
+    evidence = question.evidence
+    packets = sum(element.packets for edge in evidence.edges for element in edge.elements)
+    if evidence.edges and "edges" not in evidence.silent and not packets and not mine:
         return question.finding(
             "nothing arrives", proof=[f"{edge.host}: all counters are 0" for edge in question.evidence.edges]
         )
+    # What no server was asked about is not known, whatever the others say
+    if not evidence.servers or "servers" in evidence.silent:
+        return question.finding("not known")
+    if logins:
+        return question.finding("no fault", detail=f": the last login was accepted at {moment(logins[-1].time)}")
     last = f"; the last login was at {moment(seen)}" if seen else ""
     return question.finding("no login", detail=last)
 

@@ -122,6 +122,9 @@ def _accepted(
             if not problems and not any(draft.refusals for draft in accepted):
                 break
             _assign(problems, {f"{trial.name}/{draft.name}.yml": draft for draft in accepted})
+            if not any(draft.refusals for draft in accepted):
+                # A problem of no single draft: without this, the same check would run for ever
+                raise ModelError(problems)
             for draft in accepted:
                 if draft.refusals:
                     (trial / f"{draft.name}.yml").unlink()

@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypedDict
 
-from ftps_exchange.diagnose.evidence import DirectoryAccount, Firewall, read_directory, read_firewall
+from ftps_exchange.diagnose.evidence import DirectoryAccount, Firewall, answers, read_directory, read_firewall
 from ftps_exchange.model.view import Account, Customer, Model
 
 FORMAT: Final = 1
@@ -76,9 +76,12 @@ class Status(TypedDict):
 def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mapping[str, Mapping[str, Any]]) -> Status:
     """Checked model, results by kind (servers, edges, directory) and host, and pack.json by customer -> the status."""
     missing: list[str] = []
-    servers = dict(_good(results, "servers", missing))
-    edges = [read_firewall(host, result) for host, result in _good(results, "edges", missing)]
-    directories = [read_directory(result) for _, result in _good(results, "directory", missing)]
+    servers = dict(answers(results, "servers", "server", missing))
+    all_servers = not missing
+    edges = [read_firewall(host, result) for host, result in answers(results, "edges", "edge", missing)]
+    directories = [
+        read_directory(result) for _, result in answers(results, "directory", "directory, asked by", missing)
+    ]
     now = max((float(result["now"]) for result in servers.values()), default=None)
     moment = datetime.datetime.now(datetime.UTC) if now is None else datetime.datetime.fromtimestamp(now, datetime.UTC)
     activity = _Activity(servers.values())
@@ -93,7 +96,7 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
         "fqdn": model.exchange.fqdn,
         "made": moment.isoformat(timespec="seconds"),
         "month": next((str(result["month"]) for result in servers.values()), moment.strftime("%Y-%m")),
-        "complete": bool(servers) and all(result["complete"] for result in servers.values()),
+        "complete": bool(servers) and all_servers and all(result["complete"] for result in servers.values()),
         "customers": rows,
         "servers": [_server(host, result) for host, result in servers.items()],
         "attention": [
@@ -102,17 +105,6 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
         ],
         "missing": missing,
     }
-
-
-def _good(
-    results: Mapping[str, Mapping[str, Any]], kind: str, missing: list[str]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for host, result in (results.get(kind) or {}).items():
-        if result.get("failed") or result.get("unreachable") or result.get("skipped"):
-            reason = str(result.get("msg") or "no answer").strip().splitlines()[0]
-            missing.append(f"{kind}: {host}: {reason}")
-        else:
-            yield str(host), result
 
 
 class _Activity:

@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.importing import cells
+from ftps_exchange.importing import cells, run
 from ftps_exchange.importing.columns import HEADINGS, LISTS, column_of
 from ftps_exchange.importing.run import Import, plan, write
 from ftps_exchange.importing.table import parse, read_table
 from ftps_exchange.importing.text import customer_text
 from ftps_exchange.model.check import check_model
-from ftps_exchange.model.problems import ModelError, RefusedError
+from ftps_exchange.model.problems import ModelError, Problem, RefusedError
 from tests.unit.ftps_exchange.model_inputs import EXCHANGE, Inventory
 
 HEADER = "customer;sources;account;access;shares\n"
@@ -166,6 +166,19 @@ def test_a_broken_inventory_is_reported_before_anything_else(inventory: Inventor
     inventory.write("broken.yml", "state: [")
     with pytest.raises(ModelError, match=r"broken\.yml"):
         imported(inventory, HEADER + "beta;203.0.113.5;beta-up;write;\n")
+
+
+def test_a_problem_of_no_single_customer_stops_the_import(
+    inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the next check would find the same, the import must not try again."""
+
+    def too_many(*_: object) -> list[Problem]:
+        return [Problem("exchange.yml", "exchange", None, "has too many customers.", "Remove some.")]
+
+    monkeypatch.setattr(run, "_problems", too_many)
+    with pytest.raises(ModelError, match="has too many customers"):
+        imported(inventory, HEADER + "initech;198.51.100.40;initech-up;write;\n")
 
 
 def test_passwords_are_neither_read_nor_shown(inventory: Inventory) -> None:

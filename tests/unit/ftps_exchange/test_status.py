@@ -127,11 +127,14 @@ def test_what_did_not_answer_is_not_taken_for_nothing(inventory: Inventory) -> N
     found = made(
         inventory, results(servers={"ftps1": {"unreachable": True, "msg": "timed out"}}, edges={}, directory={})
     )
-    assert found["missing"] == ["servers: ftps1: timed out"]
+    assert found["missing"] == ["server ftps1: timed out"]
     assert found["complete"] is False
     acme = found["customers"][0]
     assert (acme["edge_rules"], acme["accounts"][0]["in_directory"]) == (None, None)
     assert acme["attention"] == []
+    # One of two servers is not all of the month
+    two = {"ftps1": activity(), "ftps2": {"failed": True, "msg": "crashed"}}
+    assert made(inventory, results(servers=two))["complete"] is False
 
 
 def test_csv_has_a_line_for_each_account_and_no_formula(inventory: Inventory) -> None:

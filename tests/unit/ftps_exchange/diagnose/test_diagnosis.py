@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ftps_exchange.diagnose.causes import CAUSES
 from ftps_exchange.diagnose.report import exchange_diagnosis, exchange_diagnosis_subject
@@ -286,6 +287,46 @@ def test_what_did_not_answer_is_named(checked: str) -> None:
     assert told["cause"] == "wrong password"
     assert "  - edge edge1: no route to host" in told["report"]
     assert "  - directory, asked by ftps1: invalid credentials" in told["report"]
+
+
+def test_a_server_that_did_not_answer_is_not_taken_for_no_login(checked: str) -> None:
+    found = results()
+    assert cause(checked, found) == "no login"
+    found["servers"]["ftps1"] = {"failed": True, "msg": "Task failed: Module failed: division by zero"}
+    told = exchange_diagnosis(checked, found, customer="acme")
+    assert told["cause"] == "not known"
+    assert "  - server ftps1: Task failed: Module failed: division by zero" in told["report"]
+    # Neither does a login on one server speak for another one
+    two = results(journal=journal("login"))
+    two["servers"]["ftps2"] = {"unreachable": True, "msg": " \n"}
+    told = exchange_diagnosis(checked, two, customer="acme")
+    assert (told["cause"], "  - server ftps2: no answer" in told["report"]) == ("not known", True)
+    # Only servers with Windows, which are not asked
+    assert cause(checked, {**results(), "servers": {}}) == "not known"
+
+
+def test_an_edge_that_did_not_answer_may_have_had_packets(checked: str) -> None:
+    silent = {"elements": [{**one, "packets": 0} for one in firewall()["elements"]]}
+    found = results(edge=silent)
+    found["edges"]["edge2"] = {"failed": True, "msg": "nft cannot list set"}
+    assert cause(checked, found) == "no login"
+
+
+PLAYBOOKS = Path(__file__).resolve().parents[4]
+EVIDENCE = ("nftables_evidence", "ldap_evidence", "ftps_server_evidence", "ftps_server_activity")
+
+
+@pytest.mark.parametrize(
+    "file", ["playbooks/diagnose.yml", "playbooks/status.yml", "roles/directory/tasks/evidence.yml"]
+)
+def test_a_failed_module_stays_marked_as_failed(file: str) -> None:
+    """failed_when: false would remove the mark, also from a module that crashed."""
+    top = yaml.safe_load((PLAYBOOKS / file).read_text(encoding="utf-8"))
+    tasks = [task for entry in top for task in entry.get("tasks", [entry])]
+    asking = [task for task in tasks if any(f"ftps.exchange.{name}" in task for name in EVIDENCE)]
+    assert asking
+    for task in asking:
+        assert (task["ignore_errors"], task["ignore_unreachable"], "failed_when" in task) == (True, True, False), task
 
 
 def test_whom_the_question_is_about(checked: str) -> None:

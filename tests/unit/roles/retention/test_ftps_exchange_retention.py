@@ -8,6 +8,8 @@ import importlib.util
 import json
 import os
 import resource
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -130,6 +132,29 @@ def test_a_file_that_somebody_has_open_stays(tree: Tree, capsys: pytest.CaptureF
         assert "0 of 1 files removed, 1 old ones in use" in capsys.readouterr().out
     assert tree.files() == {"homes/acme/a.part"}
     assert tree.run(days=31) == 0
+    assert tree.files() == set()
+
+
+def test_somebody_who_opens_a_file_at_that_moment_does_not_end_the_run(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel then sends SIGIO to the holder of the lease, which ends a process that is not prepared."""
+    path = tree.write("homes/acme/a")
+    tree.write("homes/acme/b")
+    unlink = os.unlink
+
+    def opened_meanwhile(name: str, dir_fd: int) -> None:
+        if name == "a":
+            subprocess.Popen(["sh", "-c", f"exec 3>> '{path}'"])
+            time.sleep(0.5)
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(retention.os, "unlink", opened_meanwhile)
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        os._exit(tree.run(days=31))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert tree.files() == set()
 
 
