@@ -127,7 +127,7 @@ def test_old_passwords_and_foreign_objects_are_warned_of(run: Runner, monkeypatc
     assert answer["left_alone"] == [f"CN=Jo,{MANAGED_OU}"]
     assert warnings == [
         f"Not touched in {MANAGED_OU}, where only this project's accounts and groups belong: CN=Jo,{MANAGED_OU}",
-        "1 passwords are older than 365 days: acme-up of acme, 462 days. "
+        "Passwords older than 365 days: acme-up of acme, 462 days. "
         "Renew them with playbooks/rotate_password.yml -e account=NAME",
     ]
 

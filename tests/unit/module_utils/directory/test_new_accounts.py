@@ -104,6 +104,15 @@ def test_what_is_withdrawn_does_not_wait_for_passwords_of_others(run: Runner) ->
     assert run.directory.member_names("ftpsx-customers") == ["acme-up"]
 
 
+def test_the_first_call_reports_for_both_what_changes_by_customer(run: Runner) -> None:
+    """The record of a run shows no answer of the second one, which has no_log."""
+    run(passwords=json.dumps(PASSWORDS))
+    declared = declaration({"acme-up": "acme", "new-up": "new"}, {"ftpsx-customers": ["acme-up", "new-up"]})
+    answer = run(declared, waits_for_passwords=True)
+    assert answer["waits"]
+    assert sorted(answer["customers"]) == ["globex", "new"]
+
+
 def test_a_run_that_dies_in_the_middle_is_finished_by_the_next(run: Runner) -> None:
     run.directory.refuse["account globex-up"] = "the controller went away"
     assert run(passwords=json.dumps(PASSWORDS))["failed"]
