@@ -206,10 +206,11 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection impo
     LdapsSession,
     ldap_arguments,
 )
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below, parent_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import is_below
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, Entry, NoSuchObjectError
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import (
     Session,
+    check_parent,
     read_root,
     search,
     search_names,
@@ -231,14 +232,7 @@ def read_current(session: Session, desired: Desired) -> tuple[Current, str, Lock
     try:
         entries = read_managed_ou(session, desired.managed_ou)
     except NoSuchObjectError:
-        parent = parent_dn(desired.managed_ou)
-        try:
-            search(session, parent, "base", "(objectClass=*)", ["objectClass"])
-        except NoSuchObjectError as error:
-            raise DirectoryError(
-                f"{desired.managed_ou} cannot be created: {parent} does not exist. Create that, or correct "
-                "exchange.directory.managed_ou."
-            ) from error
+        check_parent(session, desired.managed_ou)
         entries = []
     names, principal_names = names_not_found(desired, entries)
     namesakes = search_names(

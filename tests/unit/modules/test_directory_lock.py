@@ -9,6 +9,7 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.lock import lock_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn, parent_dn
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change
 from ansible_collections.ftps.exchange.plugins.modules import directory_lock
 
@@ -126,6 +127,22 @@ def test_of_two_that_read_the_same_value_one_gets_it(
     answer = run(ANNA)
     assert answer["failed"]
     assert "bert@two" in answer["msg"]
+
+
+def test_a_lock_that_somebody_cleared_is_taken_by_nobody(run: Node) -> None:
+    """Without a value to compare, two runs could both write theirs."""
+    run(ANNA)
+    run.directory.at(lock_dn(MANAGED_OU)).attributes.pop("description")
+    answer = run(BERT)
+    assert answer["failed"]
+    assert "delete the object" in answer["msg"]
+
+
+def test_without_a_place_for_the_ou_the_remedy_is_named(run: Node) -> None:
+    run.directory.things.pop(normalise_dn(parent_dn(MANAGED_OU)))
+    answer = run(ANNA)
+    assert answer["failed"]
+    assert f"{parent_dn(MANAGED_OU)} does not exist" in answer["msg"]
 
 
 def test_the_lock_is_no_stray_of_the_managed_ou(run: Node) -> None:
