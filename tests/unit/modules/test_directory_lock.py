@@ -13,7 +13,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import no
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change
 from ansible_collections.ftps.exchange.plugins.modules import directory_lock
 
-from tests.unit.module_utils.fake_directory import MANAGED_OU, FakeDirectory
+from tests.unit.module_utils.fake_directory import CONNECTION, MANAGED_OU, FakeDirectory
 
 ANNA = {"by": "anna@one", "playbook": "site.yml", "node": "boot-1", "process": "10:1", "alive": ["10:1"]}
 BERT = {"by": "bert@two", "playbook": "rotate_password.yml", "node": "boot-2", "process": "10:1", "alive": ["10:1"]}
@@ -30,11 +30,7 @@ class Node:
 
     def __call__(self, holder: dict[str, Any], state: str = "taken", check: bool = False) -> dict[str, Any]:
         arguments = {
-            "server_uri": "ldaps://dc1.corp.example",
-            "bind_dn": "svc@corp.example",
-            "bind_password": "bind-s3cret",
-            "ca_cert": "-----BEGIN CERTIFICATE-----",
-            "managed_ou": MANAGED_OU,
+            **CONNECTION,
             "holder": holder,
             "state": state,
             "_ansible_check_mode": check,

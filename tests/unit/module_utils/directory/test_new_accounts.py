@@ -9,7 +9,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ftps.exchange.plugins.modules import ldap_directory
 
-from tests.unit.module_utils.fake_directory import MANAGED_OU, FakeDirectory, declaration
+from tests.unit.module_utils.fake_directory import CONNECTION, FakeDirectory, declaration
 
 PASSWORDS = {"acme-up": "Fresh-acme-S3cret", "globex-up": "Fresh-globex-S3cret"}
 DECLARED = declaration({"acme-up": "acme", "globex-up": "globex"}, {"ftpsx-customers": ["acme-up", "globex-up"]})
@@ -22,11 +22,7 @@ class Runner:
 
     def __call__(self, declared: Any = DECLARED, **options: Any) -> dict[str, Any]:
         arguments = {
-            "server_uri": "ldaps://dc1.corp.example",
-            "bind_dn": "svc@corp.example",
-            "bind_password": "bind-s3cret",
-            "ca_cert": "-----BEGIN CERTIFICATE-----",
-            "managed_ou": MANAGED_OU,
+            **CONNECTION,
             "directory": declared,
             "_ansible_diff": True,
             **options,
