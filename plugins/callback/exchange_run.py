@@ -96,11 +96,12 @@ class CallbackModule(CallbackBase):
             self._wants_record = True
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        # A later failure counts: the first one may have been rescued
         if not ignore_errors:
-            self._failed.setdefault(result.host.get_name(), result.task_name)
+            self._failed[result.host.get_name()] = result.task_name
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._failed.setdefault(result.host.get_name(), f"{result.task_name} (unreachable)")
+        self._failed[result.host.get_name()] = f"{result.task_name} (unreachable)"
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         if self._play is None or not (self._lock_host or self._wants_record):
@@ -131,7 +132,7 @@ class CallbackModule(CallbackBase):
         hosts = _hosts_of_the_exchange(inventory, stats)
         given = {
             "exchange_run_hosts": hosts,
-            "exchange_run_record": self._record(inventory, hosts).line(),
+            "exchange_run_record": self._record(inventory, hosts, stats).line(),
             "exchange_run_lock_host": [self._lock_host] if self._lock_host else [],
         }
         quiet = Quiet()
@@ -157,21 +158,23 @@ class CallbackModule(CallbackBase):
             manager.cleanup()
         return quiet.problems
 
-    def _record(self, inventory: Any, hosts: list[str]) -> Run:
+    def _record(self, inventory: Any, hosts: list[str], stats: Any) -> Run:
         run = this_run()
+        # As Ansible counts: a failure that a rescue repaired is none
+        failed = {host: task for host, task in self._failed.items() if host in stats.failures or host in stats.dark}
         commit, uncommitted = _commit(inventory)
         return Run(
             by=run["by"],
             playbook=run["playbook"],
             began=self._began.strftime(MOMENT),
             ended=datetime.now(UTC).strftime(MOMENT),
-            result="failed" if self._failed else "ok",
+            result="failed" if failed else "ok",
             commit=commit,
             uncommitted=uncommitted,
             limit=str(context.CLIARGS.get("subset") or ""),
             tags=tuple(tag for tag in context.CLIARGS.get("tags") or () if tag != "all"),
             hosts={host: tuple(self._changed.get(host, ())) for host in sorted({*hosts, *self._changed})},
-            failed=self._failed,
+            failed=failed,
             customers={name: tuple(dict.fromkeys(lines)) for name, lines in self._customers.items()},
             took_over=self._took_over,
         )

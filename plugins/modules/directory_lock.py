@@ -92,16 +92,19 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.lock impor
     refusal,
     released,
     taken,
-    unit_change,
 )
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import NEW_UNIT
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.connection import (
     LDAP_IMPORT_ERROR,
     LdapsSession,
     ldap_arguments,
 )
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import parent_dn
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, NoSuchObjectError
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import read_root, search
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import (
+    Change,
+    DirectoryError,
+    NoSuchObjectError,
+)
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.search import check_parent, read_root, search
 
 ATTEMPTS = 5
 
@@ -121,15 +124,8 @@ def make_unit(session: Any, managed_ou: str) -> None:
     try:
         search(session, managed_ou, "base", "(objectClass=*)", ["objectClass"])
     except NoSuchObjectError:
-        parent = parent_dn(managed_ou)
-        try:
-            search(session, parent, "base", "(objectClass=*)", ["objectClass"])
-        except NoSuchObjectError as error:
-            raise DirectoryError(
-                f"{managed_ou} cannot be created: {parent} does not exist. Create that, or correct "
-                "exchange.directory.managed_ou."
-            ) from error
-        session.compare_and_set(unit_change(managed_ou))
+        check_parent(session, managed_ou)
+        session.compare_and_set(Change(0, "add", managed_ou, f"OU {managed_ou}", values=NEW_UNIT))
 
 
 def take(session: Any, options: dict[str, Any], holder: Holder, alive: set[str], check: bool) -> Decision:
@@ -137,7 +133,7 @@ def take(session: Any, options: dict[str, Any], holder: Holder, alive: set[str],
     managed_ou = options["managed_ou"]
     for _attempt in range(ATTEMPTS):
         value, now = read(session, managed_ou)
-        found = decide(read_lock(value or ""), holder, alive, now)
+        found = decide(read_lock(value), holder, alive, now)
         if check or not found.may_take:
             return found
         if value is None:
@@ -152,7 +148,7 @@ def give_back(session: Any, managed_ou: str, holder: Holder | None) -> tuple[boo
     """Release it; ``holder`` None: whoever has it. Says whether there was something to release."""
     for _attempt in range(ATTEMPTS):
         value, now = read(session, managed_ou)
-        lock = read_lock(value or "")
+        lock = read_lock(value)
         if lock is None or lock.released or (holder is not None and not lock.is_of(holder)):
             return False, lock
         if session.compare_and_set(lock_change(managed_ou, value, released(lock, now))):
@@ -185,7 +181,7 @@ def main() -> None:
         else:
             whose = holder if options["state"] == "released" else None
             if module.check_mode:
-                _value, lock = True, read_lock(read(session, options["managed_ou"])[0] or "")
+                lock = read_lock(read(session, options["managed_ou"])[0])
                 changed = lock is not None and not lock.released and (whose is None or lock.is_of(whose))
             else:
                 changed, lock = give_back(session, options["managed_ou"], whose)

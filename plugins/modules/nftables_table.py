@@ -113,8 +113,8 @@ elements:
   returned: O(state=loaded)
   sample: {added: 1, removed: 0, updated: 0}
 customers:
-  description: The elements that were added and removed, by their comment, the customer's name. Only the first
-    1,000 customers.
+  description: The elements that were added and removed, by the customers in their comments. Only the first 1,000
+    customers.
   type: dict
   returned: O(state=loaded)
   sample: {acme: ["customers4: added 192.0.2.0/24"]}
@@ -135,7 +135,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.files import replace
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.declared import check_sets, declared_elements
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.diff import diff_of, make_diff
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.kernel import Nft
-from ansible_collections.ftps.exchange.plugins.module_utils.nftables.owners import owners
+from ansible_collections.ftps.exchange.plugins.module_utils.nftables.owners import owners, owners_of
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.plan import SetChange, make_plan, transaction
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.rollback import Rollback
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.table import TableError
@@ -153,13 +153,14 @@ def confirm(rollback: Rollback, path: Path, token: str, check_mode: bool) -> dic
 
 
 def changed_customers(sets: Mapping[str, SetChange]) -> dict[str, list[str]]:
-    """What came and went for each customer, whose name is the comment of an element."""
+    """What came and went for each customer in an element's comment."""
     found: dict[str, list[str]] = {}
     for name, change in sets.items():
         for done, elements in (("added", change.added), ("removed", change.removed)):
             for element in elements.values():
-                if element.comment and (element.comment in found or len(found) < CUSTOMERS_REPORTED):
-                    found.setdefault(element.comment, []).append(f"{name}: {done} {element.text}")
+                for owner in owners_of(element):
+                    if owner in found or len(found) < CUSTOMERS_REPORTED:
+                        found.setdefault(owner, []).append(f"{name}: {done} {element.text}")
     return found
 
 

@@ -14,10 +14,10 @@ IN_EDGE = "podman exec {edge} sh -c "
 
 # A copy of a folder in memory, as large as its content and 64 KiB more, which is then filled: at most that is written
 FULL = (
-    "'mkdir -p {folder}; size=$(du -sk {folder} | cut -f1); [ $size -lt 65536 ] || exit 1; mkdir /run/ftpsx-fault; "
+    "'set -e; size=$(du -sk {folder} | cut -f1); [ $size -lt 65536 ]; mkdir /run/ftpsx-fault; "
     "mount -t tmpfs -o mode=$(stat -c %a {folder}),size=$((size + 64))k none /run/ftpsx-fault; "
     "cp -a {folder}/. /run/ftpsx-fault/; mount --bind /run/ftpsx-fault {folder}; "
-    "dd if=/dev/zero of={folder}/.ftpsx-fault bs=1k count=$((size + 64)) 2> /dev/null; true'"
+    "dd if=/dev/zero of={folder}/.ftpsx-fault bs=1k count=$((size + 64)) 2> /dev/null || true'"
 )
 NOT_FULL = "'umount {folder}; umount /run/ftpsx-fault; rmdir /run/ftpsx-fault; rm -f {folder}/.ftpsx-fault'"
 READ_ONLY = "'mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}'"
@@ -72,28 +72,28 @@ FAULTS = (
     Fault(
         "pause",
         "the server stands still for 20 seconds",
-        command="podman pause {server}; (sleep 20; podman unpause {server}) > /dev/null 2>&1 &",
+        command="podman pause {server} && { (sleep 20; podman unpause {server}) > /dev/null 2>&1 & }",
         lift="podman unpause {server} 2> /dev/null; true",
         seconds=20,
     ),
     Fault(
         "directory_pause",
         "the controller stands still for 20 seconds",
-        command="podman pause {directory}; (sleep 20; podman unpause {directory}) > /dev/null 2>&1 &",
+        command="podman pause {directory} && { (sleep 20; podman unpause {directory}) > /dev/null 2>&1 & }",
         lift="podman unpause {directory} 2> /dev/null; true",
         seconds=20,
     ),
     Fault(
         "cut",
         "the server's network is cut",
-        command=IN_SERVER + "'nft add table inet ftpsx_fault; nft add chain inet ftpsx_fault out "
+        command=IN_SERVER + "'set -e; nft add table inet ftpsx_fault; nft add chain inet ftpsx_fault out "
         '"{ type filter hook output priority -500; policy drop; }"; nft add rule inet ftpsx_fault out oif lo accept\'',
         lift=IN_SERVER + "'nft delete table inet ftpsx_fault'",
     ),
     Fault(
         "dns",
         "the server's name server does not answer",
-        command=IN_SERVER + "'echo nameserver 127.0.0.77 > /run/ftpsx-fault.conf; "
+        command=IN_SERVER + "'set -e; echo nameserver 127.0.0.77 > /run/ftpsx-fault.conf; "
         "mount --bind /run/ftpsx-fault.conf /etc/resolv.conf'",
         lift=IN_SERVER + "'umount /etc/resolv.conf; rm /run/ftpsx-fault.conf'",
     ),

@@ -23,6 +23,8 @@ class Done:
     output: str
     tasks: tuple[str, ...]
     """The tasks that it reached."""
+    fault: int | None
+    """The status of the fault's command; None if it did not run."""
 
     @property
     def changed(self) -> int:
@@ -41,7 +43,9 @@ def play(
     cwd: Path = PROJECT,
 ) -> Done:
     """Run a playbook, with a fault at the start of the task of this number."""
-    log.unlink(missing_ok=True)
+    fault = log.with_name(f"{log.name}.fault")
+    for file in (log, fault):
+        file.unlink(missing_ok=True)
     process = subprocess.Popen(
         ["ansible-playbook", "--inventory", inventory, playbook, *options],
         cwd=cwd,
@@ -63,7 +67,9 @@ def play(
     )
     output, _ = process.communicate(timeout=LONGEST_RUN)
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    return Done(process.returncode, output, tuple(line.partition("\t")[2] for line in lines))
+    tasks = tuple(line.partition("\t")[2] for line in lines)
+    status = int(fault.read_text(encoding="ascii")) if fault.exists() else None
+    return Done(process.returncode, output, tasks, status)
 
 
 def chosen(tasks: Sequence[str], every: int, *, after: str = "", first: int = 0) -> list[int]:

@@ -1,4 +1,4 @@
-"""Faults in the middle of a run of site.yml: the next run repairs everything, and the one after it changes nothing.
+"""Faults in the middle of a run of site.yml: the next run must repair everything, the one after it change nothing.
 
 `make faults` runs them: each fault at every n-th task (EVERY, 10). A customer transfers in a loop meanwhile; its errors
 are counted, and there must be none where the fault does not touch the service.
@@ -121,6 +121,8 @@ def test_the_next_run_repairs_it(
                 subprocess.run(fault.lifted(hosts), shell=True, check=False, capture_output=True)  # noqa: S602
             if fault.kill:
                 assert broken.code == -9, broken.output
+            if fault.command:
+                assert broken.fault == 0, f"{fault.name} did not come at task {number}: {broken.output}"
             repaired = play(inventory, SITE, *fault.options, log=tmp_path / "repaired")
             again = play(inventory, SITE, *fault.options, log=tmp_path / "again")
         where = f"{fault.name} at task {number}, {broken.tasks[number - 1]}"

@@ -27,7 +27,13 @@ from ansible_collections.ftps.exchange.plugins.module_utils.directory.guards imp
     check_vanished,
 )
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.matching import Matched, by_primary_group, match
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import MARK, UNITS, Current, Plan, Settings
+from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import (
+    NEW_UNIT,
+    UNITS,
+    Current,
+    Plan,
+    Settings,
+)
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn, split_dn
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change
 
@@ -80,7 +86,7 @@ def _units(desired: Desired, current: Current) -> Iterator[Change]:
                 action="add",
                 dn=unit.dn,
                 what=f"OU {unit.name}",
-                values=(("objectClass", ("top", "organizationalUnit")), ("description", (MARK,))),
+                values=NEW_UNIT,
                 after=(f"OU {unit.dn}",),
             )
 

@@ -7,12 +7,11 @@ still the one that was read: the directory compares and sets in one request, so 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from ansible_collections.ftps.exchange.plugins.module_utils.directory.plan import MARK
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change, DirectoryError
 
@@ -70,9 +69,9 @@ class Lock:
         return (self.node, self.process) == (holder.node, holder.process)
 
 
-def read_lock(text: str) -> Lock | None:
-    """The lock in an object's value; None where nobody ever held it. A value that nobody can read holds for ever."""
-    if not text:
+def read_lock(text: str | None) -> Lock | None:
+    """The lock in an object's value; None if there is no object yet. A value that nobody can read holds for ever."""
+    if text is None:
         return None
     try:
         found = json.loads(text)
@@ -106,7 +105,7 @@ class Decision:
         return self.state != "held"
 
 
-def decide(lock: Lock | None, holder: Holder, alive: Mapping[str, Any] | set[str], now: datetime) -> Decision:
+def decide(lock: Lock | None, holder: Holder, alive: Collection[str], now: datetime) -> Decision:
     """Whether ``holder`` may take the lock. ``alive`` are the processes of the holder's node."""
     if lock is None or lock.released:
         return Decision("free", lock)
@@ -137,14 +136,8 @@ def lock_change(managed_ou: str, before: str | None, lock: Lock) -> Change:
     if before is None:
         values = (("objectClass", ("top", "container")), (ATTRIBUTE, (lock.text(),)))
         return Change(0, "add", dn, "the lock", values=values)
-    expected = ((ATTRIBUTE, (before,)),) if before else ()
+    expected = ((ATTRIBUTE, (before,)),)
     return Change(0, "modify", dn, "the lock", values=((ATTRIBUTE, (lock.text(),)),), expected=expected)
-
-
-def unit_change(managed_ou: str) -> Change:
-    """The OU, before the first run, as ldap_directory makes it."""
-    values = (("objectClass", ("top", "organizationalUnit")), ("description", (MARK,)))
-    return Change(0, "add", managed_ou, f"OU {managed_ou}", values=values)
 
 
 def refusal(lock: Lock) -> str:

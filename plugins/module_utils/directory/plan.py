@@ -30,6 +30,9 @@ READ_ATTRIBUTES: Final = (
 )
 NAMESAKE_ATTRIBUTES: Final = ("sAMAccountName", "userPrincipalName")
 
+NEW_UNIT: Final = (("objectClass", ("top", "organizationalUnit")), ("description", (MARK,)))
+"""The attributes of an OU that this project creates."""
+
 # The stages: up to DELETE they take something away, after it they give. What is in one of them may reach the server in
 # any order.
 UNITS = 0  # one more for each level

@@ -300,10 +300,21 @@ def split_address(address: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or LDAPS_PORT
 
 
+def is_address(address: str) -> bool:
+    """Whether it is ldaps:// with a host and, if any, a port."""
+    try:
+        host, _port = split_address(address)
+        # As the resolver does it: empty and too long parts of a name are errors
+        host.encode("idna")
+    except ValueError:
+        return False
+    return bool(host and re.fullmatch(r"ldaps://[^/?\s]+/?", address, re.IGNORECASE))
+
+
 def check_connection_settings(server_uri: str, bind_dn: str, bind_password: str, ca_cert: str) -> None:
     """Reject settings that a library would silently treat as less secure."""
     addresses = server_uri.split()
-    if not addresses or not all(re.fullmatch(r"ldaps://[^/?\s]+/?", address, re.IGNORECASE) for address in addresses):
+    if not addresses or not all(map(is_address, addresses)):
         raise DirectoryError(
             f"{server_uri!r} is not the address of a directory: give ldaps://<name of the controller>, several "
             "separated by blanks."

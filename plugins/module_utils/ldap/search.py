@@ -11,8 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import escape_filter
-from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError, Entry
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import escape_filter, parent_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import (
+    DirectoryError,
+    Entry,
+    NoSuchObjectError,
+)
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.values import parse_generalised_time
 
 NAMES_PER_FILTER: Final = 200
@@ -88,6 +92,18 @@ def _rest_of_range(session: Session, dn: str, name: str, last: str) -> Iterator[
             raise DirectoryError(
                 f"{dn}: the server stopped in the middle of the values of {name}, at number {first}. Run again."
             )
+
+
+def check_parent(session: Session, managed_ou: str) -> None:
+    """Raise if the OU cannot be created, because there is no place for it."""
+    parent = parent_dn(managed_ou)
+    try:
+        search(session, parent, "base", "(objectClass=*)", ["objectClass"])
+    except NoSuchObjectError as error:
+        raise DirectoryError(
+            f"{managed_ou} cannot be created: {parent} does not exist. Create that, or correct "
+            "exchange.directory.managed_ou."
+        ) from error
 
 
 def read_root(session: Session) -> tuple[str, datetime]:

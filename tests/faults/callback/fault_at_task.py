@@ -2,7 +2,7 @@
 
 The tests put this folder into ANSIBLE_CALLBACK_PLUGINS. Tasks count from 1, in the order in which they start.
 
-    FAULT_LOG       a file that gets the name of each task
+    FAULT_LOG       a file that gets the name of each task; FAULT_LOG.fault gets the status of the fault's command
     FAULT_TASK      the number of the task at whose start the fault comes
     FAULT_COMMAND   a shell command, the fault; the run goes on after it
     FAULT_KILL      1: Ansible and its children are killed there
@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -54,7 +55,9 @@ class CallbackModule(CallbackBase):
         if self._count != self._task:
             return
         if command := os.environ.get("FAULT_COMMAND"):
-            subprocess.run(command, shell=True, check=False, stdin=subprocess.DEVNULL, timeout=60)  # noqa: S602
+            done = subprocess.run(command, shell=True, check=False, stdin=subprocess.DEVNULL, timeout=60)  # noqa: S602
+            if log:
+                Path(f"{log}.fault").write_text(str(done.returncode), encoding="ascii")
         if os.environ.get("FAULT_KILL") == "1":
             # The tests start a run in a separate process group. Workers are not in it, and end when they cannot answer
             os.killpg(os.getpgid(0), signal.SIGKILL)

@@ -6,11 +6,12 @@ With real processes, and the project's own module for files. The faults on real 
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.faults.faults import FAULTS
+from tests.faults.faults import FAULTS, Fault
 from tests.faults.runs import chosen, named, play
 
 PLAY = """
@@ -66,8 +67,16 @@ def test_a_fault_comes_at_its_task_and_the_run_meets_it(playbook: Path) -> None:
     # A file stands where the folder shall be
     failed = play(inventory, str(playbook), log=log, task=1, command=f"touch {playbook.parent}/made")
     assert failed.code == 2, failed.output
+    assert failed.fault == 0
     (playbook.parent / "made").unlink()
-    assert play(inventory, str(playbook), log=log).code == 0
+    repaired = play(inventory, str(playbook), log=log)
+    assert (repaired.code, repaired.fault) == (0, None)
+
+
+def test_a_fault_that_does_not_come_is_noticed(playbook: Path) -> None:
+    inventory, log = str(playbook.parent / "hosts.yml"), playbook.parent / "log"
+    assert play(inventory, str(playbook), log=log, task=1, command="false").fault == 1
+    assert play(inventory, str(playbook), log=log, task=9, command="true").fault is None
 
 
 def test_tasks_are_chosen_in_the_same_way_each_time() -> None:
@@ -84,3 +93,10 @@ def test_each_fault_does_something_and_all_its_places_are_filled() -> None:
         assert fault.kill or fault.command, fault.name
         for text in (fault.put(hosts), fault.lifted(hosts)):
             assert not re.search(r"\{(server|edge|directory|folder)\}", text), fault.name
+
+
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS if fault.command])
+def test_a_fault_that_cannot_be_put_says_so(fault: Fault) -> None:
+    command = fault.put({"server": "s", "edge": "e", "directory": "d"})
+    done = subprocess.run(f"podman() {{ return 7; }}; {command}", shell=True, check=False, timeout=60)  # noqa: S602
+    assert done.returncode == 7

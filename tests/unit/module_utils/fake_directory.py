@@ -269,6 +269,14 @@ def group_dn(name: str) -> str:
 
 
 MANAGED_OU = f"OU=FTPS,OU=Exchange,{DOMAIN}"
+CONNECTION = {
+    "server_uri": "ldaps://dc1.corp.example",
+    "bind_dn": "svc@corp.example",
+    "bind_password": "bind-s3cret",
+    "ca_cert": "-----BEGIN CERTIFICATE-----",
+    "managed_ou": MANAGED_OU,
+}
+"""The arguments that all modules of the directory have."""
 
 
 def declaration(accounts: Mapping[str, str], groups: Mapping[str, Sequence[str]], **options: Any) -> dict[str, Any]:

@@ -9,10 +9,11 @@ import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ftps.exchange.plugins.module_utils.directory.lock import lock_dn
+from ansible_collections.ftps.exchange.plugins.module_utils.ldap.names import normalise_dn, parent_dn
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import Change
 from ansible_collections.ftps.exchange.plugins.modules import directory_lock
 
-from tests.unit.module_utils.fake_directory import MANAGED_OU, FakeDirectory
+from tests.unit.module_utils.fake_directory import CONNECTION, MANAGED_OU, FakeDirectory
 
 ANNA = {"by": "anna@one", "playbook": "site.yml", "node": "boot-1", "process": "10:1", "alive": ["10:1"]}
 BERT = {"by": "bert@two", "playbook": "rotate_password.yml", "node": "boot-2", "process": "10:1", "alive": ["10:1"]}
@@ -29,11 +30,7 @@ class Node:
 
     def __call__(self, holder: dict[str, Any], state: str = "taken", check: bool = False) -> dict[str, Any]:
         arguments = {
-            "server_uri": "ldaps://dc1.corp.example",
-            "bind_dn": "svc@corp.example",
-            "bind_password": "bind-s3cret",
-            "ca_cert": "-----BEGIN CERTIFICATE-----",
-            "managed_ou": MANAGED_OU,
+            **CONNECTION,
             "holder": holder,
             "state": state,
             "_ansible_check_mode": check,
@@ -126,6 +123,22 @@ def test_of_two_that_read_the_same_value_one_gets_it(
     answer = run(ANNA)
     assert answer["failed"]
     assert "bert@two" in answer["msg"]
+
+
+def test_a_lock_that_somebody_cleared_is_taken_by_nobody(run: Node) -> None:
+    """Without a value to compare, two runs could both write theirs."""
+    run(ANNA)
+    run.directory.at(lock_dn(MANAGED_OU)).attributes.pop("description")
+    answer = run(BERT)
+    assert answer["failed"]
+    assert "delete the object" in answer["msg"]
+
+
+def test_without_a_place_for_the_ou_the_remedy_is_named(run: Node) -> None:
+    run.directory.things.pop(normalise_dn(parent_dn(MANAGED_OU)))
+    answer = run(ANNA)
+    assert answer["failed"]
+    assert f"{parent_dn(MANAGED_OU)} does not exist" in answer["msg"]
 
 
 def test_the_lock_is_no_stray_of_the_managed_ou(run: Node) -> None:

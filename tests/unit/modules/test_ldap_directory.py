@@ -11,9 +11,8 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ftps.exchange.plugins.module_utils.ldap.objects import DirectoryError
 from ansible_collections.ftps.exchange.plugins.modules import ldap_directory
 
-from tests.unit.module_utils.fake_directory import DOMAIN, MANAGED_OU, USER, FakeDirectory, declaration
+from tests.unit.module_utils.fake_directory import CONNECTION, DOMAIN, MANAGED_OU, USER, FakeDirectory, declaration
 
-PASSWORD = "bind-s3cret"
 DECLARED = declaration(
     {"acme-up": "acme", "globex-up": "globex"},
     {"ftpsx-customers": ["acme-up", "globex-up"], "ftpsx-home-acme-write": ["acme-up"]},
@@ -29,11 +28,7 @@ class Runner:
 
     def __call__(self, check: bool = False, diff: bool = True, **options: Any) -> dict[str, Any]:
         arguments = {
-            "server_uri": "ldaps://dc1.corp.example",
-            "bind_dn": "svc@corp.example",
-            "bind_password": PASSWORD,
-            "ca_cert": "-----BEGIN CERTIFICATE-----",
-            "managed_ou": MANAGED_OU,
+            **CONNECTION,
             "directory": DECLARED,
             "_ansible_check_mode": check,
             "_ansible_diff": diff,
@@ -42,7 +37,7 @@ class Runner:
         with patch_module_args(arguments), pytest.raises(SystemExit):
             ldap_directory.main()
         output = self._capsys.readouterr()
-        assert PASSWORD not in output.out + output.err
+        assert CONNECTION["bind_password"] not in output.out + output.err
         answer: dict[str, Any] = json.loads(output.out)
         return answer
 
@@ -127,7 +122,7 @@ def test_old_passwords_and_foreign_objects_are_warned_of(run: Runner, monkeypatc
     assert answer["left_alone"] == [f"CN=Jo,{MANAGED_OU}"]
     assert warnings == [
         f"Not touched in {MANAGED_OU}, where only this project's accounts and groups belong: CN=Jo,{MANAGED_OU}",
-        "1 passwords are older than 365 days: acme-up of acme, 462 days. "
+        "Passwords older than 365 days: acme-up of acme, 462 days. "
         "Renew them with playbooks/rotate_password.yml -e account=NAME",
     ]
 

@@ -9,7 +9,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ftps.exchange.plugins.modules import ldap_passwords
 
-from tests.unit.module_utils.fake_directory import DOMAIN, MANAGED_OU, USER, FakeDirectory, user_dn
+from tests.unit.module_utils.fake_directory import CONNECTION, DOMAIN, MANAGED_OU, USER, FakeDirectory, user_dn
 
 PASSWORDS = {"acme-up": "first-S3cret", "acme-read": "second-S3cret"}
 
@@ -27,11 +27,7 @@ class Runner:
 
     def __call__(self, check: bool = False, **options: Any) -> dict[str, Any]:
         arguments = {
-            "server_uri": "ldaps://dc1.corp.example",
-            "bind_dn": "svc@corp.example",
-            "bind_password": "bind-s3cret",
-            "ca_cert": "-----BEGIN CERTIFICATE-----",
-            "managed_ou": MANAGED_OU,
+            **CONNECTION,
             "passwords": PASSWORDS,
             "_ansible_check_mode": check,
             **options,
@@ -39,7 +35,7 @@ class Runner:
         with patch_module_args(arguments), pytest.raises(SystemExit):
             ldap_passwords.main()
         output = self._capsys.readouterr()
-        for secret in ("bind-s3cret", *PASSWORDS.values()):
+        for secret in (CONNECTION["bind_password"], *PASSWORDS.values()):
             assert secret not in output.out + output.err
         answer: dict[str, Any] = json.loads(output.out)
         return answer

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.kernel import Nft
+from ansible_collections.ftps.exchange.plugins.module_utils.nftables.plan import SetChange
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.rollback import Rollback
-from ansible_collections.ftps.exchange.plugins.module_utils.nftables.table import TableError
+from ansible_collections.ftps.exchange.plugins.module_utils.nftables.table import Element, TableError
 from ansible_collections.ftps.exchange.plugins.modules import nftables_table as module
 
 from tests.unit.module_utils.nftables.listings import DEFINITION, GOLDEN, SETS, VERSIONS
@@ -202,3 +203,33 @@ def test_check_mode_before_the_package_is_installed() -> None:
     assert result["elements"]["added"] == 5
     assert '198.51.100.20 comment "acme"' in result["diff"][0]["after"]
     json.dumps(result)
+
+
+def test_each_customer_of_a_shared_address_has_its_change() -> None:
+    shared, own, nobodys = Element("192.0.2.1", "acme, globex"), Element("192.0.2.2", "acme"), Element("192.0.2.3")
+    many = Element("192.0.2.4", "initech and 7 more")
+    assert module.changed_customers(
+        {
+            "customers4": SetChange({(1, 1): shared, (3, 3): nobodys}, removed={(2, 2): own}, updated={}, kept={}),
+            "customers6": SetChange(added={}, removed={(4, 4): many}, updated={(1, 1): shared}, kept={(2, 2): own}),
+        }
+    ) == {
+        "acme": ["customers4: added 192.0.2.1", "customers4: removed 192.0.2.2"],
+        "globex": ["customers4: added 192.0.2.1"],
+        "initech": ["customers6: removed 192.0.2.4"],
+    }
+
+
+def test_a_list_of_changed_customers_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CUSTOMERS_REPORTED", 2)
+    added = {(n, n): Element(f"192.0.2.{n}", f"customer-{n % 3}") for n in range(6)}
+    found = module.changed_customers({"customers4": SetChange(added, {}, {}, {})})
+    assert {name: len(lines) for name, lines in found.items()} == {"customer-0": 2, "customer-1": 2}
+
+
+def test_the_answer_names_the_customers(machine: Machine) -> None:
+    machine.host.state = None
+    assert sorted(machine.load(check_mode=True)["customers"]) == ["acme", "globex", "hooli", "initech"]
+    machine.host.state = "filled"
+    machine.load()
+    assert machine.load()["customers"] == {}

@@ -9,7 +9,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.ftps.exchange.plugins.modules import ldap_directory
 
-from tests.unit.module_utils.fake_directory import MANAGED_OU, FakeDirectory, declaration
+from tests.unit.module_utils.fake_directory import CONNECTION, FakeDirectory, declaration
 
 PASSWORDS = {"acme-up": "Fresh-acme-S3cret", "globex-up": "Fresh-globex-S3cret"}
 DECLARED = declaration({"acme-up": "acme", "globex-up": "globex"}, {"ftpsx-customers": ["acme-up", "globex-up"]})
@@ -22,11 +22,7 @@ class Runner:
 
     def __call__(self, declared: Any = DECLARED, **options: Any) -> dict[str, Any]:
         arguments = {
-            "server_uri": "ldaps://dc1.corp.example",
-            "bind_dn": "svc@corp.example",
-            "bind_password": "bind-s3cret",
-            "ca_cert": "-----BEGIN CERTIFICATE-----",
-            "managed_ou": MANAGED_OU,
+            **CONNECTION,
             "directory": declared,
             "_ansible_diff": True,
             **options,
@@ -102,6 +98,15 @@ def test_what_is_withdrawn_does_not_wait_for_passwords_of_others(run: Runner) ->
     assert answer["waits"]
     assert int(run.directory.named("globex-up").text("userAccountControl")) & 2
     assert run.directory.member_names("ftpsx-customers") == ["acme-up"]
+
+
+def test_the_first_call_reports_for_both_what_changes_by_customer(run: Runner) -> None:
+    """The record of a run shows no answer of the second one, which has no_log."""
+    run(passwords=json.dumps(PASSWORDS))
+    declared = declaration({"acme-up": "acme", "new-up": "new"}, {"ftpsx-customers": ["acme-up", "new-up"]})
+    answer = run(declared, waits_for_passwords=True)
+    assert answer["waits"]
+    assert sorted(answer["customers"]) == ["globex", "new"]
 
 
 def test_a_run_that_dies_in_the_middle_is_finished_by_the_next(run: Runner) -> None:
