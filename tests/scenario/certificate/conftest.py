@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.exchange.lab import Host, Lab
 from tests.scenario.fixtures import acme, connect, fresh, globex, lab
@@ -22,6 +23,27 @@ __all__ = ["acme", "connect", "fresh", "globex", "lab"]
 FOLDER = "/run/acme-ca"
 EXTERNAL_ACCOUNT = {"id": "contract-7", "key": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
 PEM = "/etc/ftps-exchange/tls/server.pem"
+# An operator's tasks for dns-01
+HOOK = [
+    {
+        "name": "Change the record",
+        "ansible.builtin.uri": {
+            "url": "http://127.0.0.1:8055/{{ {'present': 'set', 'absent': 'clear'}[acme_certificate_dns_state] }}-txt",
+            "method": "POST",
+            "body_format": "json",
+            "body": {
+                "host": "{{ acme_certificate_dns_record }}.",
+                "value": "{{ acme_certificate_dns_values | first }}",
+            },
+        },
+    },
+    {
+        "name": "Keep a record",
+        "ansible.builtin.shell": (
+            f"echo {{{{ acme_certificate_dns_state }}}} {{{{ acme_certificate_dns_record }}}} >> {FOLDER}/hook.log"
+        ),
+    },
+]
 
 
 @dataclass
@@ -98,17 +120,7 @@ def ca(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca]:
     root = found.folder / "root.pem"
     root.write_text(found.root(14000))
     hook = found.folder / "dns.yml"
-    hook.write_text(
-        "- name: Change the record\n"
-        "  ansible.builtin.uri:\n"
-        "    url: http://127.0.0.1:8055/{{ {'present': 'set', 'absent': 'clear'}[acme_certificate_dns_state] }}-txt\n"
-        "    method: POST\n"
-        "    body_format: json\n"
-        "    body: {host: '{{ acme_certificate_dns_record }}.', value: '{{ acme_certificate_dns_values | first }}'}\n"
-        "- name: Keep a record\n"
-        "  ansible.builtin.shell: echo {{ acme_certificate_dns_state }} {{ acme_certificate_dns_record }} >> "
-        f"{FOLDER}/hook.log\n"
-    )
+    hook.write_text(yaml.safe_dump(HOOK))
     found.options = {
         "certificate_provider": "acme",
         "certificate_ca_file": str(root),
