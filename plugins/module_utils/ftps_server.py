@@ -1,4 +1,7 @@
-"""What an FTPS server with Linux knows, for modules that only read, and for the role metrics, which installs this file."""
+"""What an FTPS server with Linux knows, for modules that only read.
+
+The role metrics installs this file on servers, so it imports nothing but Python's own library.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ def lines_backwards(path: Path, limit: int) -> Iterator[str]:
 
 
 def read_tls(lines: Iterable[str]) -> Iterator[tuple[float, int, str]]:
-    """Time, process and text of each message of the TLS log, newest first as the lines are; details join their message."""
+    """Time, process and text of each message of the TLS log, newest first as the lines are.
+
+    Details, which follow in lines of their own, join their message.
+    """
     details: list[str] = []
     for text in lines:
         match = TLS_LINE.match(text)

@@ -88,16 +88,12 @@ def mails(
             languages = {customers[str(notice.customer)].language for notice in new}
             # One person for several customers gets one mail, in one language
             language = first.language if len(languages) == 1 else model.exchange.language
-            subject, text = customer_mail(
-                language, model.exchange.fqdn, first.contact.name, new, addresses.contact
-            )
+            subject, text = customer_mail(language, model.exchange.fqdn, first.contact.name, new, addresses.contact)
             result.append(Mail(address, (str(first.contact.email),), subject, text, tuple(new)))
     return result
 
 
-def _by_contact(
-    customers: Mapping[str, Customer], found: Sequence[Notice]
-) -> Iterator[tuple[str, list[Notice]]]:
+def _by_contact(customers: Mapping[str, Customer], found: Sequence[Notice]) -> Iterator[tuple[str, list[Notice]]]:
     by_address: dict[str, list[Notice]] = {}
     for notice in found:
         email = customers[str(notice.customer)].contact.email

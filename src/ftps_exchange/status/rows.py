@@ -99,7 +99,9 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
     activity = _Activity(servers.values())
     counters = _counters(edges)
     rows = [
-        _customer(customer, moment, activity, directories[0] if directories else None, counters, bool(edges), packs, refused)
+        _customer(
+            customer, moment, activity, directories[0] if directories else None, counters, bool(edges), packs, refused
+        )
         for customer in model.customers
     ]
     return {

@@ -55,9 +55,7 @@ def test_nothing_to_say(inventory: Inventory) -> None:
     assert held(inventory) == []
 
 
-@pytest.mark.parametrize(
-    ("left", "stage"), [(31, None), (30, 30), (8, 30), (7, 7), (2, 7), (1, 1), (0, 1), (-1, 1)]
-)
+@pytest.mark.parametrize(("left", "stage"), [(31, None), (30, 30), (8, 30), (7, 7), (2, 7), (1, 1), (0, 1), (-1, 1)])
 def test_stages(left: int, stage: int | None) -> None:
     assert stage_of(left, (30, 7, 1)) == stage
     assert stage_of(left, (1, 30, 7)) == stage, "in any order"
@@ -143,9 +141,7 @@ def test_quotas(inventory: Inventory, entry: dict[str, Any], texts: list[str]) -
 
 def test_customers_without_transfers(inventory: Inventory) -> None:
     # acme's last one was half a day ago; of globex no record is known
-    assert said(held(inventory, idle_days=1)) == [
-        "globex: no transfer in the logs, which go back 1 days or more."
-    ]
+    assert said(held(inventory, idle_days=1)) == ["globex: no transfer in the logs, which go back 1 days or more."]
     assert held(inventory, with_server(reached="2026-11-25T00:00:00.000Z"), idle_days=30) == [], "a short log"
     counts = activity()
     counts["accounts"]["acme-up"]["last_transfer"] = "2026-10-01T12:00:00.000Z"

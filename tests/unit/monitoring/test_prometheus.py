@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import http.client
 import importlib.machinery
 import importlib.util
 import json
@@ -16,7 +17,6 @@ import subprocess
 import sys
 import time
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -129,8 +129,7 @@ class Server:
     """A Prometheus that runs."""
 
     def __init__(self, port: int, folder: Path, inventory: Inventory) -> None:
-        self.address = f"http://127.0.0.1:{port}/api/v1/"
-        self.folder, self.inventory = folder, inventory
+        self.port, self.folder, self.inventory = port, folder, inventory
 
     def write(self, step: int, age: float = 0) -> None:
         for name, text in zip(("server", "notices", "status"), files(step, age, self.inventory), strict=True):
@@ -139,9 +138,13 @@ class Server:
             new.replace(self.folder / f"{name}.prom")
 
     def get(self, what: str, **parameters: str) -> Any:
-        url = f"{self.address}{what}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return json.load(answer)["data"]
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", f"/api/v1/{what}?{urllib.parse.urlencode(parameters)}")
+            answer = connection.getresponse()
+            content = json.load(answer)
+        assert answer.status == 200, f"{parameters}: {content}"
+        return content["data"]
 
     def query(self, text: str) -> list[Any]:
         found: list[Any] = self.get("query", query=text)["result"]
@@ -153,7 +156,7 @@ class Server:
     def wait(self, condition: Callable[[], bool], seconds: float = 30) -> bool:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, http.client.HTTPException):
                 if condition():
                     return True
             time.sleep(0.3)
@@ -161,9 +164,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(
-    prometheus: str, node_exporter: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
+def server(prometheus: str, node_exporter: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Prometheus and node_exporter as processes on this machine's loopback; the rules wait seconds, not minutes."""
     folder = tmp_path_factory.mktemp("prometheus")
     metrics = folder / "textfile"
@@ -237,4 +238,6 @@ def test_no_rule_has_an_error(server: Server) -> None:
     groups = server.get("rules")["groups"]
     found = [rule for group in groups for rule in group["rules"]]
     assert len(found) == len(rules())
-    assert server.wait(lambda: all(rule["health"] == "ok" for group in server.get("rules")["groups"] for rule in group["rules"]))
+    assert server.wait(
+        lambda: all(rule["health"] == "ok" for group in server.get("rules")["groups"] for rule in group["rules"])
+    )

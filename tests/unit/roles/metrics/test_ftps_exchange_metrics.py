@@ -146,7 +146,9 @@ def test_every_counter_is_there_from_the_beginning(program: ModuleType) -> None:
     assert "acme" not in "\n".join(found), "no customer is named unless somebody wants it"
     # What could not be read is missing, and not 0
     assert not [line for line in shown(program, program.new_state(NOW), disk={"error": "x"}) if "data_" in line]
-    assert not [line for line in shown(program, program.new_state(NOW), certificate_end=None) if "certificate_end" in line]
+    assert not [
+        line for line in shown(program, program.new_state(NOW), certificate_end=None) if "certificate_end" in line
+    ]
 
 
 def test_customers_if_they_are_wanted(program: ModuleType, tmp_path: Path) -> None:
