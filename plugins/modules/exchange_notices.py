@@ -9,8 +9,8 @@ short_description: Send notices to operators and to customers' contacts
 description:
   - Runs on the control node, in Ansible's own process, for any host of the task.
   - Computes from the status what somebody should know, and sends one mail to the operators and one to each contact of
-    a customer, through an SMTP relay. Remembers in O(notices_dir) what it has sent to whom, so nobody gets the same notice
-    every day.
+    a customer, through an SMTP relay. Remembers in O(notices_dir) what it has sent to whom, so nobody gets the same
+    notice every day.
   - Without O(smtp_host) or O(sender) it sends nothing, and reports what it would send.
 options:
   model:

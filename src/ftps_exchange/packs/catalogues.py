@@ -2,7 +2,8 @@
 
 Every text that a pack, or a mail to a customer, may say is looked for where it stands: in the templates and the
 modules (by Babel), in the scripts (``scripts.marked_texts``) and in the tables of causes and firewalls. What is new
-gets an empty translation, what is gone is dropped. A reworded text is a new one: nobody's old translation is guessed to fit it.
+gets an empty translation, what is gone is dropped. A reworded text is a new one: nobody's old translation is guessed
+to fit it.
 """
 
 from __future__ import annotations
