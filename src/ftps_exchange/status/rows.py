@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Any, Final, TypedDict
 
 from ftps_exchange.diagnose.evidence import DirectoryAccount, Firewall, answers, read_directory, read_firewall
-from ftps_exchange.model.view import Account, Customer, Model
+from ftps_exchange.model.view import FAMILIES, Account, Customer, Model
 
 FORMAT: Final = 1
 EXPIRY_DAYS: Final = 30
@@ -197,13 +197,14 @@ def _customer(
 
 def _comes_from(source: str, customer: Customer) -> bool:
     address = ip_address(source)
-    return any(address in network for network in (*customer.sources4, *customer.sources6))
+    return any(address in network for family in FAMILIES for network in customer.sources(family))
 
 
 def _reached(servers: Collection[Mapping[str, Any]]) -> str | None:
     """From when on the transfers of all servers are known; None if one of them had no record."""
-    times = [result["reached"] for result in servers]
-    return max(map(str, times)) if times and None not in times else None
+    times = [None if result["reached"] is None else str(result["reached"]) for result in servers]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
 
 
 def _quotas(servers: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -239,12 +239,12 @@ def test_a_relay_that_is_away_loses_nothing(inventory: Inventory, relay: Relay, 
 def test_a_login_over_tls_and_never_without(
     inventory: Inventory, relay: Relay, guarded_relay: int, certificate: Path
 ) -> None:
-    login = {"smtp_username": "exchange", "smtp_password": PASSWORD}
+    login: dict[str, Any] = {"smtp_username": "exchange", "smtp_password": PASSWORD}
     refused = run(inventory, guarded_relay, **login)
     assert "would send the password in clear text. Use starttls or tls" in refused["msg"]
     refused = run(inventory, guarded_relay, **login, smtp_security="starttls")
     assert "certificate verify failed" in refused["msg"], "a relay that anybody may pretend to be"
-    tls = {"smtp_security": "starttls", "smtp_ca_file": str(certificate)}
+    tls: dict[str, Any] = {"smtp_security": "starttls", "smtp_ca_file": str(certificate)}
     refused = run(inventory, guarded_relay, **{**login, "smtp_password": "wrong"}, **tls)
     assert "does not take mail: 535" in refused["msg"]
     assert PASSWORD not in json.dumps(refused)

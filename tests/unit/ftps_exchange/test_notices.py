@@ -279,7 +279,14 @@ def test_customers_get_only_the_chosen_kinds_and_nothing_internal(inventory: Inv
 @pytest.mark.parametrize("language", sorted(NAMES))
 @pytest.mark.parametrize("key", sorted(CUSTOMERS))
 def test_every_text_can_be_said_in_every_language(key: Any, language: str) -> None:
-    values = {"account": "acme-up", "date": "2026-12-07", "days": 7, "percent": 80, "used": 800, "limit": 1000}
+    values: dict[str, str | int] = {
+        "account": "acme-up",
+        "date": "2026-12-07",
+        "days": 7,
+        "percent": 80,
+        "used": 800,
+        "limit": 1000,
+    }
     text = for_customer(Notice(key[0], key[1], "x", "acme", values={**values, "folder": "acme"}), language)
     assert not re.search(r"[{}]", text)
     holes = set(re.findall(r"{(\w+)}", CUSTOMERS[key]))

@@ -187,7 +187,12 @@ def test_the_state_survives_damage_and_the_clock(
     asked: list[tuple[float, float]] = []
     monkeypatch.setattr(program, "CONFIGURATION", tmp_path / "metrics.json")
     monkeypatch.setattr(program, "KEPT", kept)
-    monkeypatch.setattr(program, "read_journal", lambda since, until: asked.append((since, until)) or [])
+
+    def journal(since: float, until: float) -> list[Any]:
+        asked.append((since, until))
+        return []
+
+    monkeypatch.setattr(program, "read_journal", journal)
     monkeypatch.setattr(program, "read_services", dict)
     for since, expected in ((NOW - 60, NOW - 60), (NOW - 10**6, NOW - 6 * 3600), (NOW + 10**6, NOW - 3)):
         kept.write_text(json.dumps({**program.new_state(since), "logins": 7}))
