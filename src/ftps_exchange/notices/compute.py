@@ -65,13 +65,23 @@ def notices(
 ) -> list[Notice]:
     """Everything that holds now: first of the servers, then by customer."""
     now = datetime.datetime.fromisoformat(status["made"])
+    homes = {_folder(quota): quota for quota in status["quotas"] if quota["kind"] == "home"}
     return [
         *_certificates(status, thresholds, now),
         *_shares(status, thresholds),
         *(
             notice
             for customer, row in zip(model.customers, status["customers"], strict=True)
-            for notice in _of_customer(model, status, customer, row, thresholds, now, customer.name in outdated_packs)
+            for notice in _of_customer(
+                model,
+                status,
+                customer,
+                row,
+                thresholds,
+                now,
+                home=homes.get(customer.name),
+                pack_outdated=customer.name in outdated_packs,
+            )
         ),
     ]
 
@@ -108,6 +118,8 @@ def _of_customer(
     row: CustomerRow,
     thresholds: Thresholds,
     now: datetime.datetime,
+    *,
+    home: Mapping[str, Any] | None,
     pack_outdated: bool,
 ) -> Iterator[Notice]:
     name = customer.name
@@ -118,9 +130,8 @@ def _of_customer(
     for account in row["accounts"]:
         yield from _account(name, account, thresholds, now.date())
         yield from _password(name, account, thresholds, model.exchange.directory.password_max_age_days, now.date())
-    for quota in status["quotas"]:
-        if quota["kind"] == "home" and _folder(quota) == name:
-            yield from _quota(quota, name, thresholds)
+    if home is not None:
+        yield from _quota(home, name, thresholds)
     if not customer.admitted:
         return
     yield from _idle(status, row, thresholds, now)
