@@ -31,7 +31,6 @@ PROGRAMS = ("proftpd", "ftps-exchange-guard", "ftps-exchange-session", "ftps-exc
 LINE = re.compile(r"(?P<time>\d+\.\d+) \S+ (?P<program>[\w.-]+)\[(?P<pid>\d+)\]: (?P<text>.*)")
 """A line of the journal, as ``--output=short-unix`` prints it."""
 TLS_LINE = re.compile(r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(?P<ms>\d+) mod_tls/\S+\[(?P<pid>\d+)\]: (?P<text>.*)")
-QUOTAS = "/usr/local/sbin/ftps-exchange-quota"
 
 
 def plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -154,13 +153,3 @@ def read_services() -> dict[str, str]:
     except (OSError, subprocess.TimeoutExpired):
         return {}
     return dict(zip(UNITS, done.stdout.split(), strict=False))
-
-
-def read_quotas(program: str = QUOTAS) -> list[dict[str, Any]]:
-    """What each home and share with a quota uses; nothing on a server without quotas, or if it cannot be read."""
-    try:
-        done = subprocess.run([program, "--json"], capture_output=True, text=True, timeout=5, check=True)
-        found = json.loads(done.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return []
-    return [dict(entry) for entry in found]

@@ -57,12 +57,6 @@ disk: {description: Free and total bytes and inodes of the data., returned: alwa
 certificate: {description: End of the certificate., returned: always, type: dict}
 services: {description: State of each service., returned: always, type: dict}
 metrics_written: {description: When the role metrics last counted; null without it., returned: always, type: float}
-quotas:
-  description: What C(ftps-exchange-quota --json) prints; each with C(folder), C(kind) (home or share), C(bytes_used),
-    C(bytes_limit), C(files_used) and C(files_limit). Empty on a server without quotas.
-  returned: always
-  type: list
-  elements: dict
 """
 
 import datetime
@@ -79,7 +73,6 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import (
     lines_backwards,
     read_certificate,
     read_disk,
-    read_quotas,
     read_seen,
     read_services,
 )
@@ -190,7 +183,6 @@ def main() -> None:
         disk=read_disk(asked["root"]),
         certificate=read_certificate(asked["certificate_file"]),
         services=read_services(),
-        quotas=read_quotas(),
         metrics_written=read_written(METRICS),
     )
 

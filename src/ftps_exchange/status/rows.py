@@ -209,7 +209,9 @@ def _reached(servers: Collection[Mapping[str, Any]]) -> str | None:
 
 def _quotas(servers: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Each folder once: servers with shared storage return the same."""
-    found = {(str(quota["kind"]), str(quota["folder"])): dict(quota) for one in servers for quota in one["quotas"]}
+    found = {
+        (str(quota["kind"]), str(quota["folder"])): dict(quota) for one in servers for quota in one.get("quotas") or ()
+    }
     return [found[key] for key in sorted(found)]
 
 

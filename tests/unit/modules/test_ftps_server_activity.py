@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import read_quotas
 from ansible_collections.ftps.exchange.plugins.modules import ftps_server_activity as module
 
 
@@ -55,16 +54,6 @@ def test_it_stops_when_the_time_is_over() -> None:
     records = ({"time": "2026-11-20", "account": "a", "operation": "upload", "outcome": "ok"} for _ in range(5000))
     found, complete, reached = module.count(records, "2026-11", time.monotonic() - 1)
     assert (found, complete, reached) == ({}, False, None)
-
-
-def test_quotas_where_there_are_some(tmp_path: Path) -> None:
-    program = tmp_path / "ftps-exchange-quota"
-    assert read_quotas(str(program)) == []
-    program.write_text("""#!/bin/sh\n[ "$1" = --json ] && echo '[{"folder": "homes/acme", "kind": "home"}]'\n""")
-    program.chmod(0o755)
-    assert read_quotas(str(program)) == [{"folder": "homes/acme", "kind": "home"}]
-    program.write_text("#!/bin/sh\nexit 1\n")
-    assert read_quotas(str(program)) == []
 
 
 def test_when_the_metrics_were_written(tmp_path: Path) -> None:
