@@ -135,8 +135,10 @@ def _of_customer(
     if not customer.admitted:
         return
     yield from _idle(status, row, thresholds, now)
-    if pack_outdated:
-        yield Notice("pack", "outdated", name, name, repeats=True, values={"date": row["pack_date"] or "never"})
+    if pack_outdated and row["pack_date"]:
+        yield Notice("pack", "outdated", name, name, repeats=True, values={"date": row["pack_date"]})
+    elif pack_outdated:
+        yield Notice("pack", "missing", name, name, repeats=True)
 
 
 def _account(customer: str, account: AccountRow, thresholds: Thresholds, today: datetime.date) -> Iterator[Notice]:

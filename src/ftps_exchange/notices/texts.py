@@ -29,7 +29,8 @@ OPERATORS: Final = {
     ("quota", "files"): "{folder} has {percent} % of the files that it may have ({used} of {limit}).",
     ("idle", "since"): "no transfer since {date}.",
     ("idle", "nothing"): "no transfer in the logs, which go back {days} days or more.",
-    ("pack", "outdated"): "the pack is out of date (made: {date}). Write it again with make packs, and send it.",
+    ("pack", "outdated"): "the pack of {date} is out of date. Write it again with make packs, and send it.",
+    ("pack", "missing"): "there is no pack. Write it with make packs, and send it.",
     ("knocking", "suspended"): "suspended, but its networks still try to connect ({packets} packets refused). "
     "Programs on their side may go on for ever: ask them to stop, or open the access again.",
 }

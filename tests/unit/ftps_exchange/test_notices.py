@@ -155,7 +155,11 @@ def test_customers_without_transfers(inventory: Inventory) -> None:
 
 
 def test_packs(inventory: Inventory) -> None:
-    assert [(one.kind, one.customer) for one in held(inventory, outdated_packs=["globex"])] == [("pack", "globex")]
+    text = "there is no pack. Write it with make packs, and send it."
+    assert said(held(inventory, outdated_packs=["globex"])) == [f"globex: {text}"]
+    old = made(inventory, packs={"globex": {"date": "2026-10-01", "version": "abc"}})
+    found = notices(model(inventory), old, Thresholds(idle_days=0), outdated_packs=["globex"])
+    assert said(found)[0].startswith("globex: the pack of 2026-10-01 is out of date.")
     inventory.globex["state"] = "suspended"
     assert held(inventory, outdated_packs=["globex"]) == []
 
