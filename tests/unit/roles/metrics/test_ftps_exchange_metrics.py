@@ -179,7 +179,7 @@ def test_the_state_survives_damage_and_the_clock(
         "file": str(tmp_path / "out.prom"),
         "log_dir": str(tmp_path),
         "root": "/",
-        "certificate_file": str(tmp_path / "none"),
+        "certificate": str(tmp_path / "none"),
         "max_sessions": 5,
         "per_customer": False,
     }
