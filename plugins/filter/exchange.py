@@ -23,6 +23,7 @@ try:
     from ftps_exchange.diagnose.report import exchange_diagnosis, exchange_diagnosis_subject
     from ftps_exchange.directory import exchange_directory, exchange_group_names
     from ftps_exchange.edge import exchange_edge_sets, exchange_host_sets
+    from ftps_exchange.events import exchange_event_flows, exchange_event_receivers
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
     from ftps_exchange.iis.render import exchange_iis_application_host
     from ftps_exchange.iis.settings import exchange_iis_settings
@@ -60,6 +61,8 @@ class FilterModule:
             exchange_diagnosis_subject,
             exchange_directory,
             exchange_edge_sets,
+            exchange_event_flows,
+            exchange_event_receivers,
             exchange_firewall_addresses,
             exchange_folders,
             exchange_group_names,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from .directory import exchange_directory
 from .edge import exchange_host_sets, require_sources
+from .events import Flow, exchange_event_flows, exchange_event_receivers
 from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
 from .model.view import Access, effective_access, read_model
@@ -76,6 +77,10 @@ class Desired(TypedDict):
     """What exchange_access gives; empty unless asked for."""
     retention: list[Keep]
     """What exchange_retention gives."""
+    event_receivers: list[dict[str, Any]]
+    """What exchange_event_receivers gives."""
+    event_flows: list[Flow]
+    """What exchange_event_flows gives."""
 
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
@@ -91,6 +96,8 @@ def exchange_desired(model: object, accounts: bool = True) -> Desired:
         "known_customers": _json(directory["known_customers"]),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
         "retention": exchange_retention(model),
+        "event_receivers": exchange_event_receivers(model),
+        "event_flows": exchange_event_flows(model),
     }
 
 

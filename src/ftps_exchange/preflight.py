@@ -7,6 +7,7 @@ here: a specification checks values and never changes them.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -48,6 +49,11 @@ def host_firewall_problems(settings: Settings) -> list[str]:
 def ftps_server_problems(settings: Settings) -> list[str]:
     """The variables of the role ftps_server -> what keeps it from beginning."""
     return list(_ftps_server(settings))
+
+
+def events_problems(settings: Settings) -> list[str]:
+    """The variables of the role events -> what keeps it from beginning. No secret is in a sentence."""
+    return list(_events(settings))
 
 
 def acme_certificate_problems(settings: Settings) -> list[str]:
@@ -129,8 +135,9 @@ def _edge(settings: Settings) -> Iterator[str]:
     for address in settings["edge_directory_servers"]:
         if _network(address) is None or "/" in str(address):
             yield f"edge_directory_servers: {address!r} is not an address: give the addresses of the domain controllers"
-    for flow in settings["edge_outbound"]:
-        yield from (f"edge_outbound, {flow['purpose']}: {flaw}" for flaw in outbound_flaws(flow))
+    for variable in ("edge_receivers", "edge_outbound"):
+        for flow in settings[variable]:
+            yield from (f"{variable}, {flow['purpose']}: {flaw}" for flaw in outbound_flaws(flow))
     yield from _packet_filter(settings, "edge", "the edge")
 
 
@@ -191,6 +198,56 @@ def _ftps_server(settings: Settings) -> Iterator[str]:
     versions = (str(settings[f"ftps_server_tls_{end}_version"]) for end in ("minimum", "maximum"))
     yield from _flaws("ftps_server", rules.tls_flaws(*versions))
     yield from _accounts(settings["ftps_server_accounts"])
+
+
+_NEEDS: Final = {
+    "webhook": ("url", "addresses"),
+    "command": ("run", "timeout_seconds"),
+    "mail": ("to", "sender", "relay", "addresses", "port", "security"),
+}
+_SIGNING_BYTES: Final = range(24, 65)
+"""Of the secret of a webhook, by Standard Webhooks."""
+
+
+def _events(settings: Settings) -> Iterator[str]:
+    receivers: Sequence[Mapping[str, Any]] = settings["events_receivers"]
+    secrets: Mapping[str, Any] = settings["events_secrets"]
+    for receiver in receivers:
+        name, kind = str(receiver["name"]), str(receiver["kind"])
+        if not re.fullmatch(r"[a-z](?:[a-z0-9-]{0,18}[a-z0-9])?", name):
+            yield f"events_receivers: {name!r} is not a valid name: use 1 to 20 lower-case letters, digits and '-'"
+        if missing := [key for key in _NEEDS[kind] if receiver.get(key) in (None, [], "")]:
+            yield f"events_receivers, {name}: {kind} without {' and '.join(missing)}: add it"
+        if flaw := secret_flaw(receiver, secrets):
+            yield f"events_secrets, {name}: {flaw}"
+    names = [str(receiver["name"]) for receiver in receivers]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        yield f"events_receivers has names twice: {_listed(twice)}: rename one"
+    if unknown := sorted(set(map(str, secrets)) - set(names)):
+        yield f"events_secrets has entries of no receiver: {_listed(unknown)}: remove them"
+
+
+def secret_flaw(receiver: Mapping[str, Any], secrets: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with the secret of a receiver, without the secret itself."""
+    kind, secret = receiver["kind"], str(secrets.get(str(receiver["name"]), "")).strip()
+    if kind == "command" or (kind == "mail" and not receiver.get("username")):
+        return None
+    if not secret:
+        return f"is missing, and this {kind} needs it: put it into the vault (docs/events.md)"
+    if kind == "webhook" and not all(map(_signs, secret.split())):
+        return (
+            "is not whsec_ and 24 to 64 bytes in base64, or two such with a space between while it is changed: "
+            "make each with: echo whsec_$(openssl rand -base64 32)"
+        )
+    return None
+
+
+def _signs(secret: str) -> bool:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return False
+    return secret.startswith("whsec_") and len(key) in _SIGNING_BYTES
 
 
 def _ports(settings: Settings, role: str, services: Mapping[str, int], sessions: int | None = None) -> Iterator[str]:

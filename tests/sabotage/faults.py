@@ -24,6 +24,7 @@ PROFTPD = "/etc/ftps-exchange/proftpd.conf"
 CERTIFICATE = "/etc/ftps-exchange/tls/server.pem"
 ACCESS = "/etc/ftps-exchange/access.conf"
 LOG_PROGRAM = "/usr/local/sbin/ftps-exchange-transfer-log"
+EVENTS_PROGRAM = "/usr/local/sbin/ftps-exchange-events"
 SESSION = "/usr/local/sbin/ftps-exchange-session"
 GUARD = "/usr/local/sbin/ftps-exchange-guard"
 PAM = "/etc/pam.d/ftps-exchange"
@@ -209,6 +210,12 @@ def log_program(*edits: tuple[str, str]) -> Callable[[Lab], None]:
         lab.server.sh("systemctl restart ftps-exchange-transfer-log")
 
     return put
+
+
+def events_forgotten(lab: Lab) -> None:
+    """What a receiver does not take is forgotten, as if it were taken."""
+    edit(lab, EVENTS_PROGRAM, ("        if answer.taken:\n", "        if answer:\n"))
+    lab.server.sh("systemctl restart 'ftps-exchange-events@*'")
 
 
 def metrics_stand_still(lab: Lab) -> None:
@@ -689,6 +696,12 @@ FAULTS: tuple[Fault, ...] = (
         "A session that was killed in the middle of an upload leaves no trace",
         configured(("READ,WRITE,AUTH,EXIT", "READ,WRITE,EXIT")),
         "a_session_that_is_killed_leaves_a_record",
+    ),
+    Fault(
+        "events-lost",
+        "A complete file is not reported if the receiver fails at that moment",
+        events_forgotten,
+        "events_wait_for_a_receiver_that_fails",
     ),
     Fault(
         "listings-without-bound",

@@ -125,6 +125,11 @@ def windows(folder: Path) -> Path:
 SERVER = '          edge_server: {name: ftps1, ip4: 10.20.30.11, ip6: "fd20:30::11"}\n'
 SECOND = '        ftps2.dmz.example.com:\n          edge_server: {name: ftps2, ip4: 10.20.30.12, ip6: "fd20:30::12"}\n'
 
+RECEIVER = """  event_receivers:
+    - name: gis
+      webhook: {url: "https://gis.example.com/", addresses: [10.20.60.21]}
+"""
+
 # What is changed in the example, and what the message has to say, besides "no host has been touched"
 MISTAKES: dict[str, tuple[Change, list[str]]] = {
     # -- hosts.yml
@@ -396,6 +401,17 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     "a port that has a name": (
         sub(DEPLOYMENT, 'ports: ["443"]', "ports: [https]"),
         [DEPLOYMENT, "edge_outbound[0]: 'https' is neither a port nor a range", "numbers from 1 to 65535"],
+    ),
+    "a webhook without a secret": (
+        sub("group_vars/all/exchange.yml", "  removal_limit_percent:", f"{RECEIVER}  removal_limit_percent:"),
+        [VAULT, "events_secrets.gis: is missing, and this webhook needs it", "Put it into the vault"],
+    ),
+    "a webhook with a secret that signs nothing": (
+        both(
+            sub("group_vars/all/exchange.yml", "  removal_limit_percent:", f"{RECEIVER}  removal_limit_percent:"),
+            add(VAULT, "events_secrets: {gis: hunter2}\n"),
+        ),
+        [VAULT, "events_secrets.gis: is not whsec_ and 24 to 64 bytes in base64", "openssl rand -base64 32"],
     ),
     "a packet too small": (
         add(DEPLOYMENT, "edge_max_packet_size: 100\n"),

@@ -147,7 +147,7 @@ def exchange_iis_problems(model: object, options: object = None) -> list[str]:
     """
     checked = read_model(model)
     problems = _told(iis_service, checked.exchange, options) + _told(require_tls, checked.exchange)
-    problems += _told(_require_no_retention, checked)
+    problems += _told(_require_no_retention, checked) + _told(_require_no_events, checked)
     for customer in checked.admitted:
         problems += _told(_require_ip4, customer)
     return problems
@@ -161,6 +161,17 @@ def _require_no_retention(model: Model) -> None:
             field="keep_days",
             value=kept[0]["keep_days"],
             remedy="Remove keep_days everywhere, or set it to forever",
+        )
+
+
+def _require_no_events(model: Model) -> None:
+    """The transfer log that events come from is that of the Linux servers."""
+    if receivers := model.exchange.event_receivers:
+        raise ExchangeError(
+            "gets no events from servers with Windows",
+            field="event_receivers",
+            value=receivers[0].name,
+            remedy="Remove event_receivers",
         )
 
 

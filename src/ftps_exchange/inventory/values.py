@@ -11,6 +11,7 @@ from typing import Any, Final
 from ftps_exchange.inventory.files import Files
 from ftps_exchange.inventory.specs import Known, flaws
 from ftps_exchange.model.problems import Problem, looks_secret, nearest, shorten
+from ftps_exchange.model.receivers import KINDS
 from ftps_exchange.model.rules import HIGHEST_PORT
 from ftps_exchange.preflight import (
     LARGEST_PACKET,
@@ -18,6 +19,7 @@ from ftps_exchange.preflight import (
     SMALLEST_PACKET,
     acme_flaws,
     outbound_flaws,
+    secret_flaw,
 )
 
 DEPLOYMENT_FILE: Final = "group_vars/all/deployment.yml"
@@ -117,6 +119,7 @@ class _Check:
             yield from self._directory()
             yield from self._members()
             yield from self._handover()
+            yield from self._events()
 
     # -- messages ------------------------------------------------------------------------------------------------------
 
@@ -369,6 +372,23 @@ class _Check:
                         flaw.rpartition(": ")[2] + ".",
                         part=f"edge_outbound[{index}]",
                     )
+
+    def _events(self) -> Iterator[Problem]:
+        """A receiver of events whose secret is missing would stop the run in the middle."""
+        for host in self.linux[:1]:
+            exchange, secrets = self._value(host, "exchange"), self._value(host, "events_secrets", {})
+            receivers = exchange.get("event_receivers") if isinstance(exchange, Mapping) else None
+            for receiver in receivers if isinstance(receivers, list) else []:
+                kind = next((kind for kind in KINDS if isinstance(receiver, Mapping) and receiver.get(kind)), None)
+                if kind is None or not isinstance(receiver[kind], Mapping) or not isinstance(secrets, Mapping):
+                    continue
+                flaw = secret_flaw({**receiver[kind], "name": receiver.get("name"), "kind": kind}, secrets)
+                if flaw:
+                    message, _, remedy = flaw.partition(": ")
+                    remedy = remedy[0].upper() + remedy[1:]
+                    part = f"events_secrets.{receiver.get('name')}"
+                    problem = self._problem(host, "events_secrets", None, f"{message}.", f"{remedy}.", part=part)
+                    yield problem if secrets else self._at(problem, VAULT_FILE)
 
     def _network(self, host: str, name: str, index: int, network: object) -> Iterator[Problem]:
         part = f"{name}[{index}]"

@@ -30,6 +30,7 @@ from ftps_exchange.model.problems import (
     printable,
     shorten,
 )
+from ftps_exchange.model.receivers import unknown_names
 from ftps_exchange.model.wording import problems_of
 from ftps_exchange.model.yaml_reader import DUPLICATE
 
@@ -69,6 +70,7 @@ class _Check:
         customers = [(file, self._check_customer(file)) for file in self.loaded.customers]
         self._check_names()
         self._check_shares()
+        self._check_receivers()
         self._check_implicit_tls()
         self._check_addresses()
         if exchange is None or self.service or self.problems:
@@ -100,19 +102,21 @@ class _Check:
             )
         if isinstance(self.exchange, dict):
             for path, value, message, remedy in exchange_rules.rules_between_keys(self.exchange):
-                path = ("exchange", *path)
-                self.service.append(
-                    Problem(
-                        file=self.exchange_label,
-                        field=field_name(path),
-                        value=None if value is None else shorten(value),
-                        message=message,
-                        remedy=remedy,
-                        line=self._exchange_line(path),
-                    )
-                )
+                self._refuse_service(("exchange", *path), value, message, remedy)
         self.service.sort(key=lambda problem: problem.line or 0)
         return model
+
+    def _refuse_service(self, path: FieldPath, value: object, message: str, remedy: str) -> None:
+        self.service.append(
+            Problem(
+                file=self.exchange_label,
+                field=field_name(path),
+                value=None if value is None else shorten(value),
+                message=message,
+                remedy=remedy,
+                line=self._exchange_line(path),
+            )
+        )
 
     def _exchange_source_flaws(self) -> list[FieldPath]:
         """Report what Ansible's parser hides: duplicate keys, or 21:22 read as 1282.
@@ -259,6 +263,14 @@ class _Check:
                         "is not a share of the service.",
                         f"Declare it in exchange.shares, or correct it; known: {listed}.{suggestion(share, known)}",
                     )
+
+    def _check_receivers(self) -> None:
+        customers = {file.name for file in self.loaded.customers}
+        accounts = {
+            name for file in self.loaded.customers for _, name in exchange_rules.entry_names(file.content, "accounts")
+        }
+        for path, value, message, remedy in unknown_names(self.settings, customers, accounts):
+            self._refuse_service(("exchange", *path), value, message, remedy)
 
     def _check_implicit_tls(self) -> None:
         if self.settings.get("implicit_port") is not None:

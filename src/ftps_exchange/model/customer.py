@@ -11,9 +11,10 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticKnownError
 
 from ftps_exchange.model import names, networks
-from ftps_exchange.model.exchange import KeepDays, ShareName, Strict, _name_schema, entry_names
+from ftps_exchange.model.exchange import KeepDays, ShareName, _name_schema, entry_names
 from ftps_exchange.model.languages import Language
 from ftps_exchange.model.problems import RefusedError, Rule, printable
+from ftps_exchange.model.strict import Strict
 from ftps_exchange.model.wording import as_validator
 
 Access = Literal["read", "write"]

@@ -7,19 +7,14 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ftps_exchange.model import names, networks, rules
 from ftps_exchange.model.languages import Language
 from ftps_exchange.model.problems import RefusedError, Rule
+from ftps_exchange.model.receivers import Receiver, receiver_flaws
+from ftps_exchange.model.strict import Strict
 from ftps_exchange.model.wording import as_validator
-
-
-class Strict(BaseModel):
-    """No unknown keys, and no silent conversions: "21" is not 21, and yes is not true."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=False)
-
 
 _HOST_NAME = {"pattern": r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$", "maxLength": 253}
 
@@ -227,6 +222,10 @@ class Exchange(Strict):
             "of its own (on Linux only). null or forever: nothing is removed."
         ),
     )
+    event_receivers: list[Receiver] = Field(
+        default_factory=list,
+        description="Who gets a report of each complete file: webhooks, commands and mails (on Linux only).",
+    )
     removal_limit_percent: Annotated[int, Field(ge=0, le=100)] = Field(
         default=50,
         description="A run that would remove more than this share of the known customers stops (0 to 100).",
@@ -243,6 +242,7 @@ def rules_between_keys(exchange: dict[str, Any]) -> Iterator[Rule]:
         yield (key,), value, message, remedy
     yield from _directory(exchange)
     yield from _duplicate_shares(exchange)
+    yield from receiver_flaws(exchange, (name for _, name in entry_names(exchange, "shares")))
 
 
 def _service_flaws(exchange: dict[str, Any]) -> Iterator[rules.Flaw]:

@@ -24,6 +24,7 @@ from .languages import Language
 from .networks import WIDEST_INSIDE, WIDEST_SOURCE, check_public_address, collapse
 from .networks import Network as Network
 from .problems import RefusedError
+from .receivers import KINDS, Kind
 
 type Access = Literal["read", "write"]
 type State = Literal["present", "suspended", "absent"]
@@ -57,6 +58,30 @@ class Directory:
 
 
 @dataclass(frozen=True, slots=True)
+class EventReceiver:
+    """Who gets a report of each complete file; None for a choice means all."""
+
+    name: str
+    kind: Kind
+    settings: Mapping[str, Any]
+    """What the kind needs: url and addresses, run, to and relay."""
+    complete: Literal["renamed", "quiet"]
+    quiet_seconds: int
+    temporary_names: tuple[str, ...]
+    customers: tuple[str, ...] | None
+    accounts: tuple[str, ...] | None
+    homes: bool
+    shares: tuple[str, ...] | None
+    batch_files: int
+    batch_seconds: int
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it is reached; empty for a command."""
+        return tuple(map(str, self.settings.get("addresses", ())))
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """The service as a whole, shares sorted by name."""
 
@@ -82,6 +107,8 @@ class Exchange:
     """Of what customers get to read, unless their own file says another."""
     keep_days: int | None = None
     """Days after which unchanged files are removed, where no home or share has another value; None: never."""
+    event_receivers: tuple[EventReceiver, ...] = ()
+    """Who gets a report of each complete file, sorted by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,7 +380,41 @@ def _exchange(part: _Part) -> Exchange:
         removal_limit_percent=part.number("removal_limit_percent", 0, 100),
         language=part.choice("language", _LANGUAGES, "en"),
         keep_days=keep_days,
+        event_receivers=tuple(sorted(map(_receiver, part.parts("event_receivers")), key=_BY_NAME)),
     )
+
+
+def _receiver(part: _Part) -> EventReceiver:
+    kind = next((kind for kind in KINDS if part.content.get(kind) is not None), None)
+    if kind is None:
+        raise part.error(f"has none of {', '.join(KINDS)}")
+
+    def chosen(key: str) -> tuple[str, ...] | None:
+        return None if part.content.get(key) is None else tuple(map(str, part.list(key)))
+
+    return EventReceiver(
+        name=part.checked("name", names.check_service_name),
+        kind=kind,
+        settings=_plain(part.part(kind).content),
+        complete=part.choice("complete", ("renamed", "quiet")),
+        quiet_seconds=part.number("quiet_seconds", 1, 86400),
+        temporary_names=chosen("temporary_names") or (),
+        customers=chosen("customers"),
+        accounts=chosen("accounts"),
+        homes=part.get("homes") is True,
+        shares=chosen("shares"),
+        batch_files=part.number("batch_files", 1),
+        batch_seconds=part.number("batch_seconds", 0, 86400),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Plain types, since filters must not return Ansible's subclasses."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, str) else value
 
 
 def _customer(part: _Part, descriptions: Mapping[str, str], exchange: Exchange) -> Customer:

@@ -42,6 +42,7 @@ EXCHANGE: dict[str, Any] = {
         {"name": "dropbox", "description": "For all", "keep_days": None},
     ],
     "keep_days": None,
+    "event_receivers": [],
     "removal_limit_percent": 50,
 }
 

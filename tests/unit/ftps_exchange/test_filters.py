@@ -39,6 +39,8 @@ EXPRESSIONS = {
     "exchange_diagnosis_subject": "model | ftps.exchange.exchange_diagnosis_subject(account='acme-up')",
     "exchange_directory": "model | ftps.exchange.exchange_directory",
     "exchange_edge_sets": "model | ftps.exchange.exchange_edge_sets",
+    "exchange_event_flows": "model | ftps.exchange.exchange_event_flows",
+    "exchange_event_receivers": "model | ftps.exchange.exchange_event_receivers",
     "exchange_firewall_addresses": "model | ftps.exchange.exchange_edge_sets"
     f" | ftps.exchange.exchange_firewall_addresses({NETWORKS})",
     "exchange_folders": "model | ftps.exchange.exchange_folders(sids, platform='posix')",

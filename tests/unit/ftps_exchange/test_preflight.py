@@ -14,6 +14,7 @@ EDGE: dict[str, Any] = {
     "edge_passive_ports": [50000, 50099],
     "edge_max_packet_size": 1280,
     "edge_directory_servers": [],
+    "edge_receivers": [],
     "edge_outbound": [],
     "edge_management_networks": ["192.0.2.0/24"],
     "edge_management_by_network": True,

@@ -148,6 +148,14 @@ def test_nothing_else_goes_out_but_what_the_inventory_names() -> None:
     assert not [rule for rule in chain(edge(), "forward") if "saddr {" in rule]
 
 
+def test_receivers_of_events_are_reached_at_their_addresses() -> None:
+    flow = {"purpose": "events for gis", "to": ["192.0.2.5", "2001:db8::5"], "protocol": "tcp", "ports": ["443"]}
+    assert [rule for rule in chain(edge(edge_receivers=[flow]), "forward") if "saddr {" in rule] == [
+        'ip saddr { 10.77.10.11 } ip daddr { 192.0.2.5 } tcp dport { 443 } counter accept comment "events for gis"',
+        'ip6 saddr { fd77:10::11 } ip6 daddr { 2001:db8::5 } tcp dport { 443 } counter accept comment "events for gis"',
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -169,6 +177,7 @@ def test_nothing_else_goes_out_but_what_the_inventory_names() -> None:
         ),
         ({"edge_outbound": [{"purpose": 'a"b', "to": ["10.0.0.9"], "ports": ["25"]}]}, "has a quote"),
         ({"edge_outbound": [{"purpose": "mail", "to": [], "ports": ["25"]}]}, "edge_outbound, mail: names no address"),
+        ({"edge_receivers": [{"purpose": "gis", "to": ["gis"], "ports": ["443"]}]}, "edge_receivers, gis: 'gis'"),
     ],
 )
 def test_what_goes_out_is_addresses_and_ports(given: dict[str, Any], expected: str) -> None:
