@@ -16,6 +16,7 @@ from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
 from .model.view import Access, effective_access, read_model
 from .retention import Keep, exchange_retention
+from .service_ports import ServicePorts, exchange_service_ports
 from .wire import wire_text
 
 
@@ -76,6 +77,8 @@ class Desired(TypedDict):
     """What exchange_access gives; empty unless asked for."""
     retention: list[Keep]
     """What exchange_retention gives."""
+    service: ServicePorts
+    """What exchange_service_ports gives."""
 
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
@@ -91,6 +94,7 @@ def exchange_desired(model: object, accounts: bool = True) -> Desired:
         "known_customers": _json(directory["known_customers"]),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
         "retention": exchange_retention(model),
+        "service": exchange_service_ports(model),
     }
 
 

@@ -101,6 +101,7 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
         "servers": [_server(host, result) for host, result in servers.items()],
         "attention": [
             *_servers_attention(servers, moment),
+            *(f"exchange.{text}" for text in model.exchange.ended_changes),
             *(f"{row['name']}: {text}" for row in rows for text in row["attention"]),
         ],
         "missing": missing,
