@@ -10,7 +10,13 @@ from typing import Any, Never
 
 import ansible_collections.ftps.exchange.plugins.plugin_utils.package  # noqa: F401  (where ftps_exchange is)
 
-_NAMES = ("edge_problems", "ftps_server_problems", "host_firewall_problems", "passive_port_ranges")
+_NAMES = (
+    "acme_certificate_problems",
+    "edge_problems",
+    "ftps_server_problems",
+    "host_firewall_problems",
+    "passive_port_ranges",
+)
 
 try:
     from ftps_exchange import preflight, service_ports
@@ -36,6 +42,7 @@ class FilterModule:
         if _MISSING is not None:
             return dict.fromkeys(_NAMES, _unavailable)
         functions: tuple[Callable[..., Any], ...] = (
+            preflight.acme_certificate_problems,
             preflight.edge_problems,
             preflight.ftps_server_problems,
             preflight.host_firewall_problems,
