@@ -59,9 +59,8 @@ class ActionModule(ActionBase):
         }
         lines = output.query_result(found, asked["query"]) if asked["query"] else output.text(found, changes)
         if asked["new_request"] and changes:
-            addresses = [str(one) for one in (model.exchange.public_ip4, model.exchange.public_ip6) if one]
             name = f"edge-request-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}.csv"
-            texts[name] = request.request_csv(changes, after["ports"], " ".join(addresses))
+            texts[name] = request.request_csv(changes, after["ports"], after["addresses"])
             texts[kept.name] = json.dumps(after, indent=1) + "\n"
             lines.append(f"New request for the firewall team: {reports / name}")
         if not self._task.check_mode:

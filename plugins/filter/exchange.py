@@ -29,6 +29,7 @@ try:
     from ftps_exchange.iis.settings import exchange_iis_settings
     from ftps_exchange.passive import exchange_ports_meanwhile
     from ftps_exchange.retention import exchange_retention
+    from ftps_exchange.service_ports import exchange_service_ports
     from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
 except ImportError as error:
     # Raised at first use: raised here, Ansible would only report an unknown filter.
@@ -72,6 +73,7 @@ class FilterModule:
             exchange_ports_meanwhile,
             exchange_predicted_sids,
             exchange_retention,
+            exchange_service_ports,
             exchange_thumbprint,
         )
         return {function.__name__: function for function in functions}

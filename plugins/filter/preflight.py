@@ -1,4 +1,4 @@
-"""What the argument specification of a role cannot say, as filters: a role's variables -> what is wrong with them.
+"""What roles compute from their variables alone, as filters: above all what their argument specifications cannot say.
 
 The work is done by the package ftps_exchange; each filter has its documentation beside this file.
 """
@@ -16,10 +16,11 @@ _NAMES = (
     "events_problems",
     "ftps_server_problems",
     "host_firewall_problems",
+    "passive_port_ranges",
 )
 
 try:
-    from ftps_exchange import preflight
+    from ftps_exchange import preflight, service_ports
 except ImportError as error:
     # Raised at first use: raised here, Ansible would only report an unknown filter.
     _MISSING: str | None = str(error)
@@ -41,4 +42,11 @@ class FilterModule:
         """Filter names and what they call."""
         if _MISSING is not None:
             return dict.fromkeys(_NAMES, _unavailable)
-        return {name: getattr(preflight, name) for name in _NAMES}
+        functions: tuple[Callable[..., Any], ...] = (
+            preflight.acme_certificate_problems,
+            preflight.edge_problems,
+            preflight.ftps_server_problems,
+            preflight.host_firewall_problems,
+            service_ports.passive_port_ranges,
+        )
+        return {function.__name__: function for function in functions}

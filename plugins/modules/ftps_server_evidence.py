@@ -31,10 +31,10 @@ options:
     type: str
     required: true
   passive_ports:
-    description: First and last port of data connections.
+    description: Ranges of data connections, each its first and last port.
     type: list
-    elements: int
-    default: [50000, 50099]
+    elements: list
+    default: [[50000, 50099]]
   root:
     description: Folder of the data, whose file system is measured.
     type: path
@@ -318,7 +318,9 @@ def sockets_of(pid: int, proc: Path) -> set[str] | None:
     return found
 
 
-def read_sessions(notes: Path, accounts: Sequence[str], ports: Sequence[int], proc: Path) -> list[dict[str, Any]]:
+def read_sessions(
+    notes: Path, accounts: Sequence[str], ranges: Sequence[Sequence[int]], proc: Path
+) -> list[dict[str, Any]]:
     """Open sessions of the accounts, with their data connections."""
     found = []
     boot = _boot_time(proc)
@@ -330,7 +332,8 @@ def read_sessions(notes: Path, accounts: Sequence[str], ports: Sequence[int], pr
         data = [
             one
             for inode, one in every.items()
-            if ports[0] <= one.port <= ports[1] and (one.local == address if inodes is None else inode in inodes)
+            if any(int(first) <= one.port <= int(last) for first, last in ranges)
+            and (one.local == address if inodes is None else inode in inodes)
         ]
         found.append(
             {
@@ -400,7 +403,7 @@ def main() -> None:
             "accounts": {"type": "list", "elements": "str", "required": True},
             "networks": {"type": "list", "elements": "str", "default": []},
             "customer": {"type": "str", "required": True},
-            "passive_ports": {"type": "list", "elements": "int", "default": [50000, 50099]},
+            "passive_ports": {"type": "list", "elements": "list", "default": [[50000, 50099]]},
             "root": {"type": "path", "default": "/srv/ftps-exchange"},
             "log_dir": {"type": "path", "default": "/var/log/ftps-exchange"},
             "certificate_file": {"type": "path", "default": "/etc/ftps-exchange/tls/server.pem"},

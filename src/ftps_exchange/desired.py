@@ -17,6 +17,7 @@ from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
 from .model.view import Access, effective_access, read_model
 from .retention import Keep, exchange_retention
+from .service_ports import ServicePorts, exchange_service_ports
 from .wire import wire_text
 
 
@@ -81,6 +82,8 @@ class Desired(TypedDict):
     """What exchange_event_receivers gives."""
     event_flows: list[Flow]
     """What exchange_event_flows gives."""
+    service: ServicePorts
+    """What exchange_service_ports gives."""
 
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
@@ -98,6 +101,7 @@ def exchange_desired(model: object, accounts: bool = True) -> Desired:
         "retention": exchange_retention(model),
         "event_receivers": exchange_event_receivers(model),
         "event_flows": exchange_event_flows(model),
+        "service": exchange_service_ports(model),
     }
 
 

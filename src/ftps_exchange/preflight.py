@@ -126,6 +126,18 @@ def _edge(settings: Settings) -> Iterator[str]:
     for family, key, belongs in families:
         if any(map(belongs, addresses)) and not (servers and all(server.get(key) for server in servers)):
             yield f"edge_public_addresses has {family}, so every one of edge_servers needs an {key}"
+    services = [int(port) for port in settings["edge_service_ports"]]
+    for one in settings["edge_translated_ports"]:
+        if str(one["address"]) not in addresses or int(one["port"]) not in services:
+            yield (
+                f"edge_translated_ports: port {one['port']} of {one['address']} is not one of edge_service_ports at "
+                "one of edge_public_addresses: correct it, or add it there"
+            )
+        if int(one["to"]) in services:
+            yield (
+                f"edge_translated_ports: {one['to']} is one of edge_service_ports: give the servers a port for this "
+                "address alone"
+            )
     size = int(settings["edge_max_packet_size"])
     if size != 0 and not SMALLEST_PACKET <= size <= LARGEST_PACKET:
         yield (
@@ -191,6 +203,13 @@ def _ftps_server(settings: Settings) -> Iterator[str]:
         for key in ("explicit_port", "implicit_port")
         if settings[f"ftps_server_{key}"] is not None
     }
+    used = {port: key for key, port in services.items()}
+    for more in settings["ftps_server_more_ports"]:
+        port = int(more["port"])
+        if used.setdefault(port, "more_ports") != "more_ports" or not 1 <= port <= rules.HIGHEST_PORT:
+            yield f"ftps_server_more_ports {port} is in use, or not from 1 to {rules.HIGHEST_PORT}: give another"
+        if more.get("public_ip4") is not None and settings["ftps_server_public_ip4"] is None:
+            yield f"ftps_server_more_ports {port} has an IPv4 address: set ftps_server_public_ip4 too"
     for key, port in services.items():
         if not 1 <= port <= rules.HIGHEST_PORT:
             yield f"ftps_server_{key} {port} is not from 1 to {rules.HIGHEST_PORT}"
@@ -252,13 +271,16 @@ def _signs(secret: str) -> bool:
 
 def _ports(settings: Settings, role: str, services: Mapping[str, int], sessions: int | None = None) -> Iterator[str]:
     """What the model would say of these ports."""
-    passive = None
-    given = [int(port) for port in settings[f"{role}_passive_ports"]]
-    try:
-        passive = rules.passive_range(given)
-    except RefusedError as refused:
-        yield _sentence(role, "passive_ports", given, refused.message, refused.remedy)
-    yield from _flaws(role, rules.port_flaws(services.items(), passive, sessions))
+    keys = {"passive_ports": [settings[f"{role}_passive_ports"]]}
+    keys["also_passive_ports"] = settings.get(f"{role}_also_passive_ports", [])
+    sound = []
+    for key, ranges in keys.items():
+        for given in ([int(port) for port in one] for one in ranges):
+            try:
+                sound.append((key, rules.passive_range(given)))
+            except RefusedError as refused:
+                yield _sentence(role, key, given, refused.message, refused.remedy)
+    yield from _flaws(role, rules.port_flaws(services.items(), sound, sessions))
 
 
 def _flaws(role: str, flaws: Iterable[rules.Flaw]) -> Iterator[str]:

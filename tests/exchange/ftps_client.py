@@ -59,21 +59,24 @@ class FtpsClient:
         implicit: bool = False,
         tls: ssl.SSLContext | None = None,
         source: str | None = None,
+        address: str | None = None,
+        port: int | None = None,
         timeout: float = 20,
         transcript: list[str] | None = None,
     ) -> None:
         self.target = target
         self.host = host
         self.timeout = timeout
-        self.address = target.address(ipv6)
+        self.address = address or target.address(ipv6)
         self.tls = tls or target.context()
         self.data_address: tuple[str, int] | None = None
         self.data_certificate: bytes | None = None
         self.data_resumed: bool | None = None
         self.data_session: ssl.SSLSession | None = None
         self._options = {"ipv6": ipv6, "implicit": implicit, "tls": self.tls, "source": source, "timeout": timeout}
+        self._options |= {"address": address, "port": port}
         self._account: Account | None = None
-        port = target.port(implicit)
+        port = port or target.port(implicit)
         # The caller's own list, so that it also has connections that failed
         self.transcript = [] if transcript is None else transcript
         self.note(f"{host.name} -> {self.address} port {port}{' (implicit TLS)' * implicit}")

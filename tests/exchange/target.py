@@ -79,6 +79,12 @@ class Target:
         self.passive_ports: tuple[int, int] | None = (
             tuple(description["passive_ports"]) if description.get("passive_ports") else None
         )
+        # What is served besides, while the service moves
+        also: Mapping[str, Any] = description.get("also") or {}
+        self.also_addresses: tuple[str, ...] = tuple(also.get("public_ips") or ())
+        self.also_explicit_port: int | None = also.get("explicit_port")
+        self.also_implicit_port: int | None = also.get("implicit_port")
+        self.also_ranges: tuple[tuple[int, int], ...] = tuple(map(tuple, also.get("passive_ranges") or ()))
         self.tls_versions: tuple[ssl.TLSVersion, ...] = _versions(
             description.get("tls_minimum_version"), description.get("tls_maximum_version")
         )
@@ -114,6 +120,17 @@ class Target:
     @property
     def last_port(self) -> int:
         return self.range[1]
+
+    @property
+    def open_ranges(self) -> tuple[tuple[int, int], ...]:
+        """All ranges that firewalls let through, also one that the server does not use now."""
+        return self.also_ranges or (self.range,)
+
+    def ports(self, implicit: bool) -> tuple[int, ...]:
+        """All control ports of a kind."""
+        also = self.also_implicit_port if implicit else self.also_explicit_port
+        own = self.implicit_port if implicit else self.explicit_port
+        return tuple(port for port in (own, also) if port)
 
     def port(self, implicit: bool) -> int:
         if not implicit:

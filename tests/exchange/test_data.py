@@ -13,7 +13,8 @@ import pytest
 from .codes import NO_ACTIVE, NO_CLEAR_DATA, NO_DATA, UNKNOWN, expect
 from .conftest import Commands, Connect, Scratch, Session
 from .ftps_client import FtpsClient, RefusedError
-from .outcomes import not_tested
+from .outcomes import does_not_apply, not_tested
+from .recorder import Evidence
 from .target import TLS_VERSIONS, Customer, Target
 
 Measure = Callable[[str, str, Any], None]
@@ -63,6 +64,33 @@ def test_epsv_names_a_port_of_the_range(
         except RefusedError:
             pytest.fail(f"EPSV is refused: {client.transcript[-1]}")
         in_range(target, port, "EPSV")
+
+
+@pytest.mark.quick
+@pytest.mark.risk("nat", decides=True)
+def test_former_addresses_and_ports_are_served(
+    target: Target, customer: Customer, connect: Connect, evidence: Evidence
+) -> None:
+    """While the service moves, a customer who knows only former addresses and ports works as before.
+
+    Each address and control port takes a login and a transfer, and PASV announces the address to which the client came.
+
+    Source: docs/changing-addresses.md; RFC 959 section 4.1.2 (PASV).
+    """
+    addresses = [*target.also_addresses, target.public_ip]
+    if not target.also_addresses and not target.also_explicit_port and not target.also_implicit_port:
+        does_not_apply("no address and no control port changes now")
+    ways = [(one, port, kind) for one in addresses for kind in (False, True) for port in target.ports(kind)]
+    for address, port, implicit in ways:
+        with connect(customer.host, address=address, port=port, implicit=implicit) as client:
+            client = client if implicit else client.start_tls()
+            client.login(customer.writer)
+            if ":" not in address:
+                announced, _ = client.pasv()
+                assert announced == address, f"PASV at {address} port {port} announces {announced}"
+            reply, _ = client.transfer("NLST")
+            expect(reply, WORKED, f"a listing at {address} port {port}")
+            evidence(f"{customer.host.name} -> {address}, port {port}: logged in, and listed a folder")
 
 
 def in_range(target: Target, port: int, command: str) -> None:

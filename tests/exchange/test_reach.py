@@ -22,8 +22,8 @@ NEIGHBOURING = (20, 22, 23, 25, 80, 111, 135, 139, 443, 445, 636, 989, 1433, 338
 
 
 def allowed_ports(target: Target) -> set[int]:
-    first, last = target.range
-    return {target.explicit_port, *range(first, last + 1)} | ({target.implicit_port} if target.implicit_port else set())
+    data = {port for first, last in target.open_ranges for port in range(first, last + 1)}
+    return data | {*target.ports(False), *target.ports(True)}
 
 
 def told(answered: dict[int, str]) -> str:
@@ -72,7 +72,7 @@ def test_the_name_leads_to_the_service(target: Target, everybody: list[Customer]
         measure("Addresses", f"{target.fqdn} seen from {customer.host.name}", sorted(seen))
         assert seen, f"{customer.host.name} cannot resolve {target.fqdn}"
         # A resolver may hand out only the family that the host has
-        others = seen - set(target.addresses)
+        others = seen - {*target.addresses, *target.also_addresses}
         assert not others, f"{target.fqdn} also resolves to {', '.join(sorted(others))}, which is not declared"
 
 
@@ -118,8 +118,8 @@ def test_ordinary_ports_are_closed(target: Target, everybody: list[Customer], ev
     """
     address = target.address(ipv6)
     allowed = allowed_ports(target)
-    first, last = target.range
-    asked = sorted({*NEIGHBOURING, first - 1, last + 1} - allowed)
+    beside = {port for first, last in target.open_ranges for port in (first - 1, last + 1)}
+    asked = sorted({*NEIGHBOURING, *beside} - allowed)
     with ThreadPoolExecutor(len(everybody)) as pool:
         found = list(pool.map(lambda customer: customer.host.scan(address, asked), everybody))
     for customer, answered in zip(everybody, found, strict=True):
@@ -168,16 +168,16 @@ def test_the_whole_range_passes(target: Target, everybody: list[Customer], evide
     Source: RFC 959 section 3.2 (PASV); docs/edge.md.
     """
     address = target.address(ipv6)
-    first, last = target.range
+    ports = {port for first, last in target.open_ranges for port in range(first, last + 1)}
     for customer in everybody:
-        answered = customer.host.scan(address, range(first, last + 1))
+        answered = customer.host.scan(address, sorted(ports))
         # Once more, with more time: a slow host is not a firewall
-        unanswered = set(range(first, last + 1)) - set(answered)
-        if 0 < len(unanswered) <= last - first:
+        unanswered = ports - set(answered)
+        if 0 < len(unanswered) < len(ports):
             answered |= customer.host.scan(address, sorted(unanswered), timeout=4)
-        silent = sorted(set(range(first, last + 1)) - set(answered))
-        evidence(f"{customer.host.name} -> {address}, ports {first}-{last}: {told(answered)}")
-        if len(silent) == last - first + 1 and not target.complete:
+        silent = sorted(ports - set(answered))
+        evidence(f"{customer.host.name} -> {address}, {len(ports)} data ports: {told(answered)}")
+        if len(silent) == len(ports) and not target.complete:
             not_tested("the server or a firewall drops packets to ports where nobody listens, so nothing is visible")
         assert not silent, f"{customer.host.name} meets silence on {len(silent)} ports, such as {silent[0]}"
 

@@ -91,13 +91,13 @@ class Question:
     def finding(self, cause: str, *, proof: Iterable[str] = (), time: float | None = None, **words: str) -> Finding:
         """A finding with the texts of its cause."""
         exchange = self.exchange
-        ports = [str(port) for port in (exchange.explicit_port, exchange.implicit_port) if port]
+        ports = [str(port) for port in (*exchange.explicit_ports, *exchange.implicit_ports)]
         known = {
             "fqdn": exchange.fqdn,
             "networks": ", ".join(self.networks) or "none",
             "accounts": ", ".join(account.name for account in self.customer.accounts) or "none",
             "ports": " and ".join(ports),
-            "passive": f"{exchange.passive_ports[0]}-{exchange.passive_ports[1]}",
+            "passive": ", ".join(f"{first}-{last}" for first, last in exchange.passive_ranges),
             "account": self.account_name or "the account",
             "address": self.address or "an unknown address",
             "detail": "",
@@ -449,10 +449,11 @@ def _of_sessions(question: Question) -> Iterator[Finding]:
 
 def _second_exit(question: Question, address: str) -> str:
     """Another address whose packets to the passive range were refused lately."""
-    first, last = question.exchange.passive_ports
+    ranges = question.exchange.passive_ranges
     for edge in (*question.evidence.edges, *question.evidence.hosts):
         for packet in edge.refused:
-            if first <= packet.port <= last and packet.source != address and question.evidence.now - packet.time < 900:
+            passive = any(first <= packet.port <= last for first, last in ranges)
+            if passive and packet.source != address and question.evidence.now - packet.time < 900:
                 return packet.source
     return ""
 

@@ -47,7 +47,7 @@ class Service:
     @property
     def sessions_of_a_site(self) -> int:
         """IIS limits sites, not the server: both together never need more data ports than there are."""
-        first, last = self.exchange.passive_ports
+        first, last = self.exchange.announced_ports
         return min(self.exchange.max_sessions, (last - first + 1) // len(self.sites))
 
 
@@ -75,6 +75,7 @@ def iis_service(exchange: Exchange, options: object) -> Service:
             remedy="Give the public IPv4 address that customers reach; a service without IPv4 needs a Linux server",
         )
     _require_ports(exchange)
+    _require_one_of_each(exchange)
     return Service(
         exchange=exchange,
         homes_below=chosen["homes_below"] or exchange.directory.netbios_name,
@@ -140,6 +141,19 @@ def _require_ports(exchange: Exchange) -> None:
             value=explicit,
             remedy="Use another port; 21 is usual",
         )
+
+
+def _require_one_of_each(exchange: Exchange) -> None:
+    """A site announces one IPv4 address; and former ports would need sites of their own, which nobody has tried."""
+    for key in ("also_public_ip4", "also_explicit_port", "also_implicit_port"):
+        former = getattr(exchange, key)
+        if former is not None:
+            raise ExchangeError(
+                "is refused for servers with Windows: IIS serves one IPv4 address and one port of each kind here",
+                field=f"exchange.{key}",
+                value=str(former.value),
+                remedy="Remove it, and change on one day (docs/changing-addresses.md, Windows)",
+            )
 
 
 def _options(options: object) -> dict[str, str | None]:

@@ -31,14 +31,14 @@ SERVER_SETTINGS: Final[Mapping[str, tuple[Setting, ...]]] = {
         Setting(
             "",
             "lowDataChannelPort",
-            lambda service: service.exchange.passive_ports[0],
+            lambda service: service.exchange.announced_ports[0],
             "one small range, the same on the server, the edge and the customers' firewalls; a change restarts ftpsvc",
             "first of `exchange.passive_ports`",
         ),
         Setting(
             "",
             "highDataChannelPort",
-            lambda service: service.exchange.passive_ports[1],
+            lambda service: service.exchange.announced_ports[1],
             "the end of the range; with 0, IIS uses the system's dynamic range, 49152 to 65535",
             "last of `exchange.passive_ports`",
         ),

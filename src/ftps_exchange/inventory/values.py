@@ -515,7 +515,7 @@ class _Check:
             yield refuse(f"is an IPv{address.version} address.", f"Write it as ip{address.version}.")
         elif address.is_loopback or address.is_unspecified or address.is_multicast or address.is_link_local:
             yield refuse("is an address that other hosts cannot reach.", "Give the server's address in the DMZ.")
-        elif str(address) in (str(service.get("public_ip4")), str(service.get("public_ip6"))):
+        elif str(address) in _public_addresses(service):
             yield refuse("is the public address of the service.", "Give the server's own address behind the edge.")
         elif addresses.setdefault(str(address), host) != host:
             yield refuse(f"is the address of {addresses[str(address)]} too.", "Give each server its own address.")
@@ -639,3 +639,11 @@ def _number(value: object) -> int | None:
 
 def _plain(text: str) -> str:
     return re.sub(r"[A-Z]\(([^)]*)\)", r"\1", " ".join(text.split()))
+
+
+def _public_addresses(service: Mapping[str, Any]) -> set[str]:
+    """The public addresses as they are written, also former ones."""
+    former = (service.get(f"also_public_ip{family}") for family in (4, 6))
+    return {str(service.get(f"public_ip{family}")) for family in (4, 6)} | {
+        str(entry.get("address")) for entry in former if isinstance(entry, Mapping)
+    }

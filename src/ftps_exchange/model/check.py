@@ -31,6 +31,7 @@ from ftps_exchange.model.problems import (
     shorten,
 )
 from ftps_exchange.model.receivers import unknown_names
+from ftps_exchange.model.view import read_model
 from ftps_exchange.model.wording import problems_of
 from ftps_exchange.model.yaml_reader import DUPLICATE
 
@@ -82,7 +83,9 @@ class _Check:
             for file, customer in sorted(customers, key=lambda pair: pair[0].name)
             if customer is not None
         ]
-        return {"exchange": exchange.model_dump(mode="json"), "customers": result, "notes": self.notes}
+        checked = {"exchange": exchange_rules.dumped(exchange, today), "customers": result, "notes": self.notes}
+        self.notes += (f"exchange: {text}" for text in read_model({**checked, "customers": []}).exchange.ended_changes)
+        return checked
 
     # -- the service ---------------------------------------------------------------------------------------------
 

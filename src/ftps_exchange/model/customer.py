@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticKnownError
 
 from ftps_exchange.model import names, networks
+from ftps_exchange.model.days import DAY_SCHEMA, last_day
 from ftps_exchange.model.exchange import KeepDays, ShareName, _name_schema, entry_names
 from ftps_exchange.model.languages import Language
 from ftps_exchange.model.problems import RefusedError, Rule, printable
@@ -24,27 +24,6 @@ _NETWORK_SCHEMA = {
     "minLength": 2,
     "pattern": "^([0-9]{1,3}(\\.[0-9]{1,3}){3}(/[0-9]{1,2})?|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(/[0-9]{1,3})?)$",
 }
-
-# Other years are typing mistakes, and some directories cannot store them.
-_FIRST_EXPIRY, _LAST_EXPIRY = datetime.date(2000, 1, 1), datetime.date(2099, 12, 31)
-
-
-def _check_day(value: Any) -> Any:
-    """Return a day, written as YAML's own date or as the same in quotes."""
-    remedy = "Write an existing day as YYYY-MM-DD: the last day (UTC) on which the account may log in."
-    if isinstance(value, str):
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
-            raise RefusedError("is not a day.", remedy)
-        try:
-            value = datetime.date.fromisoformat(value)
-        except ValueError as error:
-            raise RefusedError(f"is not a calendar date ({error}).", remedy) from None
-    if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
-        raise RefusedError("is not a day.", remedy)
-    if not _FIRST_EXPIRY <= value <= _LAST_EXPIRY:
-        raise RefusedError("is not a plausible year.", f"Give a day from {_FIRST_EXPIRY} to {_LAST_EXPIRY}.")
-    return value
-
 
 Source = Annotated[str, AfterValidator(as_validator(networks.check_source)), Field(json_schema_extra=_NETWORK_SCHEMA)]
 InsideNetwork = Annotated[
@@ -105,14 +84,7 @@ class Account(Strict):
             "A reader is a reader in shares too, whatever the customer has there."
         )
     )
-    expires: (
-        Annotated[
-            datetime.date,
-            BeforeValidator(as_validator(_check_day)),
-            Field(json_schema_extra={"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
-        ]
-        | None
-    ) = Field(
+    expires: Annotated[datetime.date, last_day("the account may log in"), DAY_SCHEMA] | None = Field(
         default=None,
         description="Last day (UTC) on which the account may log in, such as 2027-12-31; null or omitted: no end.",
     )

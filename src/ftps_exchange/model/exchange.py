@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ftps_exchange.model import names, networks, rules
+from ftps_exchange.model.days import DAY_SCHEMA, last_day
 from ftps_exchange.model.languages import Language
 from ftps_exchange.model.problems import RefusedError, Rule
 from ftps_exchange.model.receivers import Receiver, receiver_flaws
@@ -35,6 +37,29 @@ ShareName = Annotated[
 def _check_passive_ports(value: Any) -> Any:
     rules.passive_range(value)
     return value
+
+
+PassivePorts = Annotated[
+    list[int],
+    BeforeValidator(as_validator(_check_passive_ports)),
+    Field(
+        json_schema_extra={
+            "minItems": 2,
+            "maxItems": 2,
+            "items": {"type": "integer", "minimum": rules.LOWEST_PASSIVE_PORT, "maximum": rules.HIGHEST_PORT},
+        }
+    ),
+]
+PublicAddress4 = Annotated[
+    str,
+    AfterValidator(as_validator(lambda text: networks.check_public_address(text, 4))),
+    Field(json_schema_extra={"format": "ipv4"}),
+]
+PublicAddress6 = Annotated[
+    str,
+    AfterValidator(as_validator(lambda text: networks.check_public_address(text, 6))),
+    Field(json_schema_extra={"format": "ipv6"}),
+]
 
 
 def _check_keep_days(value: Any) -> Any:
@@ -72,6 +97,46 @@ class Share(Strict):
             "Days after their last change when files in the share are removed, 1 to 3650, or forever; "
             "exchange.keep_days by default."
         ),
+    )
+
+
+class Former(Strict):
+    """A former value that is served beside the new one, and until when."""
+
+    until: Annotated[datetime.date, last_day("customers may still use the former value"), DAY_SCHEMA] = Field(
+        description=(
+            "Last day (UTC) on which customers may use the former value alone, such as 2027-12-31. The packs say it. "
+            "Afterwards it stays open until you remove the key, and each run reminds you."
+        )
+    )
+
+
+class FormerAddress4(Former):
+    """The public IPv4 address until now."""
+
+    address: PublicAddress4 = Field(description="Public IPv4 address until now, such as 198.51.100.10.")
+
+
+class FormerAddress6(Former):
+    """The public IPv6 address until now."""
+
+    address: PublicAddress6 = Field(description="Public IPv6 address until now, such as '2001:db8:100::10'.")
+
+
+class FormerPort(Former):
+    """The port until now."""
+
+    port: Port = Field(description="Port until now, 1 to 65535.")
+
+
+class FormerPassivePorts(Former):
+    """The passive range until now."""
+
+    ports: PassivePorts = Field(
+        description=(
+            "First and last port of the data connections until now, such as [50000, 50099]. The server uses them "
+            "until the day, and passive_ports afterwards; firewalls open both."
+        )
     )
 
 
@@ -125,25 +190,11 @@ class Exchange(Strict):
     fqdn: Annotated[str, AfterValidator(as_validator(names.check_host_name)), Field(json_schema_extra=_HOST_NAME)] = (
         Field(description="Name that customers connect to and that the certificate is for, such as ftps.example.com.")
     )
-    public_ip4: (
-        Annotated[
-            str,
-            AfterValidator(as_validator(lambda text: networks.check_public_address(text, 4))),
-            Field(json_schema_extra={"format": "ipv4"}),
-        ]
-        | None
-    ) = Field(
+    public_ip4: PublicAddress4 | None = Field(
         default=None,
         description="Public IPv4 address as customers reach it, such as 198.51.100.10; null without IPv4.",
     )
-    public_ip6: (
-        Annotated[
-            str,
-            AfterValidator(as_validator(lambda text: networks.check_public_address(text, 6))),
-            Field(json_schema_extra={"format": "ipv6"}),
-        ]
-        | None
-    ) = Field(
+    public_ip6: PublicAddress6 | None = Field(
         default=None,
         description="Public IPv6 address as customers reach it, such as '2001:db8:100::10'; null without IPv6.",
     )
@@ -165,21 +216,34 @@ class Exchange(Strict):
         default=None,
         description="Port of implicit FTPS, usually 990, 1 to 65535; null switches it off.",
     )
-    passive_ports: Annotated[
-        list[int],
-        BeforeValidator(as_validator(_check_passive_ports)),
-        Field(
-            json_schema_extra={
-                "minItems": 2,
-                "maxItems": 2,
-                "items": {"type": "integer", "minimum": rules.LOWEST_PASSIVE_PORT, "maximum": rules.HIGHEST_PORT},
-            }
-        ),
-    ] = Field(
+    passive_ports: PassivePorts = Field(
         description=(
             "First and last port of the data connections, such as [50000, 50099]; the same range in the server, the "
             "edge and every customer's firewall. At least as many ports as max_sessions."
         )
+    )
+    also_public_ip4: FormerAddress4 | None = Field(
+        default=None,
+        description=(
+            "Former public IPv4 address, served beside public_ip4 while customers change: address and until "
+            "(docs/changing-addresses.md)."
+        ),
+    )
+    also_public_ip6: FormerAddress6 | None = Field(
+        default=None,
+        description="Former public IPv6 address, served beside public_ip6 while customers change: address and until.",
+    )
+    also_explicit_port: FormerPort | None = Field(
+        default=None,
+        description="Former port of explicit FTPS, served beside explicit_port while customers change: port and until.",
+    )
+    also_implicit_port: FormerPort | None = Field(
+        default=None,
+        description="Former port of implicit FTPS, served beside implicit_port while customers change: port and until.",
+    )
+    also_passive_ports: FormerPassivePorts | None = Field(
+        default=None,
+        description="Former passive range, open beside passive_ports while customers change: ports and until.",
     )
     max_sessions: Annotated[int, Field(ge=1, le=60000)] = Field(
         default=50,
@@ -247,11 +311,18 @@ def rules_between_keys(exchange: dict[str, Any]) -> Iterator[Rule]:
 
 def _service_flaws(exchange: dict[str, Any]) -> Iterator[rules.Flaw]:
     sessions, each = _count(exchange, "max_sessions"), _count(exchange, "max_sessions_per_account")
-    ports = ((key, _count(exchange, key)) for key in ("explicit_port", "implicit_port"))
+    former = _former_values(exchange)
+    ports = [(key, _count(exchange, key)) for key in ("explicit_port", "implicit_port")]
+    ports += [(key, former.get(key)) for key in ("also_explicit_port", "also_implicit_port")]
+    ranges = {"passive_ports": _sound_range(exchange.get("passive_ports"))}
+    ranges["also_passive_ports"] = _sound_range(former.get("also_passive_ports"))
+    services = [(key, port) for key, port in ports if port is not None]
     yield from rules.address_flaws(exchange.get("public_ip4"), exchange.get("public_ip6"))
-    yield from rules.port_flaws(
-        ((key, port) for key, port in ports if port is not None), _sound_passive_ports(exchange), sessions
-    )
+    yield from rules.port_flaws(services, ((key, range_) for key, range_ in ranges.items() if range_), sessions)
+    defaults = {"explicit_port": Exchange.model_fields["explicit_port"].default}
+    yield from rules.former_flaws({**defaults, **exchange, **former})
+    if former.get("also_public_ip4") is not None:
+        yield from rules.inner_port_flaws(services)
     if sessions is not None and each is not None and each > sessions:
         yield rules.Flaw(
             "max_sessions_per_account",
@@ -260,6 +331,16 @@ def _service_flaws(exchange: dict[str, Any]) -> Iterator[rules.Flaw]:
             f"Give 1 to {sessions}: one account cannot have more sessions than the whole server.",
         )
     yield from rules.tls_flaws(*(exchange.get(f"tls_{end}_version", "1.2") for end in ("minimum", "maximum")))
+
+
+def dumped(exchange: Exchange, today: datetime.date) -> dict[str, Any]:
+    """Return the service as plain JSON types; a former value also has whether its last day has passed."""
+    plain = exchange.model_dump(mode="json")
+    for key in _FORMER_VALUES:
+        former = getattr(exchange, key)
+        if former is not None:
+            plain[key]["over"] = former.until < today
+    return plain
 
 
 def notes(exchange: Exchange) -> Iterator[str]:
@@ -323,19 +404,40 @@ def entry_names(content: dict[str, Any], key: str) -> Iterator[tuple[int, str]]:
                 yield index, entry["name"]
 
 
-def _sound_passive_ports(exchange: dict[str, Any]) -> rules.Ports | None:
-    """Return the passive range if it is valid."""
+def _sound_range(value: Any) -> rules.Ports | None:
+    """Return a passive range if it is valid."""
     try:
-        return rules.passive_range(exchange.get("passive_ports"))
+        return rules.passive_range(value)
     except RefusedError:
         return None
+
+
+_FORMER_VALUES: Final = {
+    "also_public_ip4": ("address", str),
+    "also_public_ip6": ("address", str),
+    "also_explicit_port": ("port", int),
+    "also_implicit_port": ("port", int),
+    "also_passive_ports": ("ports", list),
+}
+
+
+def _former_values(exchange: dict[str, Any]) -> dict[str, Any]:
+    """Return the former values without their days, None where there is none or one of another type."""
+    found = {}
+    for key, (part, kind) in _FORMER_VALUES.items():
+        entry = exchange.get(key)
+        value = entry.get(part) if isinstance(entry, dict) else None
+        found[key] = value if isinstance(value, kind) and not isinstance(value, bool) else None
+    return found
 
 
 def public_addresses(exchange: dict[str, Any]) -> list[networks.Address]:
     """Return the valid public addresses."""
     addresses = []
-    for version in (4, 6):
-        text = exchange.get(f"public_ip{version}")
+    former = _former_values(exchange)
+    texts = [(version, exchange.get(f"public_ip{version}")) for version in (4, 6)]
+    texts += [(version, former[f"also_public_ip{version}"]) for version in (4, 6)]
+    for version, text in texts:
         if isinstance(text, str):
             try:
                 addresses.append(ip_address(networks.check_public_address(text, version)))

@@ -5,7 +5,7 @@ Each names the setting as the model does. The caller adds the place: a file and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from ftps_exchange.model.problems import RefusedError
@@ -32,7 +32,20 @@ MANAGEMENT_PORTS: Final = {
     5986: "WinRM",
 }
 
-_USUAL: Final = {"explicit_port": "21", "implicit_port": "990, or null"}
+_USUAL: Final = {
+    "explicit_port": "21",
+    "implicit_port": "990, or null",
+    "also_explicit_port": "the one that customers have used until now",
+    "also_implicit_port": "the one that customers have used until now",
+}
+
+# Experiments (RFC 4727): no other service has them, and no client gets one as the port of its own end
+INNER_PORTS: Final = {"explicit_port": 1021, "implicit_port": 1022}
+"""Where control connections to the former public IPv4 address arrive at a server, which so knows what to announce."""
+
+
+FORMER: Final = ("public_ip4", "public_ip6", "explicit_port", "implicit_port", "passive_ports")
+"""What may have a former value beside it, under the same name with also_ before it."""
 
 
 class Flaw(NamedTuple):
@@ -66,8 +79,10 @@ def passive_range(value: Any) -> Ports:
     return int(first), int(last)
 
 
-def port_flaws(services: Iterable[tuple[str, int]], passive: Ports | None, sessions: int | None) -> Iterator[Flaw]:
-    """Problems between ports that are valid on their own; None is an invalid setting."""
+def port_flaws(
+    services: Iterable[tuple[str, int]], ranges: Iterable[tuple[str, Ports]], sessions: int | None
+) -> Iterator[Flaw]:
+    """Problems between ports and passive ranges that are valid on their own; no sessions is an invalid setting."""
     services = list(services)
     taken: dict[int, str] = {}
     for key, port in services:
@@ -76,7 +91,9 @@ def port_flaws(services: Iterable[tuple[str, int]], passive: Ports | None, sessi
                 key,
                 port,
                 f"is also the {taken[port].replace('_', ' ')}.",
-                "Use another port (990 is usual), or null to switch implicit FTPS off.",
+                "Use another port (990 is usual), or null to switch implicit FTPS off."
+                if key == "implicit_port"
+                else f"Use another port ({_USUAL[key]}).",
             )
     for key, port in services:
         if port in MANAGEMENT_PORTS:
@@ -86,13 +103,18 @@ def port_flaws(services: Iterable[tuple[str, int]], passive: Ports | None, sessi
                 f"is the port of {MANAGEMENT_PORTS[port]}, which servers need themselves.",
                 f"Use another port ({_USUAL[key]}).",
             )
-    if passive is None:
-        return
+    for key, passive in ranges:
+        yield from _range_flaws(services, key, passive, sessions)
+
+
+def _range_flaws(
+    services: Iterable[tuple[str, int]], passive_key: str, passive: Ports, sessions: int | None
+) -> Iterator[Flaw]:
     first, last = passive
     for key, port in services:
         if first <= port <= last:
             yield Flaw(
-                "passive_ports",
+                passive_key,
                 [first, last],
                 f"contains {key} {port}.",
                 "Move the range or the port: a data connection could take the service's own port.",
@@ -100,7 +122,7 @@ def port_flaws(services: Iterable[tuple[str, int]], passive: Ports | None, sessi
     managed = [f"{port} ({what})" for port, what in MANAGEMENT_PORTS.items() if first <= port <= last]
     if managed:
         yield Flaw(
-            "passive_ports",
+            passive_key,
             [first, last],
             f"contains {', '.join(managed)}: open to every customer, and not for transfers.",
             "Choose a small range without them, such as [50000, 50099].",
@@ -108,16 +130,63 @@ def port_flaws(services: Iterable[tuple[str, int]], passive: Ports | None, sessi
     size = last - first + 1
     if sessions is not None and size < sessions:
         yield Flaw(
-            "passive_ports",
+            passive_key,
             [first, last],
             f"has {size} port{'s' if size > 1 else ''} for {sessions} sessions (max_sessions).",
-            "Each session may hold one data port at a time, so give at least as many ports as max_sessions: "
+            f"The server uses these ports until that day: keep max_sessions at {size} until then."
+            if passive_key.startswith("also_")
+            else "Each session may hold one data port at a time, so give at least as many ports as max_sessions: "
             + (
                 f"[{first}, {first + sessions - 1}]."
                 if first + sessions - 1 <= HIGHEST_PORT
                 else "a lower first port, or fewer sessions."
             ),
         )
+
+
+def former_flaws(exchange: Mapping[str, Any]) -> Iterator[Flaw]:
+    """Whether each former value, as ``{key: value}`` under ``also_key``, has a new one beside it."""
+    for key in FORMER:
+        former = exchange.get(f"also_{key}")
+        if former is None:
+            continue
+        if exchange.get(key) is None:
+            yield Flaw(
+                f"also_{key}",
+                former,
+                f"is a former value, and {key} has no new one.",
+                f"Set {key} to the new value, or remove this key.",
+            )
+        elif exchange[key] == former:
+            yield Flaw(
+                f"also_{key}",
+                former,
+                f"is the same as {key}.",
+                f"Write the former value here and the new one in {key}, or remove this key.",
+            )
+
+
+def inner_port_flaws(services: Iterable[tuple[str, int]]) -> Iterator[Flaw]:
+    """Whether a port is one that the servers need for a former public IPv4 address."""
+    for key, port in services:
+        if port in INNER_PORTS.values():
+            yield Flaw(
+                key,
+                port,
+                "is a port that the servers need themselves for also_public_ip4.",
+                f"Use another port ({_USUAL[key]}), or remove also_public_ip4.",
+            )
+
+
+def merged(ranges: Iterable[Ports]) -> list[Ports]:
+    """The same ports in ranges that neither overlap nor touch: a packet filter refuses those that overlap."""
+    found: list[Ports] = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
 
 
 def address_flaws(public_ip4: object, public_ip6: object) -> Iterator[Flaw]:

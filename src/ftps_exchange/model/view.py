@@ -46,6 +46,22 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Former[T]:
+    """A former value that is served beside the new one."""
+
+    value: T
+    until: str
+    """The last day (UTC) on which customers may use it alone, ``YYYY-MM-DD``."""
+    over: bool = False
+    """Whether that day has passed."""
+
+
+def former_value[T](former: Former[T] | None) -> T | None:
+    """The former value, if there is one."""
+    return None if former is None else former.value
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """The Active Directory domain, and the managed OU in it."""
 
@@ -109,6 +125,58 @@ class Exchange:
     """Days after which unchanged files are removed, where no home or share has another value; None: never."""
     event_receivers: tuple[EventReceiver, ...] = ()
     """Who gets a report of each complete file, sorted by name."""
+    also_public_ip4: Former[IPv4Address] | None = None
+    also_public_ip6: Former[IPv6Address] | None = None
+    also_explicit_port: Former[int] | None = None
+    also_implicit_port: Former[int] | None = None
+    also_passive_ports: Former[rules.Ports] | None = None
+
+    @property
+    def announced_ports(self) -> rules.Ports:
+        """The passive range that servers use: the former one until its last day, which every customer has open."""
+        former = self.also_passive_ports
+        return self.passive_ports if former is None or former.over else former.value
+
+    @property
+    def public_addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
+        """All public addresses, IPv4 first and former ones after the new."""
+        found = (
+            *(self.public_ip4, former_value(self.also_public_ip4)),
+            *(self.public_ip6, former_value(self.also_public_ip6)),
+        )
+        return tuple(address for address in found if address is not None)
+
+    @property
+    def ended_changes(self) -> tuple[str, ...]:
+        """The former values whose last day has passed, a sentence each."""
+        return tuple(
+            f"also_{key}: {former.until}, the last day of {_shown(former.value)}, has passed. "
+            + (f"Servers use {_shown(self.passive_ports)} now. " if key == "passive_ports" else "")
+            + f"Remove also_{key} when no customer uses the former value any more."
+            for key in rules.FORMER
+            if (former := getattr(self, f"also_{key}")) is not None and former.over
+        )
+
+    @property
+    def explicit_ports(self) -> tuple[int, ...]:
+        """The ports of explicit TLS, the new one first."""
+        return (self.explicit_port, *((self.also_explicit_port.value,) if self.also_explicit_port else ()))
+
+    @property
+    def implicit_ports(self) -> tuple[int, ...]:
+        """The ports of implicit TLS, the new one first."""
+        found = (self.implicit_port, former_value(self.also_implicit_port))
+        return tuple(port for port in found if port is not None)
+
+    @property
+    def passive_ranges(self) -> tuple[rules.Ports, ...]:
+        """All passive ports, in ranges that do not touch."""
+        former = self.also_passive_ports
+        return tuple(rules.merged([self.passive_ports, *((former.value,) if former else ())]))
+
+
+def _shown(value: object) -> str:
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,12 +404,29 @@ class _Part:
             raise self.error(refused.message, key, value, refused.remedy) from refused
         return value
 
+    def public_address(self, key: str, family: Family) -> str:
+        """A public address as text."""
+        return self.checked(key, partial(check_public_address, version=family))
+
+    def passive(self, key: str) -> rules.Ports:
+        """A passive range."""
+        try:
+            return rules.passive_range(self.get(key))
+        except RefusedError as refused:
+            raise self.error(refused.message, key, self.get(key), refused.remedy) from refused
+
+    def former[T](self, key: str, read: Callable[[_Part], T]) -> Former[T] | None:
+        """A former value, and until when it is served."""
+        if self.content.get(key) is None:
+            return None
+        part = self.part(key)
+        return Former(read(part), part.text("until"), part.get("over") is True)
+
 
 def _exchange(part: _Part) -> Exchange:
     directory = part.part("directory")
     public = {
-        family: part.content.get(f"public_ip{family}")
-        and part.checked(f"public_ip{family}", partial(check_public_address, version=family))
+        family: part.content.get(f"public_ip{family}") and part.public_address(f"public_ip{family}", family)
         for family in FAMILIES
     }
     keep_days = part.keep_days(None)
@@ -349,10 +434,6 @@ def _exchange(part: _Part) -> Exchange:
         Share(share.name(), share.optional("description") or "", share.keep_days(keep_days))
         for share in part.parts("shares")
     )
-    try:
-        passive = rules.passive_range(part.get("passive_ports"))
-    except RefusedError as refused:
-        raise part.error(refused.message, "passive_ports", part.get("passive_ports"), refused.remedy) from refused
     return Exchange(
         name=part.checked("name", names.check_service_name),
         fqdn=part.checked("fqdn", names.check_host_name),
@@ -361,7 +442,7 @@ def _exchange(part: _Part) -> Exchange:
         public_address_use=part.choice("public_address_use", _ADDRESS_USES, _ADDRESS_USES[0]),
         explicit_port=part.number("explicit_port", 1),
         implicit_port=None if part.content.get("implicit_port") is None else part.number("implicit_port", 1),
-        passive_ports=passive,
+        passive_ports=part.passive("passive_ports"),
         max_sessions=part.number("max_sessions", 1),
         max_sessions_per_account=part.number("max_sessions_per_account", 1),
         tls_minimum_version=part.text("tls_minimum_version"),
@@ -381,6 +462,11 @@ def _exchange(part: _Part) -> Exchange:
         language=part.choice("language", _LANGUAGES, "en"),
         keep_days=keep_days,
         event_receivers=tuple(sorted(map(_receiver, part.parts("event_receivers")), key=_BY_NAME)),
+        also_public_ip4=part.former("also_public_ip4", lambda it: IPv4Address(it.public_address("address", 4))),
+        also_public_ip6=part.former("also_public_ip6", lambda it: IPv6Address(it.public_address("address", 6))),
+        also_explicit_port=part.former("also_explicit_port", lambda it: it.number("port", 1)),
+        also_implicit_port=part.former("also_implicit_port", lambda it: it.number("port", 1)),
+        also_passive_ports=part.former("also_passive_ports", lambda it: it.passive("ports")),
     )
 
 

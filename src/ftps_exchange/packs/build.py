@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from .changes import changes_markdown, facts_of, next_changes
+from .changes import changes_markdown, facts_of, former_of, next_changes
 from .flows import jobs
 from .formats import REGISTRY
 from .guide import Edition, Files, guides
@@ -75,7 +75,7 @@ def build_pack(
     formats = choice.for_customer(subject.customer.firewall)
     rules, provider_rules = _rules(subject, formats, choice.provider)
     facts = facts_of(subject)
-    changes, new_change = next_changes(previous, facts, deadline)
+    changes, new_change = next_changes(previous, facts, deadline, former_of(subject))
     clients = {f"clients/{name}": text for name, text in profiles(subject).items()}
     texts = {
         **updates(subject.customer, rules_before or {}, {**rules, **provider_rules}),
@@ -110,16 +110,18 @@ def _rules(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The files of both sides."""
     found: dict[str, dict[str, str]] = {"rules": {}, "provider": {}}
-    sides = jobs(subject.service, subject.customer)
+    # The table says both sides; where our server stands behind our own firewall is nobody's business there.
+    outside = dataclasses.replace(subject.service, inside4=None, inside6=None)
+    # A provider's translation leads from one address to one other: nothing else is asked for where nobody wants it
+    service = subject.service if provider_formats else outside
+    sides = jobs(service, subject.customer)
     for name in sorted({*customer_formats, *provider_formats}):
-        for file, text in render_rules(name, subject.service, subject.customer, sides).items():
+        for file, text in render_rules(name, service, subject.customer, sides).items():
             folder, wanted = (
                 ("provider", provider_formats) if _side(file) == "provider" else ("rules", customer_formats)
             )
             if name in wanted:
                 found[folder][f"{folder}/{file}"] = text
-    # The table says both sides; where our server stands behind our own firewall is nobody's business there.
-    outside = dataclasses.replace(subject.service, inside4=None, inside6=None)
     for file, text in render_rules(TABLE, outside, subject.customer).items():
         found["rules"][f"rules/{file}"] = text
     return found["rules"], found["provider"]

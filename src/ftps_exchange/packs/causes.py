@@ -1,7 +1,7 @@
 """What can go wrong on the way, said once: for the self-tests (by exit code) and for the guide's table.
 
 ``who`` is the side that has to do something: "you" is the customer who reads, "we" is the provider who sent the pack.
-A text may name {fqdn}, {port}, {implicit}, {first}, {last}, {addresses} and {sources}. It is English here, and
+A text may name {fqdn}, {port}, {implicit}, {data}, {addresses} and {sources}. It is English here, and
 translated by whoever prints it (``causes_for``, ``symptoms_for``).
 """
 
@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from .language import N_, Catalogue
-from .subject import Subject, both
+from .subject import Subject, both, ports_in_words
 
 YOU, WE, BOTH = "you", "we", "you, then we"
 
@@ -176,16 +176,16 @@ CAUSES = (
     Cause(
         60,
         "data ports",
-        "No data connection opens: TCP {first} to {last} does not answer, while TCP {port} works.",
+        "No data connection opens: TCP {data} does not answer, while TCP {port} works.",
         YOU,
-        "Open TCP {first} to {last} outwards to {addresses} in your firewall.",
+        "Open TCP {data} outwards to {addresses} in your firewall.",
     ),
     Cause(
         61,
         "data ports",
-        "Only part of TCP {first} to {last} gets through.",
+        "Only part of TCP {data} gets through.",
         YOU,
-        "Your rule has too few ports: open all of TCP {first} to {last} outwards to {addresses}.",
+        "Your rule has too few ports: open all of TCP {data} outwards to {addresses}.",
     ),
     Cause(
         70,
@@ -316,8 +316,7 @@ SYMPTOMS = (
         "Login works, then it hangs after PASV, EPSV, LIST or MLSD",
         "The data ports are closed (60); or the client starts TLS before it sends the command, and both sides wait",
         YOU,
-        "Open TCP {first} to {last}. If the self-test passes, the client is the cause: see “If you write "
-        "your own program”.",
+        "Open TCP {data}. If the self-test passes, the client is the cause: see “If you write your own program”.",
     ),
     Symptom(
         "Sometimes works, sometimes times out",
@@ -418,8 +417,7 @@ def values(subject: Subject, say: Catalogue) -> dict[str, object]:
         "fqdn": service.fqdn,
         "port": service.explicit_port,
         "implicit": service.implicit_port,
-        "first": subject.first,
-        "last": subject.last,
+        "data": both(say, [ports_in_words(say, ports) for ports in service.passive_ranges]),
         "addresses": both(say, subject.addresses),
         "sources": ", ".join(subject.sources),
         "sessions": subject.offer.sessions_per_account,

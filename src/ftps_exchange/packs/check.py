@@ -98,12 +98,12 @@ def _expected(file: _File) -> Iterator[Fact]:
     ):
         return  # nothing is translated, so the other file is right for everybody
     for family in shared:
-        public = service.public(family) or ""
-        server = (service.inside(family) or public) if file.side == "provider" else public
         clients = texts(customer.clients(family) if file.side == "customer" else customer.sources(family))
-        yield from _passing(file, family, clients, net(public), net(server))
-        if public != server:
-            yield from _translating(file, family, clients, net(public), net(server))
+        for public in service.publics(family):
+            server = (service.inside(family) or public) if file.side == "provider" else public
+            yield from _passing(file, family, clients, net(public), net(server))
+            if public != server:
+                yield from _translating(file, family, clients, net(public), net(server))
 
 
 def _passing(file: _File, family: Family, clients: tuple[str, ...], public: str, server: str) -> Iterator[Fact]:

@@ -29,6 +29,13 @@ class Flow:
     server: str
     """Where it leads: another address behind a translation of the provider, otherwise the same."""
     ports: tuple[Ports, ...]
+    also: bool = False
+    """Whether it leads to the former address: another flow of the family leads to the new one."""
+
+    @property
+    def label(self) -> str:
+        """What distinguishes it in names from the other flows of a job."""
+        return f"{self.family}-ALSO" if self.also else str(self.family)
 
     @property
     def translated(self) -> bool:
@@ -65,6 +72,12 @@ class Job:
         return tuple(flow for flow in self.flows if flow.translated)
 
     @property
+    def by_family(self) -> tuple[tuple[Family, tuple[Flow, ...]], ...]:
+        """The flows of each family."""
+        families = dict.fromkeys(flow.family for flow in self.flows)
+        return tuple((family, tuple(flow for flow in self.flows if flow.family == family)) for family in families)
+
+    @property
     def missing(self) -> tuple[Family, ...]:
         """The families without rules; an older version may have had some."""
         return tuple(family for family in FAMILIES if family not in {flow.family for flow in self.flows})
@@ -84,17 +97,25 @@ def jobs(service: PackService, customer: Customer) -> tuple[Job, Job]:
     """The customer's side and the provider's."""
     shared = families(service, customer)
     return (
-        Job("customer", service, customer, tuple(_flow(service, customer, "customer", family) for family in shared)),
-        Job("provider", service, customer, tuple(_flow(service, customer, "provider", family) for family in shared)),
+        _job("customer", service, customer, shared),
+        _job("provider", service, customer, shared),
     )
 
 
-def _flow(service: PackService, customer: Customer, side: Side, family: Family) -> Flow:
-    public = service.public(family)
-    assert public is not None  # noqa: S101 - families() has seen to it
+def _job(side: Side, service: PackService, customer: Customer, shared: tuple[Family, ...]) -> Job:
+    flows = tuple(
+        _flow(service, customer, side, family, public, also=bool(number))
+        for family in shared
+        for number, public in enumerate(service.publics(family))
+    )
+    return Job(side, service, customer, flows)
+
+
+def _flow(service: PackService, customer: Customer, side: Side, family: Family, public: str, *, also: bool) -> Flow:
     if side == "customer":
-        return Flow(family, texts(customer.clients(family)), public, public, service.ports)
-    return Flow(family, texts(customer.sources(family)), public, service.inside(family) or public, service.ports)
+        return Flow(family, texts(customer.clients(family)), public, public, service.ports, also)
+    server = service.inside(family) or public
+    return Flow(family, texts(customer.sources(family)), public, server, service.ports, also)
 
 
 def port_text(ports: Ports, dash: str = "-") -> str:

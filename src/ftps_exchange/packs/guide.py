@@ -7,7 +7,7 @@ and as Markdown. Here is what the template needs of a customer.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from . import picture
 from .causes import SIDES, causes_for, idle_minutes, symptoms_for
+from .changes import NAMES_OF_FACTS, facts_of, former_of, shown
 from .document import HTML, MARKDOWN, Code, Foreign, Form, Inline, Link, Side, Words, joined, words
 from .formats import REGISTRY
 from .language import N_
@@ -142,7 +143,7 @@ def view(subject: Subject, files: Files, edition: Edition, say: Words) -> dict[s
     service, customer = subject.service, subject.customer
     firewall = REGISTRY[customer.firewall] if customer.firewall else None
     own = tuple(file for file in files.rules if not file.startswith(_TABLE))
-    single = (service.explicit_port, service.implicit_port)
+    ranges = tuple(f"{first}-{last}" for first, last in service.passive_ranges)
     return dict(  # noqa: C408 - as long as a page
         language=subject.language,
         customer=customer.name,
@@ -156,7 +157,10 @@ def view(subject: Subject, files: Files, edition: Edition, say: Words) -> dict[s
         changes=files.changes,
         addresses=subject.addresses,
         # With a plain dash: these are copied
-        ports=(*(str(port) for port in single if port is not None), f"{subject.first}-{subject.last}"),
+        ports=(*(str(port) for port in (*service.explicit_ports, *service.implicit_ports)), *ranges),
+        moves=tuple(_moves(subject, say)),
+        control=_listed(service.explicit_ports),
+        control_implicit=_listed(service.implicit_ports),
         rules=files.rules,
         drawings=picture.drawings(subject) if say.form is HTML else "",
         characters=picture.characters(subject) if say.form is MARKDOWN else "",
@@ -164,7 +168,8 @@ def view(subject: Subject, files: Files, edition: Edition, say: Words) -> dict[s
         port=service.explicit_port,
         implicit=service.implicit_port,
         passive=subject.passive,
-        count=subject.last - subject.first + 1,
+        count=sum(last - first + 1 for first, last in service.passive_ranges),
+        one_range=service.also_passive is None,
         firewall=firewall,
         firewall_is_cloud=bool(own) and own[0].endswith(".json"),
         own_rules=own,
@@ -205,6 +210,19 @@ def view(subject: Subject, files: Files, edition: Edition, say: Words) -> dict[s
             (one.sign, one.cause, _side(say, one.who), one.remedy) for one in symptoms_for(subject, say.say)
         ),
     )
+
+
+def _moves(subject: Subject, say: Words) -> Iterator[tuple[Inline, ...]]:
+    """What the service changes now: its name, the new value, the former one, and its last day."""
+    former = former_of(subject)
+    for key, value in facts_of(subject).items():
+        if key in former:
+            old, until = former[key]
+            yield say(NAMES_OF_FACTS[key]), shown(say, key, value), shown(say, key, old), until
+
+
+def _listed(ports: Sequence[int]) -> str:
+    return ", ".join(map(str, ports))
 
 
 def _certificates(subject: Subject, say: Words) -> list[tuple[Inline, Inline]]:

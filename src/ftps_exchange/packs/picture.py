@@ -65,18 +65,23 @@ def stations(subject: Subject) -> tuple[Station, ...]:
 def lanes(subject: Subject) -> tuple[Lane, ...]:
     """The connections that have to pass."""
     service, say = subject.service, catalogue(subject.language)
-    found = [Lane(f"TCP {service.explicit_port}", say(N_("control: TLS first, then the login")), say(N_("control")))]
-    if service.implicit_port is not None:
+    found = [Lane(_tcp(service.explicit_ports), say(N_("control: TLS first, then the login")), say(N_("control")))]
+    if service.implicit_ports:
         found.append(
             Lane(
-                f"TCP {service.implicit_port}",
+                _tcp(service.implicit_ports),
                 say(N_("the same, for clients with implicit TLS")),
                 say(N_("implicit TLS")),
             )
         )
-    ports = str(subject.first) if subject.first == subject.last else subject.passive
+    first, last = service.passive_ranges[0]
+    ports = str(first) if first == last and len(service.passive_ranges) == 1 else subject.passive
     found.append(Lane(f"TCP {ports}", say(N_("data: lists and files, in TLS")), say(N_("data"))))
     return tuple(found)
+
+
+def _tcp(ports: tuple[int, ...]) -> str:
+    return f"TCP {', '.join(map(str, ports))}"
 
 
 def drawings(subject: Subject) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.model.view import Contact, Customer, Model, read_model
+from ftps_exchange.model.view import FAMILIES, Contact, Customer, Model, read_model
 
 from .build import Choice, build_pack, digest, program
 from .changes import newest_with_a_day
@@ -102,6 +102,7 @@ def make_packs(model: object, settings: Settings) -> Summary:
         _check_known(settings.customer, states, settings.directory)
     _check_deadline(settings.deadline)
     choice = Choice(_formats("formats", settings.formats), _formats("provider_formats", settings.provider_formats))
+    _check_translation(service, choice)
     offer = offer_of(model.exchange, _authorities(settings.ca_file), settings.contact)
     wanted = [one for one in admitted if settings.customer in (None, one.name)]
     present = {name for name, state in states.items() if state != "absent"}
@@ -166,6 +167,19 @@ def _check_deadline(deadline: str | None) -> None:
         raise ExchangeError(
             "is not a day", field="change_deadline", value=deadline, remedy="Write it as YYYY-MM-DD, in quotes"
         ) from None
+
+
+def _check_translation(service: PackService, choice: Choice) -> None:
+    """Foreign firewalls translate one address to one other, and never a port."""
+    for family in FAMILIES:
+        if choice.provider and service.inside(family) and len(service.publics(family)) > 1:
+            raise ExchangeError(
+                f"cannot be made while there is an also_public_ip{family}: the two addresses need two translations",
+                field="provider_formats",
+                value=", ".join(choice.provider),
+                remedy="Leave them out until also_public_ip4 and also_public_ip6 are gone, and let the firewall team "
+                "translate the former address as docs/changing-addresses.md says",
+            )
 
 
 def _formats(field: str, given: Iterable[str]) -> tuple[str, ...]:

@@ -105,12 +105,11 @@ def selftest_sh(subject: Subject) -> str:
         "fqdn": service.fqdn,
         # family=address, in the order in which they are tried
         "addresses": " ".join(
-            f"{family}={address}" for family, address in zip(subject.families, subject.addresses, strict=True)
+            f"{family}={address}" for family in subject.families for address in service.publics(family)
         ),
         "port": str(service.explicit_port),
         "implicit": str(service.implicit_port or ""),
-        "first": str(subject.first),
-        "last": str(subject.last),
+        "ranges": " ".join(_ranges(subject)),
         "accounts": " ".join(f"{account.name}:{account.access}" for account in customer.accounts),
         "first_account": subject.account.name,
         "has_ca": "yes" if subject.own_authority else "no",
@@ -147,8 +146,7 @@ def selftest_ps1(subject: Subject) -> str:
     lines += [
         f"$addresses = @({', '.join(map(powershell_word, subject.addresses))})",
         f"$implicit = {subject.service.implicit_port or 0}",
-        f"$firstPort = {subject.first}",
-        f"$lastPort = {subject.last}",
+        f"$ranges = @({', '.join(map(powershell_word, _ranges(subject)))})",
         f"$idlePortsAnswer = ${str(subject.offer.idle_ports_answer).lower()}",
         f"$customer = {powershell_word(subject.name)}",
         "$accounts = @{",
@@ -169,6 +167,10 @@ def selftest_ps1(subject: Subject) -> str:
     # '#>' would end the comment that these lines stand in
     codes = "\n".join(f"    {one_line(line)}".replace("#>", "# >") for line in _codes(causes))
     return _powershell("selftest.ps1", subject.language, lines, codes)
+
+
+def _ranges(subject: Subject) -> list[str]:
+    return [f"{first}-{last}" for first, last in subject.service.passive_ranges]
 
 
 def transfer_ps1(subject: Subject) -> str:

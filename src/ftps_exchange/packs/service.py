@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from ftps_exchange.errors import ExchangeError
-from ftps_exchange.model.rules import Ports
-from ftps_exchange.model.view import FAMILIES, AddressUse, Customer, Exchange, Family, Network
+from ftps_exchange.model.rules import FORMER, Ports, merged
+from ftps_exchange.model.view import FAMILIES, AddressUse, Customer, Exchange, Family, Former, Network, former_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,46 @@ class PackService:
     """The server's own address, to which another edge translates; None: it has the public one itself."""
     inside6: str | None = None
     public_address_use: AddressUse = "shared"
+    also_public4: str | None = None
+    """Former values that are still served; ``until`` has the last day of each, by its key in the model."""
+    also_public6: str | None = None
+    also_explicit_port: int | None = None
+    also_implicit_port: int | None = None
+    also_passive: Ports | None = None
+    until: tuple[tuple[str, str], ...] = ()
 
     def met_by(self, customer: Customer) -> PackService:
         """The service as one customer needs it: the port of implicit TLS only if the customer asked for it."""
-        return self if customer.implicit_tls else replace(self, implicit_port=None)
+        return self if customer.implicit_tls else replace(self, implicit_port=None, also_implicit_port=None)
 
     @property
     def ports(self) -> tuple[Ports, ...]:
         """Every port that customers connect to: control and data, in order."""
-        return _ports(self.explicit_port, self.implicit_port, self.passive)
+        return _ports((*self.explicit_ports, *self.implicit_ports), self.passive_ranges)
+
+    @property
+    def explicit_ports(self) -> tuple[int, ...]:
+        """The ports of explicit TLS, the new one first."""
+        return tuple(port for port in (self.explicit_port, self.also_explicit_port) if port is not None)
+
+    @property
+    def implicit_ports(self) -> tuple[int, ...]:
+        """The ports of implicit TLS, the new one first."""
+        return tuple(port for port in (self.implicit_port, self.also_implicit_port) if port is not None)
+
+    @property
+    def passive_ranges(self) -> tuple[Ports, ...]:
+        """All data ports, in ranges that do not touch."""
+        return tuple(merged([self.passive, *([self.also_passive] if self.also_passive else [])]))
 
     def public(self, family: Family) -> str | None:
         """The public address of a family."""
         return self.public4 if family == 4 else self.public6
+
+    def publics(self, family: Family) -> tuple[str, ...]:
+        """All public addresses of a family, the new one first."""
+        former = self.also_public4 if family == 4 else self.also_public6
+        return tuple(address for address in (self.public(family), former) if address is not None)
 
     def inside(self, family: Family) -> str | None:
         """The address behind the provider's translation; None without a translation."""
@@ -51,9 +78,8 @@ class PackService:
 
 
 @lru_cache(maxsize=64)
-def _ports(explicit: int, implicit: int | None, passive: Ports) -> tuple[Ports, ...]:
-    single = [explicit] if implicit is None else [explicit, implicit]
-    return tuple(sorted([*((port, port) for port in single), passive]))
+def _ports(control: tuple[int, ...], passive: tuple[Ports, ...]) -> tuple[Ports, ...]:
+    return tuple(sorted([*((port, port) for port in control), *passive]))
 
 
 def pack_service(exchange: Exchange, servers: Iterable[str] = ()) -> PackService:
@@ -97,7 +123,17 @@ def pack_service(exchange: Exchange, servers: Iterable[str] = ()) -> PackService
         inside4=inside.get(4),
         inside6=inside.get(6),
         public_address_use=exchange.public_address_use,
+        also_public4=_former_text(exchange.also_public_ip4),
+        also_public6=_former_text(exchange.also_public_ip6),
+        also_explicit_port=former_value(exchange.also_explicit_port),
+        also_implicit_port=former_value(exchange.also_implicit_port),
+        also_passive=former_value(exchange.also_passive_ports),
+        until=tuple((key, former.until) for key in FORMER if (former := getattr(exchange, f"also_{key}")) is not None),
     )
+
+
+def _former_text(former: Former[IPv4Address] | Former[IPv6Address] | None) -> str | None:
+    return None if former is None else str(former.value)
 
 
 network = lru_cache(maxsize=4096)(ip_network)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ftps_exchange.errors import ExchangeError
+from ftps_exchange.model.rules import Ports
 from ftps_exchange.model.view import Account, Contact, Customer, Exchange, Family
 
 from .language import N_, Catalogue
@@ -76,8 +77,8 @@ class Subject:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The service's addresses that this customer may use."""
-        return tuple(str(self.service.public(family)) for family in self.families)
+        """The service's addresses that this customer may use, each new one before the former."""
+        return tuple(address for family in self.families for address in self.service.publics(family))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -90,19 +91,9 @@ class Subject:
         return tuple(source for family in self.families for source in texts(self.customer.clients(family)))
 
     @property
-    def first(self) -> int:
-        """The first data port."""
-        return self.service.passive[0]
-
-    @property
-    def last(self) -> int:
-        """The last data port."""
-        return self.service.passive[1]
-
-    @property
     def passive(self) -> str:
         """The data ports as people write them."""
-        return f"{self.first}–{self.last}"  # noqa: RUF001
+        return ", ".join(f"{first}–{last}" for first, last in self.service.passive_ranges)  # noqa: RUF001
 
     @property
     def language(self) -> str:
@@ -187,6 +178,15 @@ def _only_for(certificate: Any) -> tuple[str, ...]:
     return tuple(one.value for one in limits.permitted_subtrees or () if isinstance(one, x509.DNSName))
 
 
+RANGE: Final = N_("{first} to {last}")
+
+
+def ports_in_words(say: Catalogue, ports: Ports) -> str:
+    """A port or a range in a sentence."""
+    first, last = ports
+    return str(first) if first == last else say.filled(RANGE, first=first, last=last)
+
+
 def short(say: Catalogue, values: Sequence[str], most: int = 3) -> tuple[str, ...]:
     """The first few of a list, and how many there are besides."""
     if len(values) <= most:
@@ -195,5 +195,7 @@ def short(say: Catalogue, values: Sequence[str], most: int = 3) -> tuple[str, ..
 
 
 def both(say: Catalogue, values: Sequence[str]) -> str:
-    """One or two things in a sentence."""
-    return values[0] if len(values) == 1 else say.filled(N_("{one} and {other}"), one=values[0], other=values[1])
+    """One or more things in a sentence."""
+    if len(values) == 1:
+        return values[0]
+    return say.filled(N_("{one} and {other}"), one=", ".join(values[:-1]), other=values[-1])

@@ -33,6 +33,7 @@ def baseline(model: Model) -> dict[str, Any]:
         "elements": {one["element"]: one["comment"] for one in (*sets["customers4"], *sets["customers6"])},
         "states": {customer.name: _state(customer) for customer in model.customers},
         "ports": _ports(model),
+        "addresses": " ".join(str(address) for address in model.exchange.public_addresses),
     }
 
 
@@ -44,8 +45,8 @@ def _state(customer: Customer) -> str:
 
 def _ports(model: Model) -> str:
     exchange = model.exchange
-    ports = [str(port) for port in (exchange.explicit_port, exchange.implicit_port) if port is not None]
-    return ", ".join([*ports, f"{exchange.passive_ports[0]}-{exchange.passive_ports[1]}"])
+    ports = [str(port) for port in (*exchange.explicit_ports, *exchange.implicit_ports)]
+    return ", ".join([*ports, *(f"{first}-{last}" for first, last in exchange.passive_ranges)])
 
 
 def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[Change]:
@@ -70,6 +71,9 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[
     ]
     if old and old.get("ports") != after["ports"]:
         found.append(Change("ports", "all", "all", f"TCP {after['ports']} instead of {old.get('ports')}"))
+    was_at, now_at = old.get("addresses"), after["addresses"]
+    if was_at and was_at != now_at:
+        found.append(Change("addresses", "all", "all", f"{now_at} instead of {was_at}"))
     return found
 
 

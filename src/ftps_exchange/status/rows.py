@@ -117,6 +117,7 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
         "log_reached": _reached(servers.values()) if all_servers else None,
         "attention": [
             *_servers_attention(servers, moment),
+            *(f"exchange.{text}" for text in model.exchange.ended_changes),
             *(f"{row['name']}: {text}" for row in rows for text in row["attention"]),
         ],
         "missing": missing,

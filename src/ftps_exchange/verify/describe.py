@@ -21,14 +21,14 @@ from typing import Any, Final
 
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.model.check import check_model
-from ftps_exchange.model.view import Customer, Exchange, read_model
+from ftps_exchange.model.view import Customer, Exchange, former_value, read_model
 
 type Description = dict[str, Any]
 
 WARN_DAYS: Final = 21
 _SERVICE_KEYS: Final = (
     *("fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports"),
-    *("tls_minimum_version", "tls_maximum_version"),
+    *("tls_minimum_version", "tls_maximum_version", "also"),
 )
 _TARGET_KEYS: Final = frozenset({"name", "ca_file", "warn_days", "folder", "customers", *_SERVICE_KEYS})
 _PODMAN: Final = frozenset({"podman", "containers.podman.podman"})
@@ -38,16 +38,26 @@ _LOCAL: Final = frozenset({"local", "ansible.builtin.local"})
 
 def service_facts(exchange: Exchange) -> dict[str, Any]:
     """What everybody may know of the service."""
-    return {
+    facts = {
         "fqdn": exchange.fqdn,
         "public_ip": None if exchange.public_ip4 is None else str(exchange.public_ip4),
         "public_ip6": None if exchange.public_ip6 is None else str(exchange.public_ip6),
         "explicit_port": exchange.explicit_port,
         "implicit_port": exchange.implicit_port,
-        "passive_ports": list(exchange.passive_ports),
+        "passive_ports": list(exchange.announced_ports),
         "tls_minimum_version": exchange.tls_minimum_version,
         "tls_maximum_version": exchange.tls_maximum_version,
     }
+    # Served besides, while the service moves (docs/changing-addresses.md)
+    also = {
+        "public_ips": [
+            str(former.value) for former in (exchange.also_public_ip4, exchange.also_public_ip6) if former is not None
+        ],
+        "explicit_port": former_value(exchange.also_explicit_port),
+        "implicit_port": former_value(exchange.also_implicit_port),
+        "passive_ranges": [list(ports) for ports in exchange.passive_ranges] if exchange.also_passive_ports else [],
+    }
+    return {**facts, "also": {key: value for key, value in also.items() if value}} if any(also.values()) else facts
 
 
 def share_facts(customer: Customer) -> list[dict[str, str]]:

@@ -62,7 +62,7 @@ def test_lines_of_the_service(inventory: Inventory) -> None:
         exchange_file=str(file),
     )
     (problem,) = result["problems"]
-    assert (problem["file"], problem["line"]) == ("exchange.yml", 10)
+    assert (problem["file"], problem["line"]) == ("exchange.yml", 15)
 
 
 def test_today_decides_what_has_expired(inventory: Inventory) -> None:

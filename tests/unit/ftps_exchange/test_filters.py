@@ -52,6 +52,7 @@ EXPRESSIONS = {
     "exchange_ports_meanwhile": f"{PORTS} | ftps.exchange.exchange_ports_meanwhile(rules='{RULES}')",
     "exchange_predicted_sids": "model | ftps.exchange.exchange_group_names | ftps.exchange.exchange_predicted_sids",
     "exchange_retention": "model | ftps.exchange.exchange_retention",
+    "exchange_service_ports": "model | ftps.exchange.exchange_service_ports",
     "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | ftps.exchange.exchange_thumbprint",
 }
 

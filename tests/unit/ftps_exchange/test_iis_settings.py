@@ -568,3 +568,30 @@ def test_addresses_come_in_their_own_order() -> None:
     addresses = [int(IPv4Address(row["ipAddress"])) for row in rows(whole, entry)]
     assert addresses == sorted(addresses)
     assert [row["subnetMask"] for row in rows(whole, entry)][1:3] == ["255.255.0.0", "255.255.255.0"]
+
+
+UNTIL = {"until": "2027-03-31", "over": False}
+
+
+def test_iis_uses_the_former_range_until_its_last_day() -> None:
+    for over, first in ((False, 51000), (True, 50000)):
+        former = {"ports": [51000, 51099], "until": "2027-03-31", "over": over}
+        whole = settings(acme(), also_passive_ports=former)
+        support = at(whole, "system.ftpServer/firewallSupport", "")
+        assert support is not None
+        assert support["attributes"] == {"lowDataChannelPort": first, "highDataChannelPort": first + 99}
+
+
+@pytest.mark.parametrize(
+    ("key", "former"),
+    [
+        ("also_public_ip4", {"address": "198.51.100.11", **UNTIL}),
+        ("also_explicit_port", {"port": 2121, **UNTIL}),
+        ("also_implicit_port", {"port": 991, **UNTIL}),
+    ],
+)
+def test_a_former_address_or_control_port_is_refused_before_a_host_is_touched(key: str, former: Json) -> None:
+    whole = windows(model(acme()), **{key: former})
+    (problem,) = exchange_iis_problems(whole)
+    assert f"exchange.{key}" in problem
+    assert "docs/changing-addresses.md" in problem

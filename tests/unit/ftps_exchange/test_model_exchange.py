@@ -318,3 +318,65 @@ def test_the_oldest_version_alone_leaves_none(inventory: Inventory) -> None:
     inventory.exchange["tls_minimum_version"] = "1.3"
     assert len(inventory.problems()) == 1
     assert "set tls_maximum_version to '1.3' too" in inventory.problems()[0]
+
+
+UNTIL = "2027-03-31"
+FORMER: list[tuple[str, Any, str]] = [
+    ("also_public_ip4", {"address": "198.51.100.11"}, "is missing"),
+    ("also_public_ip4", {"address": "198.51.100.10", "until": UNTIL}, "is the same as public_ip4"),
+    ("also_public_ip4", {"address": "10.0.0.1/8", "until": UNTIL}, "also_public_ip4.address"),
+    ("also_public_ip4", {"address": "198.51.100.11", "until": "soon"}, "is not a day"),
+    ("also_explicit_port", {"port": 21, "until": UNTIL}, "is the same as explicit_port"),
+    ("also_explicit_port", {"port": 990, "until": UNTIL}, "is also the implicit port"),
+    ("also_explicit_port", {"port": 22, "until": UNTIL}, "is the port of SSH"),
+    ("also_explicit_port", {"port": 50050, "until": UNTIL}, "contains also_explicit_port 50050"),
+    ("also_passive_ports", {"ports": [50000, 50099], "until": UNTIL}, "is the same as passive_ports"),
+    ("also_passive_ports", {"ports": [51000, 51009], "until": UNTIL}, "keep max_sessions at 10 or less until then"),
+    ("also_passive_ports", {"ports": [990, 51009], "until": UNTIL}, "begins below 1025"),
+    ("also_passive_ports", {"ports": [51099, 51000], "until": UNTIL}, "is reversed"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "told"), FORMER)
+def test_a_former_value_is_whole_and_another_one(inventory: Inventory, key: str, value: Any, told: str) -> None:
+    inventory.exchange[key] = value
+    with pytest.raises(ModelError) as failed:
+        inventory.check()
+    assert told in str(failed.value)
+    assert f"exchange.{key}" in str(failed.value) or "passive_ports" in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("also_implicit_port", {"port": 2990, "until": UNTIL}),
+        ("also_public_ip6", {"address": "2001:db8:100::11", "until": UNTIL}),
+    ],
+)
+def test_a_former_value_needs_a_new_one(inventory: Inventory, key: str, value: Any) -> None:
+    inventory.exchange[key] = value
+    assert inventory.check()["exchange"][key] == {**value, "over": False}
+    inventory.exchange[key.removeprefix("also_")] = None
+    with pytest.raises(ModelError, match="has no new one"):
+        inventory.check()
+
+
+def test_the_ports_for_a_former_address_are_used_for_nothing_else(inventory: Inventory) -> None:
+    inventory.exchange["explicit_port"] = 1021
+    inventory.check()
+    inventory.exchange["also_public_ip4"] = {"address": "198.51.100.11", "until": UNTIL}
+    with pytest.raises(ModelError, match="servers need themselves for also_public_ip4"):
+        inventory.check()
+
+
+def test_a_day_that_has_passed_stops_nothing(inventory: Inventory) -> None:
+    inventory.exchange["also_public_ip4"] = {"address": "198.51.100.11", "until": "2020-01-01"}
+    checked = inventory.check()
+    assert checked["exchange"]["also_public_ip4"]["over"] is True
+    assert "has passed" in checked["notes"][0]
+
+
+def test_a_former_address_is_no_source_of_a_customer(inventory: Inventory) -> None:
+    inventory.exchange["also_public_ip4"] = {"address": "198.51.100.20", "until": UNTIL}
+    with pytest.raises(ModelError, match=r"contains the service's own public address 198\.51\.100\.20"):
+        inventory.check()

@@ -45,6 +45,50 @@ def test_a_new_address() -> None:
     assert "**After 2027-03-01:** remove `198.51.100.10` from your rules." in text
 
 
+def test_former_values_have_their_own_last_days() -> None:
+    text = told(
+        deadline=None,
+        public4="198.51.100.11",
+        also_public4="198.51.100.10",
+        passive=(51000, 51099),
+        also_passive=(50000, 50099),
+        until=(("public_ip4", "2027-04-30"), ("passive_ports", "2027-03-31")),
+    )
+    assert "## Newest change: by 2027-03-31" in text
+    assert "**By 2027-04-30:** allow `198.51.100.11` outwards in addition" in text
+    assert "**After 2027-04-30:** remove `198.51.100.10` from your rules." in text
+    assert "**By 2027-03-31:** open TCP 51000 to 51099 in addition." in text
+    assert "**After 2027-03-31:** close TCP 50000 to 50099." in text
+    assert "you can load it now" in text
+
+
+def test_a_last_day_moves_and_stays_when_the_former_value_is_gone() -> None:
+    moved = {"passive": (51000, 51099)}
+    also = {**moved, "also_passive": (50000, 50099)}
+    first = pack(subject(service={**also, "until": (("passive_ports", "2027-03-31"),)}), previous=pack(subject()))
+    assert not first.new_change, "no deadline is asked for: the day is known"
+    later = pack(subject(service={**also, "until": (("passive_ports", "2027-05-31"),)}), previous=first)
+    assert not later.new_change
+    assert "**After 2027-05-31:** close TCP 50000 to 50099." in later.files["CHANGES.md"].decode()
+    ended = pack(subject(service=moved), previous=later)
+    assert "**After 2027-05-31:** close TCP 50000 to 50099." in ended.files["CHANGES.md"].decode()
+    assert changes.sound_change(json.loads(ended.files["pack.json"])["changes"][0])
+
+
+def test_the_guide_shows_new_and_former_values_with_the_day() -> None:
+    service = {
+        "public4": "198.51.100.11",
+        "also_public4": "198.51.100.10",
+        "passive": (50000, 50199),
+        "also_passive": (50000, 50099),
+        "until": (("public_ip4", "2027-03-31"), ("passive_ports", "2027-04-30")),
+    }
+    text = pack(subject(service=service)).files["guide.md"].decode()
+    assert "| Address (IPv4) | `198.51.100.11` | `198.51.100.10` | 2027-03-31 |" in text
+    assert "| Data ports | `50000-50199` | `50000-50099` | 2027-04-30 |" in text
+    assert "The service is moving" not in pack(subject()).files["guide.md"].decode()
+
+
 def test_a_new_authority() -> None:
     new = Offer(
         Authorities(OFFER.authorities.pem, (Authority("CN=New Root", "DD:EE:FF", "2040-01-01"),)), OFFER.contact

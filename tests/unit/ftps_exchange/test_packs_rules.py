@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.model.customer import Customer as CustomerFile
+from ftps_exchange.model.rules import FORMER
 from ftps_exchange.model.view import AddressUse, Contact, Customer
 from ftps_exchange.packs import FORMATS, PackService, render_rules
 from ftps_exchange.packs import check as checker
@@ -39,10 +40,23 @@ TRANSLATED = (
     dataclasses.replace(HAND_CHECKED, inside6="fd00:77::11", public_address_use="dedicated"),
     dataclasses.replace(ACME, inside6=(IPv6Network("fd77:20::/64"),)),
 )
+# While the service moves: two addresses of each family, four control ports, and ranges that overlap.
+UNTIL = "2027-03-31"
+MOVING = dataclasses.replace(
+    HAND_CHECKED,
+    inside4=None,
+    also_public4="198.51.100.11",
+    also_public6="2001:db8:100::11",
+    also_explicit_port=2121,
+    also_implicit_port=2990,
+    also_passive=(50050, 50149),
+    until=tuple((key, UNTIL) for key in FORMER),
+)
 TRANSLATING = [name for name in FORMATS if name not in ("nftables", "iptables", "windows", "aws", "azure", "table")]
 GOLDEN_CASES = [
     *((name, "packs", HAND_CHECKED, ACME) for name in FORMATS),
     *((name, "packs_translated", *TRANSLATED) for name in TRANSLATING),
+    *((name, "packs_moving", MOVING, ACME) for name in FORMATS),
 ]
 
 
@@ -62,6 +76,37 @@ def test_there_is_no_golden_file_that_nothing_makes() -> None:
         made.setdefault(folder, set()).update(render_rules(name, service, customer))
     for folder, files in made.items():
         assert {path.name for path in (GOLDEN / folder).iterdir() if path.suffix != ".actual"} == files
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_while_the_service_moves_every_file_opens_old_and_new(name: str) -> None:
+    opened = " ".join(render_rules(name, MOVING, ACME).values())
+    for value in ("198.51.100.10", "198.51.100.11", "2001:db8:100::10", "2001:db8:100::11", "2121", "2990", "50149"):
+        assert value in opened, value
+    for less in (
+        dataclasses.replace(MOVING, also_public4=None),
+        dataclasses.replace(MOVING, also_explicit_port=None),
+        dataclasses.replace(MOVING, also_passive=None),
+    ):
+        with pytest.raises(ExchangeError, match=r"(lacks what|opens more than) the model says"):
+            checker.check_rules(name, MOVING, ACME, render_rules(name, less, ACME))
+        with pytest.raises(ExchangeError, match="opens more than the model says"):
+            checker.check_rules(name, less, ACME, render_rules(name, MOVING, ACME))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_random_services_that_move_pass_the_checker(name: str) -> None:
+    for service, customer in cases(12):
+        moving = dataclasses.replace(
+            service,
+            inside4=None,
+            inside6=None,
+            also_public4="198.51.100.99" if service.public4 else None,
+            also_public6="2001:db8:ffff::99" if service.public6 else None,
+            also_explicit_port=1999,
+            also_passive=(45000, 45009),
+        )
+        render_rules(name, moving, customer)
 
 
 def test_every_firewall_that_a_customer_may_name_has_a_format() -> None:

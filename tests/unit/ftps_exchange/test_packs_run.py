@@ -97,6 +97,14 @@ def test_all_formats_on_request(place: Place) -> None:
     assert (place.packs / "acme/provider/nftables-provider.nft").is_file()
 
 
+def test_the_providers_rules_translate_no_second_address(place: Place) -> None:
+    place.inventory.exchange["also_public_ip4"] = {"address": "198.51.100.11", "until": "2027-03-31"}
+    place.run(formats=("all",), servers=("10.77.10.11",))
+    place.run(formats=("all",), provider_formats=("all",))
+    with pytest.raises(ExchangeError, match="need two translations"):
+        place.run(provider_formats=("cisco_asa",), servers=("10.77.10.11",))
+
+
 def test_the_port_of_implicit_tls_is_opened_for_those_who_ask_only(place: Place) -> None:
     place.inventory.acme["implicit_tls"] = True
     place.run(formats=("all",), provider_formats=("all",))

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ftps_exchange.model.languages import Language
 from ftps_exchange.packs.language import catalogue
-from ftps_exchange.packs.subject import Authorities
+from ftps_exchange.packs.subject import Authorities, Subject
 from tests.unit.ftps_exchange import namespaces
 from tests.unit.ftps_exchange.namespaces import Namespace
 from tests.unit.ftps_exchange.packs_folder import OFFER, subject, texts
@@ -154,6 +154,27 @@ def test_three_files_go_and_come_whole_in_one_call_each(network: Namespace, fold
     assert told.code == 0, told.output
     assert "three files sent, sizes equal, fetched, content equal, removed" in told.output
     assert list((folder / "home").iterdir()) == []
+
+
+def test_while_the_range_moves_both_ranges_are_tried_and_either_is_announced(network: Namespace, folder: Path) -> None:
+    """The server still uses the former range; the customer's firewall must have both open."""
+    moving = dataclasses.replace(subject(OFFER).service, public6=None, explicit_port=PORT, implicit_port=None)
+    moving = dataclasses.replace(moving, passive=(2300, 2304), also_passive=(FIRST, LAST))
+    ca = (folder / "pack" / "ca.pem").read_text(encoding="utf-8")
+    offer = dataclasses.replace(OFFER, authorities=Authorities(ca, OFFER.authorities.certificates))
+    one = Subject(moving, subject(OFFER, sources6=()).customer, offer)
+    for name, text in texts(one).items():
+        (folder / "pack-moving" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "pack-moving" / name).write_text(text, encoding="utf-8")
+    call = ("sh", "selftest.sh", "--password-stdin")
+    with serving(network, folder):
+        told = run(network, folder, *call, stdin=f"{PASSWORD}\n", pack="pack-moving")
+        block(network, "tcp dport 2300-2304 drop")
+        closed = run(network, folder, *call, stdin=f"{PASSWORD}\n", pack="pack-moving")
+    assert told.code == 0, told.output
+    assert f"{FIRST}-{LAST} 2300-2304, tested: " in told.output
+    assert (closed.code, closed.who()) == (61, YOU), closed.output
+    assert "2200 to 2208 and 2300 to 2304" in closed.output
 
 
 def test_a_file_that_is_said_to_be_sent_and_is_not_whole(network: Namespace, folder: Path) -> None:

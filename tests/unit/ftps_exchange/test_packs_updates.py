@@ -279,3 +279,25 @@ def test_an_update_that_says_anything_else_is_refused(name: str) -> None:
         ):
             with pytest.raises(ExchangeError, match="neither a line of the rules nor a removal"):
                 check_update(name, ACME, rules, f"{text}{line}\n")
+
+
+def test_an_update_begins_a_move_and_another_ends_it() -> None:
+    """The first only adds, apart from objects that get the new value; the second removes the former value."""
+    before = dataclasses.replace(HAND_CHECKED, inside4=None)
+    moving = dataclasses.replace(before, public4="198.51.100.11", also_public4="198.51.100.10")
+    files = {
+        service: {
+            f"rules/{file}": text
+            for name in REGISTRY
+            for file, text in render_rules(name, service, ACME).items()
+            if "-provider" not in file
+        }
+        for service in (before, moving, dataclasses.replace(moving, also_public4=None))
+    }
+    old, both, new = files.values()
+    begins = module.updates(ACME, old, both)
+    ends = module.updates(ACME, both | begins, new)
+    assert begins.keys() == ends.keys()
+    for path, text in begins.items():
+        assert "198.51.100.11" in text, path
+        assert "198.51.100.10" in ends[path] or "4-ALSO" in ends[path], path

@@ -19,6 +19,9 @@ EDGE: dict[str, Any] = {
     "edge_management_networks": ["192.0.2.0/24"],
     "edge_management_by_network": True,
     "edge_rollback_seconds": 60,
+    "edge_service_ports": [21, 990],
+    "edge_also_passive_ports": [],
+    "edge_translated_ports": [],
 }
 HOST: dict[str, Any] = {
     "host_firewall_passive_ports": [50000, 50099],
@@ -34,6 +37,7 @@ SERVER: dict[str, Any] = {
     "ftps_server_explicit_port": 21,
     "ftps_server_implicit_port": 990,
     "ftps_server_passive_ports": [50000, 50099],
+    "ftps_server_more_ports": [],
     "ftps_server_tls_minimum_version": "1.2",
     "ftps_server_tls_maximum_version": "1.2",
     "ftps_server_max_sessions": 100,
@@ -54,6 +58,15 @@ def account(name: str, *networks: str) -> dict[str, Any]:
         ({"edge_servers": [{"name": "a", "ip4": "", "ip6": "fd00::1"}]}, "needs an ip4"),
         ({"edge_passive_ports": [50099, 50000]}, "edge_passive_ports [50099, 50000] is reversed"),
         ({"edge_passive_ports": ["50000"]}, "edge_passive_ports [50000] is not a list of two ports"),
+        ({"edge_also_passive_ports": [[51099, 51000]]}, "edge_also_passive_ports [51099, 51000] is reversed"),
+        (
+            {"edge_translated_ports": [{"address": "198.51.100.99", "port": 21, "to": 1021}]},
+            "port 21 of 198.51.100.99 is not one of edge_service_ports at one of edge_public_addresses",
+        ),
+        (
+            {"edge_translated_ports": [{"address": "198.51.100.10", "port": 21, "to": 990}]},
+            "edge_translated_ports: 990 is one of edge_service_ports",
+        ),
         ({"edge_management_networks": []}, "nobody could manage the edge"),
         ({"edge_max_packet_size": 575}, "edge_max_packet_size 575 must be"),
         ({"edge_max_packet_size": 9001}, "edge_max_packet_size 9001 must be"),
@@ -71,6 +84,7 @@ def test_edge(given: dict[str, Any], problem: str) -> None:
     [
         ({"host_firewall_passive_ports": [50099, 50000]}, "host_firewall_passive_ports [50099, 50000] is reversed"),
         ({"host_firewall_passive_ports": [3000, 3999]}, "contains 3389 (Remote Desktop)"),
+        ({"host_firewall_also_passive_ports": [[3000, 3999]]}, "also_passive_ports [3000, 3999] contains 3389"),
         ({"host_firewall_management_networks": []}, "nobody could manage the server"),
         ({"host_firewall_rollback_seconds": 5}, "host_firewall_rollback_seconds must be"),
         ({"host_firewall_max_connections_per_customer": -1}, "max_connections_per_customer must be"),
@@ -110,6 +124,7 @@ def test_what_an_edge_may_be(given: dict[str, Any]) -> None:
         ({"ftps_server_explicit_port": 0}, "ftps_server_explicit_port 0 is not from 1 to 65535"),
         ({"ftps_server_explicit_port": "22"}, "ftps_server_explicit_port 22 is the port of SSH"),
         ({"ftps_server_implicit_port": 21}, "ftps_server_implicit_port 21 is also the explicit port"),
+        ({"ftps_server_more_ports": [{"port": 990}]}, "ftps_server_more_ports 990 is in use"),
         (
             {"ftps_server_tls_minimum_version": "1.3"},
             "ftps_server_tls_minimum_version 1.3 is newer than tls_maximum_version",

@@ -289,6 +289,26 @@ def test_other_ports_are_a_change_too(inventory: Inventory) -> None:
     assert changes(inventory, before) == [("ports", "all", "TCP 21, 990, 50000-50199 instead of 21, 990, 50000-50099")]
 
 
+def test_a_move_is_a_change_of_ports_and_addresses(inventory: Inventory) -> None:
+    before = request.baseline(model(inventory))
+    inventory.exchange["also_public_ip4"] = {"address": "198.51.100.11", "until": "2027-03-31"}
+    inventory.exchange["also_passive_ports"] = {"ports": [51000, 51099], "until": "2027-03-31"}
+    assert changes(inventory, before) == [
+        ("ports", "all", "TCP 21, 990, 50000-50099, 51000-51099 instead of 21, 990, 50000-50099"),
+        (
+            "addresses",
+            "all",
+            "198.51.100.10 198.51.100.11 2001:db8:100::10 instead of 198.51.100.10 2001:db8:100::10",
+        ),
+    ]
+
+
+def test_a_move_that_has_ended_needs_attention(inventory: Inventory) -> None:
+    inventory.exchange["also_explicit_port"] = {"port": 2121, "until": "2020-01-01"}
+    (told,) = [text for text in status(model(inventory), {}, {})["attention"] if "also_explicit_port" in text]
+    assert told.startswith("exchange.also_explicit_port: 2020-01-01, the last day of 2121, has passed.")
+
+
 def test_the_request_of_another_exchange_is_no_basis(inventory: Inventory) -> None:
     before = {**request.baseline(model(inventory)), "exchange": "other"}
     assert {reason for _, _, reason in changes(inventory, before)} == {"first request"}

@@ -121,15 +121,17 @@ def test_a_session_that_waits_for_its_data_connection(tmp_path: Path) -> None:
             "started": ftps_server.started(os.getpid(), Path("/proc")),
         }
         (tmp_path / str(os.getpid())).write_text(json.dumps(note))
-        (found,) = module.read_sessions(tmp_path, ["acme-up"], [port, port], Path("/proc"))
+        (found,) = module.read_sessions(tmp_path, ["acme-up"], [[port, port]], Path("/proc"))
         assert (found["waiting"], found["data"]) == ([port], [])
         with socket.create_connection(("127.0.0.1", port)), waiting.accept()[0]:
-            (found,) = module.read_sessions(tmp_path, ["acme-up"], [port, port], Path("/proc"))
+            (found,) = module.read_sessions(tmp_path, ["acme-up"], [[port, port]], Path("/proc"))
             assert found["data"] == [f"127.0.0.1:{port}"]
-        assert module.read_sessions(tmp_path, ["globex-up"], [port, port], Path("/proc")) == []
+        assert module.read_sessions(tmp_path, ["globex-up"], [[port, port]], Path("/proc")) == []
         note["started"] = 1
         (tmp_path / str(os.getpid())).write_text(json.dumps(note))
-        assert module.read_sessions(tmp_path, ["acme-up"], [port, port], Path("/proc")) == [], "another process by now"
+        assert module.read_sessions(tmp_path, ["acme-up"], [[port, port]], Path("/proc")) == [], (
+            "another process by now"
+        )
 
 
 @pytest.mark.parametrize(
@@ -190,5 +192,5 @@ def test_where_nobody_may_look_into_the_process_its_address_tells(
         "started": ftps_server.started(os.getpid(), Path("/proc")),
     }
     (tmp_path / str(os.getpid())).write_text(json.dumps(note))
-    (found,) = module.read_sessions(tmp_path, ["acme-up"], [50000, 50099], Path("/proc"))
+    (found,) = module.read_sessions(tmp_path, ["acme-up"], [[40000, 40009], [50000, 50099]], Path("/proc"))
     assert found["waiting"] == [50007]

@@ -324,3 +324,41 @@ def test_routes_come_from_a_router_only_where_that_is_meant() -> None:
     assert parameters(announcements=False)["net.ipv6.conf.*.accept_ra"] == 0
     assert "net.ipv6.conf.*.accept_ra" not in parameters(announcements=True)
     assert parameters(announcements=True)["net.ipv4.conf.*.accept_redirects"] == 0
+
+
+FORMER_ADDRESS: dict[str, Any] = {
+    "edge_public_addresses": ["198.51.100.10", "198.51.100.11", "2001:db8:100::10"],
+    "edge_also_passive_ports": [[50050, 50149], [51000, 51099]],
+    "edge_translated_ports": [{"address": "198.51.100.11", "port": 21, "to": 1021}],
+}
+
+
+def test_a_former_address_leads_to_a_port_of_its_own_before_the_general_rule() -> None:
+    rules = edge(**FORMER_ADDRESS)
+    outside = "{ 21, 990, 50000-50149, 51000-51099 }"
+    assert [rule for rule in chain(rules, "translate") if " dnat " in rule] == [
+        "ip daddr 198.51.100.11 tcp dport 21 dnat ip to 10.77.10.11 : 1021",
+        f"ip daddr {{ 198.51.100.10, 198.51.100.11 }} tcp dport {outside} dnat ip to 10.77.10.11",
+        f"ip6 daddr {{ 2001:db8:100::10 }} tcp dport {outside} dnat ip6 to fd77:10::11",
+    ]
+    inside = "{ 21, 990, 50000-50149, 51000-51099, 1021 }"
+    assert f"ip daddr {{ 10.77.10.11 }} tcp dport {inside} ip saddr @customers4 accept" in rules
+    assert all(inside in rule for rule in chain(rules, "segment_size")[1:])
+    assert "1021" not in "".join(chain(rules, "short_handshake") + chain(rules, "verify_source"))
+
+
+def test_a_former_address_with_several_servers_keeps_the_server_of_a_client() -> None:
+    rules = edge(**FORMER_ADDRESS, edge_servers=[*DUAL_STACK["edge_servers"], SECOND])
+    first, second = (
+        rule.partition(" dnat ip to ")[2]
+        for rule in chain(rules, "translate")
+        if "ip daddr" in rule and " dnat " in rule
+    )
+    assert first == f"{second} : 1021"
+    assert "jhash ip saddr mod 2" in second
+
+
+def test_the_host_firewall_opens_all_ranges() -> None:
+    given = {"host_firewall_also_passive_ports": [[50050, 50149]], "host_firewall_service_ports": [21, 1021]}
+    rules = render("host_firewall", "host_firewall.nft.j2", given)
+    assert "tcp dport { 21, 1021, 50000-50149 } goto service" in rules

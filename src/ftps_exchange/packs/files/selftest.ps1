@@ -98,6 +98,7 @@ $now = [DateTime]::UtcNow.ToString('yyyy-MM-dd HH:mm')
 try { $seen = @([Net.Dns]::GetHostAddresses($fqdn) | ForEach-Object { $_.ToString() }) } catch { $seen = @() }
 if ($seen.Count -eq 0) { Stop-Here 10 'name' _'no address for {fqdn}' }
 $resolved = @($addresses | Where-Object { $seen -contains $_ })
+$families = @($resolved | ForEach-Object { $_.Contains(':') })
 if ($resolved.Count -eq 0) { $seen = $seen -join ' '; Stop-Here 11 'name' _'{fqdn} is {seen}' }
 $seen = $resolved -join ' '
 Write-Row 'name' 'ok' _'{fqdn} is {seen}'
@@ -139,16 +140,20 @@ function Test-Ports([string] $Address, [int[]] $Ports) {
     return , $results
 }
 
-$first, $last = $firstPort, $lastPort
-$points = [Math]::Min(8, $lastPort - $firstPort)
-$dataPorts = @($firstPort)
-for ($point = 1; $point -le $points; $point++) {
-    $dataPorts += $firstPort + [int] [Math]::Floor(($lastPort - $firstPort) * $point / $points)
+$dataPorts = @()
+foreach ($range in $ranges) {
+    $first, $last = [int[]] $range.Split('-')
+    $points = [Math]::Min(8, $last - $first)
+    $dataPorts += $first
+    for ($point = 1; $point -le $points; $point++) {
+        $dataPorts += $first + [int] [Math]::Floor(($last - $first) * $point / $points)
+    }
 }
 
 $tried = $dataPorts
 $usable = @()
-foreach ($address in $resolved) {
+# While the service moves there are two addresses of a family
+foreach ($address in $addresses | Where-Object { $families -contains $_.Contains(':') }) {
     $wanted = @($port)
     if ($implicit) { $wanted += $implicit }
     $wanted += $dataPorts
@@ -191,8 +196,9 @@ foreach ($address in $resolved) {
         if ($idlePortsAnswer) { Stop-Here 60 'data ports' _'{address}: none of {quiet} answers' }
         Write-Row 'data ports' '-' _'{address}: idle ports do not answer; tested with the login'
     }
-    else { Write-Row 'data ports' 'ok' _'{address}: {first}-{last}, tested: {tried}' }
-    $usable += $address
+    else { Write-Row 'data ports' 'ok' _'{address}: {ranges}, tested: {tried}' }
+    # The login goes by the name, so not to an address that the name does not have yet, or no longer
+    if ($resolved -contains $address) { $usable += $address }
 }
 if ($usable.Count -eq 0) { Stop-Here 20 'ports' _'this machine reaches no address of the service' }
 
@@ -403,7 +409,8 @@ function Get-Announced([string] $Address) {
     }
     foreach ($number in $found) {
         $seen = $number
-        if ($number -lt $firstPort -or $number -gt $lastPort) {
+        $inside = @($ranges | Where-Object { $number -ge [int] $_.Split('-')[0] -and $number -le [int] $_.Split('-')[1] })
+        if ($inside.Count -eq 0) {
             Stop-Here 70 'data ports' _'{address} announces port {seen}'
         }
     }

@@ -102,38 +102,54 @@ probe() {
 }
 
 # ---- name -----------------------------------------------------------------------------------------------------------
-resolved=
+# known FAMILY SEEN: whether the name leads to one of our addresses; while the service moves there are two of a family
+known() {
+    for one in $addresses; do
+        case $one in
+            "$1="*) case " $2" in *" ${one#*=}:"* | *" ${one#*=} "*) return 0 ;; esac ;;
+        esac
+    done
+    return 1
+}
+
+resolved='' families=''
 for entry in $addresses; do
     family=${entry%%=*} address=${entry#*=}
-    curl -q -s -v -o /dev/null --noproxy '*' "-$family" --connect-timeout 2 --max-time 2 "http://$fqdn:$first/" \
+    curl -q -s -v -o /dev/null --noproxy '*' "-$family" --connect-timeout 2 --max-time 2 "http://$fqdn:$port/" \
         </dev/null >"$work/name" 2>&1
     code=$?
     if [ "$code" -eq 6 ]; then continue; fi
     seen=$(sed -n 's/^\* *Trying \(.*\)$/\1/p' "$work/name" | tr -d '[]' | sed 's/\.\.\.$//' | tr '\n' ' ')
     case " $seen" in
         *" $address:"* | *" $address "*) resolved="$resolved $address" ;;
-        *" "?*) fail 11 name _'{fqdn} is {seen}' ;;
+        *" "?*) known "$family" "$seen" || fail 11 name _'{fqdn} is {seen}' ;;
     esac
+    families="$families $family"
 done
 [ -n "$resolved" ] || fail 10 name _'no address for {fqdn}'
 seen=${resolved# }
 row name ok _'{fqdn} is {seen}'
 
 # ---- ports ----------------------------------------------------------------------------------------------------------
-points=$(( last - first < 8 ? last - first : 8 ))
-data_ports=$first
-point=1
-while [ "$point" -le "$points" ]; do
-    data_ports="$data_ports $(( first + (last - first) * point / points ))"
-    point=$(( point + 1 ))
+data_ports=
+for range in $ranges; do
+    first=${range%-*} last=${range#*-}
+    points=$(( last - first < 8 ? last - first : 8 ))
+    data_ports="$data_ports $first"
+    point=1
+    while [ "$point" -le "$points" ]; do
+        data_ports="$data_ports $(( first + (last - first) * point / points ))"
+        point=$(( point + 1 ))
+    done
 done
+data_ports=${data_ports# }
 
 count() { result=0; for word in $1; do case " $2 " in *" $word "*) result=$(( result + 1 )) ;; esac; done; echo "$result"; }
 
 usable='' tried=$data_ports
 for entry in $addresses; do
     family=${entry%%=*} address=${entry#*=}
-    case " $resolved " in *" $address "*) ;; *) row "IPv$family" "-" _'the name has no such address here'; continue ;; esac
+    case " $families " in *" $family "*) ;; *) row "IPv$family" "-" _'the name has no such address here'; continue ;; esac
     jobs=
     probe "$address" "$port" telnet "$work/control" & jobs="$jobs $!"
     if [ -n "$implicit" ]; then probe "$address" "$implicit" telnet "$work/implicit" & jobs="$jobs $!"; fi
@@ -161,7 +177,7 @@ for entry in $addresses; do
             if [ "$(count "$all" barred)" -gt 0 ]; then
                 fail 20 "ports" _'{address}: a device near you refuses the connection'
             fi
-            ports="$port${implicit:+, $implicit}, $first-$last"
+            ports="$port${implicit:+, $implicit}, $ranges"
             fail 20 "ports" _'{address}: nothing answers on TCP {ports}'
         fi
         if [ "$control" = refused ] && [ "$(count "$data" refused)" -gt 0 ]; then
@@ -184,9 +200,10 @@ for entry in $addresses; do
         fi
         row "data ports" "-" _'{address}: idle ports do not answer; tested with the login'
     else
-        row "data ports" ok _'{address}: {first}-{last}, tested: {tried}'
+        row "data ports" ok _'{address}: {ranges}, tested: {tried}'
     fi
-    usable="$usable $entry"
+    # The login goes by the name, so not to an address that the name does not have yet, or no longer
+    case " $resolved " in *" $address "*) usable="$usable $entry" ;; esac
 done
 [ -n "$usable" ] || fail 20 "ports" _'this machine reaches no address of the service'
 
@@ -359,7 +376,11 @@ check_announced() {
     done <"$work/announced"
 }
 in_range() {
-    if [ "$1" -lt "$first" ] || [ "$1" -gt "$last" ]; then seen=$1; fail 70 "data ports" _'{address} announces port {seen}'; fi
+    inside=no
+    for range in $ranges; do
+        if [ "$1" -ge "${range%-*}" ] && [ "$1" -le "${range#*-}" ]; then inside=yes; fi
+    done
+    if [ "$inside" = no ]; then seen=$1; fail 70 "data ports" _'{address} announces port {seen}'; fi
     used="$used $1"
 }
 

@@ -43,7 +43,7 @@ def render(job: Job) -> dict[str, str]:
         "       Does Azure report that the priority is in use? Add firstPriority=NUMBER (100 to 4000), each time.",
         "Undo:  "
         + "; ".join(
-            f"az network nsg rule delete --resource-group GROUP --nsg-name NAME --name {job.name}-{flow.family}"
+            f"az network nsg rule delete --resource-group GROUP --nsg-name NAME --name {job.name}-{flow.label}"
             for flow in job.flows
         ),
         *(
@@ -67,7 +67,7 @@ def render(job: Job) -> dict[str, str]:
         {
             "type": "Microsoft.Network/networkSecurityGroups/securityRules",
             "apiVersion": "2023-11-01",
-            "name": f"[concat(parameters('networkSecurityGroup'), '/{job.name}-{flow.family}')]",
+            "name": f"[concat(parameters('networkSecurityGroup'), '/{job.name}-{flow.label}')]",
             "properties": {
                 "description": plain(f"FTPS {job.service.fqdn}, customer {job.customer.name}"),
                 "protocol": "Tcp",
@@ -80,7 +80,7 @@ def render(job: Job) -> dict[str, str]:
                 "direction": "Outbound" if out else "Inbound",
             },
             # Two changes of one group at once collide: "another operation is in progress"
-            **({"dependsOn": [_resource(f"{job.name}-{job.flows[number - 1].family}")]} if number else {}),
+            **({"dependsOn": [_resource(f"{job.name}-{job.flows[number - 1].label}")]} if number else {}),
         }
         for number, flow in enumerate(job.flows)
     ]

@@ -48,10 +48,10 @@ def render(job: Job) -> dict[str, str]:
     )
     lines, undo = [], []
     for flow in job.flows:
-        kind = f"{'ip access-list extended' if flow.family == 4 else 'ipv6 access-list'} {name}{flow.family}"
+        kind = f"{'ip access-list extended' if flow.family == 4 else 'ipv6 access-list'} {name}{flow.label}"
         lines += [kind, *(f" {ace}" for ace in access_list_entries(flow, _with_wildcard)), "exit"]
         undo.append(f"no {kind}")
-    classes = [f"{name}{flow.family}" for flow in job.flows]
+    classes = [f"{name}{flow.label}" for flow in job.flows]
     for each in classes:
         lines += [f"class-map type inspect match-all {each}", " match protocol tcp", f" match access-group name {each}"]
         lines.append("exit")

@@ -52,7 +52,8 @@ def _commands(job: Job, *, central: bool) -> str:
     undo: list[str] = []
     for flow in job.flows:
         blocks += _addresses(job, flow, central)
-        undo += _undo(job, flow, central)
+        # What refers to the clients' addresses goes first
+        undo = [*_undo(job, flow, central), *undo] if flow.also else [*undo, *_undo(job, flow, central)]
     ports = " ".join(port_text(ports) for ports in job.service.ports)
     blocks += _entry(
         "firewall service custom",
@@ -70,10 +71,10 @@ def _commands(job: Job, *, central: bool) -> str:
             "firewall policy",
             "",
             [
-                f'set name "{name}-{flow.family}"',
+                f'set name "{name}-{flow.label}"',
                 f'set srcintf "{source_interface}"',
                 f'set dstintf "{target_interface}"',
-                f'set srcaddr{six} "{name}-CLIENTS{flow.family}"',
+                f'set srcaddr{six} "{name}-CLIENTS{flow.label}"',
                 f"set dstaddr{six} {targets}",
                 f'set service "{name}"',
                 'set schedule "always"',
@@ -123,8 +124,8 @@ def _central_translation(job: Job, flow: Flow, source_interface: str, target_int
             *lines_if(six, "set type ipv6"),
             f'set srcintf "{source_interface}"',
             f'set dstintf "{target_interface}"',
-            f'set orig-addr{six} "{job.name}-CLIENTS{flow.family}"',
-            f'set dst-addr{six} "{job.name}-SERVICE{flow.family}"',
+            f'set orig-addr{six} "{job.name}-CLIENTS{flow.label}"',
+            f'set dst-addr{six} "{job.name}-SERVICE{flow.label}"',
             "set protocol 6",
             "set nat enable",
         ],
@@ -151,11 +152,12 @@ def _targets(job: Job, flow: Flow, central: bool) -> tuple[str, ...]:
     """What a policy names: the virtual addresses, or with central NAT the server behind them."""
     if flow.translated and not central:
         return _virtual_names(job, flow)
-    return (f"{job.name}-SERVICE{flow.family}",)
+    return (f"{job.name}-SERVICE{flow.label}",)
 
 
 def _own_objects(job: Job, flow: Flow, central: bool) -> list[tuple[str, str]]:
-    objects = [(object_name(job, source), source) for source in flow.sources]
+    # Flows of one family have the same clients
+    objects = [] if flow.also else [(object_name(job, source), source) for source in flow.sources]
     if central or not flow.translated:
         objects += [(name, host_network(flow.server)) for name in _targets(job, flow, central)]
     return objects
@@ -174,14 +176,14 @@ def _addresses(job: Job, flow: Flow, central: bool) -> list[str]:
         f'{"append" if number else "set"} member "{object_name(job, source)}"'
         for number, source in enumerate(flow.sources)
     ]
-    return blocks + _entry(f"firewall addrgrp{six}", f"{job.name}-CLIENTS{flow.family}", [*members, comment])
+    return blocks + _entry(f"firewall addrgrp{six}", f"{job.name}-CLIENTS{flow.label}", [*members, comment])
 
 
 def _undo(job: Job, flow: Flow, central: bool) -> list[str]:
     six = "" if flow.family == 4 else "6"
     return [
         f"config firewall addrgrp{six}",
-        f'    delete "{job.name}-CLIENTS{flow.family}"',
+        f'    delete "{job.name}-CLIENTS{flow.label}"',
         "end",
         f"config firewall address{six}",
         *(f'    delete "{name}"' for name, _network in _own_objects(job, flow, central)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ftps_exchange.model.view import Family
 from ftps_exchange.packs.flows import OPENS_ONLY, Flow, Job, commented, header, lines_if, port_text
 
 from ._netfilter import HELPER
@@ -11,55 +12,60 @@ from .format import Format
 def render(job: Job) -> dict[str, str]:
     """One file for each address family, loaded by ``iptables-restore --noflush``; a second load changes nothing."""
     return {
-        f"{'iptables' if flow.family == 4 else 'ip6tables'}-{job.side}.rules": _iptables(job, flow)
-        for flow in job.flows
+        f"{'iptables' if family == 4 else 'ip6tables'}-{job.side}.rules": _iptables(job, family, flows)
+        for family, flows in job.by_family
     }
 
 
-def _iptables(job: Job, flow: Flow) -> str:
-    tool = "iptables" if flow.family == 4 else "ip6tables"
+def _iptables(job: Job, family: Family, flows: tuple[Flow, ...]) -> str:
+    tool = "iptables" if family == 4 else "ip6tables"
+    translated = [flow for flow in flows if flow.translated]
     name = job.name
     how = (
         f"Load:  {tool}-restore --noflush FILE  (as often as you like: it empties this chain and no other)",
         f"       and once, as root:  {tool} -I FORWARD -j {name}",
         "       If the firewall itself is the client, put the jump into OUTPUT and INPUT instead.",
-        *lines_if(flow.translated, f"       and:  {tool} -t nat -I PREROUTING -j {name}"),
+        *lines_if(translated, f"       and:  {tool} -t nat -I PREROUTING -j {name}"),
         "       At boot: save with the tool of your distribution (netfilter-persistent save, service iptables save).",
         f"Undo:  {tool} -D FORWARD -j {name}; {tool} -F {name}; {tool} -X {name}",
         *lines_if(
-            flow.translated,
+            translated,
             f"       {tool} -t nat -D PREROUTING -j {name}; {tool} -t nat -F {name}; {tool} -t nat -X {name}",
         ),
         *(
-            f"Did an older version have IPv{family} too? Undo that with: "
+            f"Did an older version have IPv{missing} too? Undo that with: "
             f"{other} -D FORWARD -j {name}; {other} -F {name}; {other} -X {name}"
-            for family in job.missing
-            for other in ["iptables" if family == 4 else "ip6tables"]
+            for missing in job.missing
+            for other in ["iptables" if missing == 4 else "ip6tables"]
         ),
         OPENS_ONLY,
         *HELPER,
         "Tested: a kernel loaded rules of this form, and connections passed through them.",
     )
-    ports = ",".join(port_text(ports, ":") for ports in flow.ports)
-    bits = 32 if flow.family == 4 else 128
+    bits = 32 if family == 4 else 128
     lines = ["*filter", f":{name} - [0:0]"]
-    for source in flow.sources:
+    for flow, source in [(each, source) for each in flows for source in each.sources]:
         lines += [
-            f"-A {name} -s {source} -d {flow.server}/{bits} -p tcp -m multiport --dports {ports} "
+            f"-A {name} -s {source} -d {flow.server}/{bits} -p tcp -m multiport --dports {_ports(flow)} "
             "-m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT",
-            f"-A {name} -s {flow.server}/{bits} -d {source} -p tcp -m multiport --sports {ports} "
+            f"-A {name} -s {flow.server}/{bits} -d {source} -p tcp -m multiport --sports {_ports(flow)} "
             "-m conntrack --ctstate ESTABLISHED -j ACCEPT",
         ]
     lines.append("COMMIT")
-    if flow.translated:
+    if translated:
         lines += ["*nat", f":{name} - [0:0]"]
         lines += [
-            f"-A {name} -s {source} -d {flow.service}/{bits} -p tcp -m multiport --dports {ports} "
+            f"-A {name} -s {source} -d {flow.service}/{bits} -p tcp -m multiport --dports {_ports(flow)} "
             f"-j DNAT --to-destination {flow.server}"
+            for flow in translated
             for source in flow.sources
         ]
         lines.append("COMMIT")
     return commented(header(job, how), "#") + "\n" + "\n".join(lines) + "\n"
+
+
+def _ports(flow: Flow) -> str:
+    return ",".join(port_text(ports, ":") for ports in flow.ports)
 
 
 FORMAT = Format(

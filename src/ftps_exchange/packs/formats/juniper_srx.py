@@ -48,7 +48,7 @@ def _commands(job: Job, *, zone_books: bool) -> str:
         ),
         f"       Zones: replace {source_zone} and {target_zone} with yours.",
         "       New policies go to the end. If one above denies everything, move them before it:",
-        *(f"       insert {policies}-{flow.family} before policy NAME" for flow in job.flows),
+        *(f"       insert {policies}-{flow.label} before policy NAME" for flow in job.flows),
         "Undo:  the lines at the end of this file, then commit.",
         *translation_note(job),
         REPLACE,
@@ -79,8 +79,9 @@ def _commands(job: Job, *, zone_books: bool) -> str:
         else ("security address-book global",) * 2
     )
     for flow in job.flows:
-        group, service = f"{name}-CLIENTS{flow.family}", f"{name}-SERVICE{flow.family}"
-        for source in flow.sources:
+        group, service = f"{name}-CLIENTS{flow.label}", f"{name}-SERVICE{flow.label}"
+        # Flows of one family have the same clients
+        for source in () if flow.also else flow.sources:
             lines.append(f"set {clients_book} address {object_name(job, source)} {source}")
             undo_objects.append(f"delete {clients_book} address {object_name(job, source)}")
         lines += [
@@ -103,10 +104,10 @@ def _commands(job: Job, *, zone_books: bool) -> str:
         undo_objects.append(f"delete applications application {application}")
     undo_objects.append(f"delete applications application-set {name}")
     for flow in job.flows:
-        policy = f"{policies}-{flow.family}"
+        policy = f"{policies}-{flow.label}"
         lines += [
-            f"set {policy} match source-address {name}-CLIENTS{flow.family}",
-            f"set {policy} match destination-address {name}-SERVICE{flow.family}",
+            f"set {policy} match source-address {name}-CLIENTS{flow.label}",
+            f"set {policy} match destination-address {name}-SERVICE{flow.label}",
             f"set {policy} match application {name}",
             f"set {policy} then permit",
         ]

@@ -20,7 +20,7 @@ def render(job: Job) -> dict[str, str]:
         "       the lines that begin with #.",
         f"       Zones: replace {inner} and {outer} with yours.",
         "       New rules go to the end, and the first that matches wins. Move them above what denies:",
-        *(f"       move rulebase security rules {name}-{flow.family} top" for flow in job.flows),
+        *(f"       move rulebase security rules {name}-{flow.label} top" for flow in job.flows),
         *lines_if(translated, "       and above other translations of this address:"),
         *(f"       move rulebase nat rules {name}-{flow.family} top" for flow in translated),
         "       Several virtual systems? Before configure:  set system setting target-vsys NAME",
@@ -49,16 +49,17 @@ def render(job: Job) -> dict[str, str]:
     ports = ",".join(port_text(ports) for ports in job.service.ports)
     lines.append(f"set service {name} protocol tcp port {ports}")
     for flow in job.flows:
-        group, service = f"{name}-CLIENTS{flow.family}", f"{name}-SERVICE{flow.family}"
+        group, service = f"{name}-CLIENTS{flow.label}", f"{name}-SERVICE{flow.label}"
         members = [object_name(job, source) for source in flow.sources]
-        for member, source in zip(members, flow.sources, strict=True):
+        # Flows of one family have the same clients
+        for member, source in () if flow.also else zip(members, flow.sources, strict=True):
             lines.append(f"set address {member} ip-netmask {source}")
             undo.append(f"delete address {member}")
         # A line for each: set adds to a list, and a console ends lines that are too long somewhere.
         lines += [f"set address-group {group} static {member}" for member in members]
         lines.append(f"set address {service} ip-netmask {host_network(flow.service)}")
         undo = [f"delete address-group {group}", *undo, f"delete address {service}"]
-        rule = f"rulebase security rules {name}-{flow.family}"
+        rule = f"rulebase security rules {name}-{flow.label}"
         lines.append(
             f"set {rule} from {source_zone} to {target_zone} source {group} destination {service} "
             f"application any service {name} action allow"

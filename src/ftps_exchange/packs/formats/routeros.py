@@ -10,7 +10,7 @@ from .format import Format
 def render(job: Job) -> dict[str, str]:
     """A script for RouterOS 7, which fills a chain of its own; a second import changes nothing."""
     name = job.name
-    families = [("ip" if flow.family == 4 else "ipv6", flow) for flow in job.flows]
+    families = [("ip" if family == 4 else "ipv6", flows) for family, flows in job.by_family]
     how = (
         "Load:  upload, then: /import file-name=FILE  (as often as you like: it replaces this chain)",
         "       It puts a jump to this chain before the first rule of the chain forward, unless there is one already.",
@@ -18,7 +18,7 @@ def render(job: Job) -> dict[str, str]:
         "Undo:",
         *(f"       /{ip} firewall filter remove [find jump-target={name}]" for ip, _ in families),
         *(f"       /{ip} firewall filter remove [find chain={name}]" for ip, _ in families),
-        *(f"       /{ip} firewall nat remove [find comment={name}]" for ip, flow in families if flow.translated),
+        *(f"       /{ip} firewall nat remove [find comment={name}]" for ip, flows in families if flows[0].translated),
         OPENS_ONLY,
         "FTP helper: /ip firewall service-port disable ftp  (the control channel is encrypted, so it reads no port in",
         "it). It is one switch for the whole router, so this script leaves it alone.",
@@ -29,25 +29,25 @@ def render(job: Job) -> dict[str, str]:
         UNTRIED,
     )
     lines: list[str] = []
-    for ip, flow in families:
-        ports = ",".join(port_text(ports) for ports in flow.ports)
+    for ip, flows in families:
         lines += [f"/{ip} firewall filter", f"remove [find chain={name}]"]
-        for source in flow.sources:
+        for flow, source in [(each, source) for each in flows for source in each.sources]:
             lines += [
                 f"add chain={name} action=accept protocol=tcp src-address={source} dst-address={flow.server} "
-                f"dst-port={ports} connection-state=new,established comment={name}",
+                f"dst-port={_ports(flow)} connection-state=new,established comment={name}",
                 f"add chain={name} action=accept protocol=tcp src-address={flow.server} dst-address={source} "
-                f"src-port={ports} connection-state=established comment={name}",
+                f"src-port={_ports(flow)} connection-state=established comment={name}",
             ]
         lines += _jump(ip, name)
         if job.side == "provider":
             lines += [f"/{ip} firewall nat", f"remove [find comment={name}]"]
-        if flow.translated:
-            lines += [
-                f"add chain=dstnat action=dst-nat protocol=tcp src-address={source} dst-address={flow.service} "
-                f"dst-port={ports} {_routeros_to(flow)} comment={name}"
-                for source in flow.sources
-            ]
+        lines += [
+            f"add chain=dstnat action=dst-nat protocol=tcp src-address={source} dst-address={flow.service} "
+            f"dst-port={_ports(flow)} {_routeros_to(flow)} comment={name}"
+            for flow in flows
+            if flow.translated
+            for source in flow.sources
+        ]
     for family in job.missing:
         # An older version may have had rules of it
         ip = "ip" if family == 4 else "ipv6"
@@ -67,6 +67,10 @@ def _jump(ip: str, name: str) -> list[str]:
         f"  :if ([:len $others] = 0) do={{ {add} }} else={{ {add} place-before=[:pick $others 0] }}",
         "}",
     ]
+
+
+def _ports(flow: Flow) -> str:
+    return ",".join(port_text(ports) for ports in flow.ports)
 
 
 def _routeros_to(flow: Flow) -> str:

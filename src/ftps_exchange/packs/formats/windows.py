@@ -11,7 +11,7 @@ from .format import Format
 def render(job: Job) -> dict[str, str]:
     """A script for each Windows client, or for the Windows server itself; a second run changes nothing."""
     direction, machine = ("Outbound", "client") if job.side == "customer" else ("Inbound", "server")
-    names = ", ".join(f"{job.name}-{flow.family}" for flow in job.flows)
+    names = ", ".join(f"{job.name}-{flow.label}" for flow in job.flows)
     how = (
         f"Load:  on the {machine} itself: in an elevated PowerShell, run this file. A second run changes nothing.",
         "       Does the execution policy refuse it? Read it and paste its lines there; do not change the policy.",
@@ -43,7 +43,7 @@ def render(job: Job) -> dict[str, str]:
         ports = [port_text(ports) for ports in flow.ports]
         lines += [
             "    @{",
-            f"        Name = '{job.name}-{flow.family}'",
+            f"        Name = '{job.name}-{flow.label}'",
             f"        Description = '{plain(f'FTPS {job.service.fqdn}, customer {job.customer.name}')}'",
             f"        Direction = '{direction}'",
             "        Action = 'Allow'",

@@ -134,3 +134,27 @@ def test_each_listing_command_has_its_options() -> None:
 
 def test_without_implicit_tls_there_is_one_server() -> None:
     assert "VirtualHost" not in contexts(ftps_server_implicit_port=None)
+
+
+def test_a_former_address_is_announced_at_ports_of_its_own() -> None:
+    more = [
+        {"port": 2121, "implicit": False},
+        {"port": 1021, "implicit": False, "public_ip4": "198.51.100.11"},
+        {"port": 1022, "implicit": True, "public_ip4": "198.51.100.11"},
+    ]
+    text = render("ftps_server", "proftpd.conf.j2", SERVICE | {"ftps_server_more_ports": more})
+    servers = {
+        re.search(r"Port +(\d+)", block)[1]: block  # type: ignore[index]
+        for block in re.findall(r"<VirtualHost [^>]*>.*?</VirtualHost>", text, re.DOTALL)
+    }
+    assert list(servers) == ["990", "2121", "1021", "1022"]
+    announced = {port: re.findall(r"MasqueradeAddress +(\S+)", block) for port, block in servers.items()}
+    assert announced == {"990": [], "2121": [], "1021": ["198.51.100.11"], "1022": ["198.51.100.11"]}
+    assert [port for port, block in servers.items() if "UseImplicitSSL" in block] == ["990", "1022"]
+    assert all("ServerAlias" in block and "SocketOptions" in block for block in servers.values())
+
+
+def test_more_ports_leave_as_many_sessions_to_others() -> None:
+    more = [{"port": 2121}, {"port": 2122}]
+    assert contexts()["Global"]["MaxConnectionsPerHost"] == ["20"]
+    assert contexts(ftps_server_more_ports=more)["Global"]["MaxConnectionsPerHost"] == ["10"]
