@@ -73,6 +73,13 @@ def test_a_fault_comes_at_its_task_and_the_run_meets_it(playbook: Path) -> None:
     assert (repaired.code, repaired.fault) == (0, None)
 
 
+def test_a_fault_comes_at_the_first_task_with_the_words(playbook: Path) -> None:
+    inventory, log = str(playbook.parent / "hosts.yml"), playbook.parent / "log"
+    killed = play(inventory, str(playbook), log=log, at="write", kill=True)
+    assert (killed.code, killed.tasks) == (-9, ("Make the folder", "Write two files"))
+    assert play(inventory, str(playbook), log=log, at="no such task", command="true").fault is None
+
+
 def test_a_fault_that_does_not_come_is_noticed(playbook: Path) -> None:
     inventory, log = str(playbook.parent / "hosts.yml"), playbook.parent / "log"
     assert play(inventory, str(playbook), log=log, task=1, command="false").fault == 1
