@@ -1,7 +1,7 @@
 """The faults of a run: what happens in the middle of it. Each is bounded, and is over by itself or lifted by the test.
 
 A fault is a shell command that runs on the lab's machine at the start of a task. ``{server}``, ``{edge}`` and
-``{directory}`` are containers of the lab. docs/sabotage.md describes them and says what was seen.
+``{directory}`` are containers of the lab. docs/faults.md lists them and says what was seen.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ FAULTS = (
         kill=True,
         at="nftables_table : Reach the host over a new connection",
         interrupts=False,
-        options=("--extra-vars", "edge_log_rate=11/minute edge_rollback_seconds=10"),
+        options=("--extra-vars", "edge_log_rate=11/minute edge_rollback_seconds=20"),
     ),
     Fault(
         "kill_unconfirmed_server",

@@ -86,9 +86,9 @@ class Customer:
         self._thread.join()
 
 
-def numbers(fault: Fault, tasks: tuple[str, ...]) -> list[int]:
-    """Where the fault comes. 0: at the task that it names."""
-    return [0] if fault.at else chosen(tasks, EVERY, after=LOCK, first=FIRST)
+def numbers(fault: Fault, request: pytest.FixtureRequest, tasks: str) -> list[int]:
+    """Where the fault comes. 0: at the task that it names, so no run is needed to count the tasks."""
+    return [0] if fault.at else chosen(request.getfixturevalue(tasks), EVERY, after=LOCK, first=FIRST)
 
 
 def place(fault: Fault, number: int, broken: Done) -> str:
@@ -121,9 +121,9 @@ def converges(lab: Lab, fault: Fault, where: str, tmp_path: Path) -> int:
 
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
 def test_the_next_run_repairs_it(
-    lab: Lab, hosts: dict[str, str], tasks: tuple[str, ...], fault: Fault, tmp_path: Path
+    lab: Lab, hosts: dict[str, str], request: pytest.FixtureRequest, fault: Fault, tmp_path: Path
 ) -> None:
-    for number in numbers(fault, tasks):
+    for number in numbers(fault, request, "tasks"):
         with healthy_afterwards(lab, tmp_path, always=bool(fault.options)):
             with Customer(lab) as customer:
                 broken = break_a_run(lab, hosts, fault, tmp_path / "broken", number)
@@ -166,10 +166,10 @@ def first_tasks(lab: Lab, hosts: dict[str, str], tmp_path_factory: pytest.TempPa
 
 @pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS if fault.deploys])
 def test_a_first_deployment_is_finished_by_the_next_run(
-    lab: Lab, hosts: dict[str, str], first_tasks: tuple[str, ...], fault: Fault, tmp_path: Path
+    lab: Lab, hosts: dict[str, str], request: pytest.FixtureRequest, fault: Fault, tmp_path: Path
 ) -> None:
     """The customers' passwords are those that were handed over."""
-    for number in numbers(fault, first_tasks):
+    for number in numbers(fault, request, "first_tasks"):
         with healthy_afterwards(lab, tmp_path):
             make_new_hosts(lab, hosts, tmp_path)
             broken = break_a_run(lab, hosts, fault, tmp_path / "broken", number)
