@@ -22,7 +22,7 @@ def hosts_of(lab: Lab) -> dict[str, str]:
 
 @contextmanager
 def lifted(fault: Fault, hosts: Mapping[str, str]) -> Iterator[None]:
-    """Whatever happens, the fault is over afterwards."""
+    """End the fault, also after an error."""
     try:
         yield
     finally:
