@@ -99,7 +99,7 @@ def test_the_document_lists_the_faults_as_they_are() -> None:
         f"{f'`{fault.at}`' if fault.at else 'every n-th task'} |"
         for fault in FAULTS
     ]
-    text = (PROJECT / "docs" / "faults.md").read_text()
+    text = (PROJECT / "docs" / "faults.md").read_text().partition("## What was seen")[0]
     assert [line for line in text.splitlines() if line.startswith("| `")] == rows
 
 
