@@ -38,11 +38,12 @@ def play(
     *options: str,
     log: Path,
     task: int = 0,
+    at: str = "",
     command: str = "",
     kill: bool = False,
     cwd: Path = PROJECT,
 ) -> Done:
-    """Run a playbook, with a fault at the start of the task of this number."""
+    """Run a playbook, with a fault at the start of the task of this number, or of the first one with these words."""
     fault = log.with_name(f"{log.name}.fault")
     for file in (log, fault):
         file.unlink(missing_ok=True)
@@ -56,6 +57,7 @@ def play(
             "ANSIBLE_CALLBACK_PLUGINS": CALLBACKS,
             "FAULT_LOG": str(log),
             "FAULT_TASK": str(task),
+            "FAULT_AT": at,
             "FAULT_COMMAND": command,
             "FAULT_KILL": "1" if kill else "",
         },

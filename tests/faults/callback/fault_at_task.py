@@ -4,6 +4,7 @@ The tests put this folder into ANSIBLE_CALLBACK_PLUGINS. Tasks count from 1, in 
 
     FAULT_LOG       a file that gets the name of each task; FAULT_LOG.fault gets the status of the fault's command
     FAULT_TASK      the number of the task at whose start the fault comes
+    FAULT_AT        or words: the first task with them in its name
     FAULT_COMMAND   a shell command, the fault; the run goes on after it
     FAULT_KILL      1: Ansible and its children are killed there
 """
@@ -40,6 +41,7 @@ class CallbackModule(CallbackBase):
         super().__init__()
         self._count = 0
         self._task = int(os.environ.get("FAULT_TASK") or 0)
+        self._at = os.environ.get("FAULT_AT", "").casefold()
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         self._reach(task.get_name())
@@ -52,6 +54,8 @@ class CallbackModule(CallbackBase):
         if log := os.environ.get("FAULT_LOG"):
             with open(log, "a", encoding="utf-8") as file:
                 file.write(f"{self._count}\t{name}\n")
+        if self._at and self._at in name.casefold():
+            self._task, self._at = self._count, ""
         if self._count != self._task:
             return
         if command := os.environ.get("FAULT_COMMAND"):

@@ -1,15 +1,20 @@
 """The checks can fail: some faults, put one on top of the other, are caught one by one, and one run repairs them all.
 
+Two runs that would repair them break off before: on a full disk, and with the death of the control node (tests/faults).
+
 `make sabotage` puts in all faults, each alone, with a run of site.yml for each (tests/sabotage).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.exchange.lab import Lab
+from tests.faults.breaking import break_a_run, hosts_of
+from tests.faults.faults import FAULTS as FAULTS_OF_RUNS
 from tests.sabotage.faults import FAULTS, Fault
 from tests.sabotage.judge import ask, caught, repaired, well
 from tests.scenario.fixtures import lab
@@ -29,6 +34,22 @@ def test_the_fault_is_caught(lab: Lab, fault: Fault, tmp_path: Path) -> None:
     caught(fault, verdicts[fault.caught_by])
     for one in following:
         well(verdicts[one.caught_by])
+
+
+@pytest.mark.parametrize(
+    ("name", "at"),
+    [
+        # The new certificate finds no room
+        ("disk", "certificate : Check the installed certificate"),
+        # The daemon's configuration is written, and it was not reloaded
+        ("kill", "ftps_server : Reload ProFTPD"),
+    ],
+)
+def test_runs_that_would_repair_them_break_off(lab: Lab, name: str, at: str, tmp_path: Path) -> None:
+    """The part of `make faults` that runs here: the next test is its other half."""
+    [fault] = [one for one in FAULTS_OF_RUNS if one.name == name]
+    broken = break_a_run(lab, hosts_of(lab), replace(fault, at=at), tmp_path / "broken")
+    assert broken.code != 0, broken.output
 
 
 def test_one_run_repairs_them_all(lab: Lab, tmp_path: Path) -> None:

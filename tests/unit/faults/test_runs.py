@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.faults import FAULTS, Fault
-from tests.faults.runs import chosen, named, play
+from tests.faults.runs import PROJECT, chosen, named, play
 
 PLAY = """
 - name: Two files and a folder
@@ -73,6 +73,13 @@ def test_a_fault_comes_at_its_task_and_the_run_meets_it(playbook: Path) -> None:
     assert (repaired.code, repaired.fault) == (0, None)
 
 
+def test_a_fault_comes_at_the_first_task_with_the_words(playbook: Path) -> None:
+    inventory, log = str(playbook.parent / "hosts.yml"), playbook.parent / "log"
+    killed = play(inventory, str(playbook), log=log, at="write", kill=True)
+    assert (killed.code, killed.tasks) == (-9, ("Make the folder", "Write two files"))
+    assert play(inventory, str(playbook), log=log, at="no such task", command="true").fault is None
+
+
 def test_a_fault_that_does_not_come_is_noticed(playbook: Path) -> None:
     inventory, log = str(playbook.parent / "hosts.yml"), playbook.parent / "log"
     assert play(inventory, str(playbook), log=log, task=1, command="false").fault == 1
@@ -84,6 +91,16 @@ def test_tasks_are_chosen_in_the_same_way_each_time() -> None:
     assert chosen(tasks, 2, after="Take the lock") == [3, 5, 7]
     assert chosen(tasks, 2, after="Take the lock", first=1) == [4, 6]
     assert named(tasks, "THE LOCK") == [2]
+
+
+def test_the_document_lists_the_faults_as_they_are() -> None:
+    rows = [
+        f"| `{fault.name}`{' *' if fault.deploys else ''} | {fault.title} | "
+        f"{f'`{fault.at}`' if fault.at else 'every n-th task'} |"
+        for fault in FAULTS
+    ]
+    text = (PROJECT / "docs" / "faults.md").read_text().partition("## What was seen")[0]
+    assert [line for line in text.splitlines() if line.startswith("| `")] == rows
 
 
 def test_each_fault_does_something_and_all_its_places_are_filled() -> None:

@@ -58,6 +58,7 @@ def host(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(script, "SEEN", str(tmp_path / "seen"))
     monkeypatch.setattr(script, "ATTEMPTS", str(tmp_path / "attempts"))
     monkeypatch.setattr(os, "umask", lambda _mask: 0o022)
+    monkeypatch.setattr(os, "setpriority", lambda *given: (tmp_path / "priority").write_text(repr(given)))
     return tmp_path
 
 
@@ -160,6 +161,11 @@ def test_a_login_that_cannot_be_noted_is_refused(script: ModuleType, host: Path,
 
     assert script.main(arguments_for(host)) == 1
     assert mounts == []
+
+
+def test_a_session_gives_way_to_logins(script: ModuleType, host: Path, mounts: list[tuple[Any, ...]]) -> None:
+    assert script.main(arguments_for(host)) == 0
+    assert (host / "priority").read_text() == repr((os.PRIO_PROCESS, os.getppid(), 5))
 
 
 def test_a_reader_gets_the_home_read_only(script: ModuleType, host: Path, mounts: list[tuple[Any, ...]]) -> None:
