@@ -204,7 +204,11 @@ def test_verify_finds_nothing(terminal: Terminal, scenario: Path, tmp_path: Path
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={tmp_path / 'known_hosts'}",
     }
     (tmp_path / "mine" / "vantage_points.yml").write_text(yaml.safe_dump(vantage_points))
-    variables = [f"INVENTORY={tmp_path / 'mine'}", f"PASSWORDS={passwords}", f"REPORTS={PROJECT / 'reports' / 'rehearsal'}"]
+    variables = [
+        f"INVENTORY={tmp_path / 'mine'}",
+        f"PASSWORDS={passwords}",
+        f"REPORTS={PROJECT / 'reports' / 'rehearsal'}",
+    ]
     variables += [f"ANSIBLE_VAULT_PASSWORD_FILE={vault}", "FULL=1", "QUICK=1"]
     done = subprocess.run(
         [*_at_control(), "env", *variables, PROJECT / "scripts" / "verify"], capture_output=True, text=True, check=False

