@@ -1,4 +1,4 @@
-"""What is wrong with hosts and accounts: the look before the first change names it with a remedy, and changes nothing."""
+"""What is wrong with hosts and accounts: the first look names it with a remedy, and changes nothing."""
 
 from __future__ import annotations
 
