@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.rehearsal.documents import PROJECT
-from tests.rehearsal.terminal import BECOME_PROMPT, CONTROL, SUDO_PROMPT, USER, Terminal
+from tests.rehearsal.terminal import BECOME_PROMPT, CONTROL, HOME, SUDO_PROMPT, Terminal
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def passwords(scenario: Path) -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def terminal(passwords: Mapping[str, str]) -> Terminal:
     """The operator at the control node. reports/rehearsal.txt is what was typed and what came back."""
-    answers = {SUDO_PROMPT: passwords["deploy"], BECOME_PROMPT: passwords["deploy"]}
+    answers = {SUDO_PROMPT: passwords["operator"], BECOME_PROMPT: passwords["deploy"]}
     return Terminal(PROJECT / "reports" / "rehearsal.txt", answers)
 
 
@@ -44,7 +44,7 @@ def build(source: Path, folder: Path, version: str) -> Path:
     command = ["ansible-galaxy", "collection", "build", "--force", "--output-path", folder, source]
     subprocess.run(command, check=True, capture_output=True, cwd=PROJECT)
     (archive,) = folder.glob("*.tar.gz")
-    subprocess.run(["podman", "cp", archive, f"{CONTROL}:/home/{USER}/{archive.name}"], check=True)
+    subprocess.run(["podman", "cp", archive, f"{CONTROL}:{HOME}/{archive.name}"], check=True)
     return archive
 
 

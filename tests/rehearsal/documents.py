@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
+COLLECTION, README = "docs/collection.md", "README.md"
+SET_UP, USE, UPGRADE, REAL_HOSTS = "Set up", "Use", "Upgrade", "Point it at real hosts"
+SITE, PREVIEW, PREFLIGHT = "ftps.exchange.site -K", "ftps.exchange.site -K --check --diff", "ftps.exchange.preflight -K"
 
 
 def block(page: str, heading: str, language: str, number: int = 0) -> str:
@@ -20,6 +23,12 @@ def commands(page: str, heading: str, number: int = 0) -> list[str]:
     """The commands of a console block, without their comments."""
     lines = block(page, heading, "console", number).splitlines()
     return [line.split(" #")[0].strip() for line in lines if line.strip()]
+
+
+def shown(end: str) -> str:
+    """The command for the installed collection that ends so."""
+    (found,) = [command for command in commands(COLLECTION, USE) if command.endswith(end)]
+    return found
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str, str]]:

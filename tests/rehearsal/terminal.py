@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONTROL = "rehearsal-control"
-USER = "deploy"
+USER = "operator"
+HOME = f"/home/{USER}"
+# What the documents name
+FOLDER, VAULT_PASSWORD = f"{HOME}/exchange", "~/.vault-ftps-exchange"
+EDGE, SERVER = "edge1.example.com", "ftps1.dmz.example.com"
+MINE = "inventories/mine"
 SUDO_PROMPT = r"\[sudo\] password for \w+: $"
 BECOME_PROMPT = r"BECOME password: $"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -57,12 +62,17 @@ class Terminal:
     """Each command gets a terminal of its own, since sudo and Ansible ask for passwords there."""
 
     def __init__(self, transcript: Path, answers: Mapping[str, str]) -> None:
-        self.folder = f"/home/{USER}"
-        self.variables: dict[str, str] = {}
         self._answers = answers
+        self.folder = HOME
+        self.variables: dict[str, str] = {}
+        # Later steps alone go on where the operator was
+        if self.read(f"{FOLDER}/ansible.cfg", missing=""):
+            self.folder = FOLDER
+            self.variables["ANSIBLE_VAULT_PASSWORD_FILE"] = VAULT_PASSWORD
         self._transcript = transcript
         transcript.parent.mkdir(parents=True, exist_ok=True)
-        transcript.write_text("", encoding="utf-8")
+        if self.folder == HOME:
+            transcript.write_text("", encoding="utf-8")
 
     def type(
         self, command: str, answers: Mapping[str, str] | None = None, fails: bool = False, timeout: float = 300
@@ -98,8 +108,10 @@ class Terminal:
         for old, new in changes.items():
             self._note(f"#   {old} -> {new}")
 
-    def read(self, path: str) -> str:
-        return self._root(f"cat {shlex.quote(str(Path(self.folder) / path))}")
+    def read(self, path: str, missing: str | None = None) -> str:
+        """The content of a file; a missing one is an error unless it says what to return."""
+        target = shlex.quote(str(Path(self.folder) / path))
+        return self._root(f"cat {target}" if missing is None else f"cat {target} 2> /dev/null || printf %s '{missing}'")
 
     def _root(self, command: str, stdin: str = "") -> str:
         return inside(CONTROL, f"runuser -u {USER} -- sh -c {shlex.quote(command)}", stdin)
@@ -110,7 +122,7 @@ class Terminal:
 
     def _run(self, command: str, answers: Mapping[str, str], timeout: float) -> tuple[int, str]:
         outer, inner = pty.openpty()
-        podman = ["podman", "exec", "--interactive", "--tty", "--user", USER, "--env", f"HOME=/home/{USER}"]
+        podman = ["podman", "exec", "--interactive", "--tty", "--user", USER, "--env", f"HOME={HOME}"]
         process = subprocess.Popen(
             [*podman, "--workdir", "/", CONTROL, "bash", "-c", f"cd {self.folder} && stty cols 160 && {command}"],
             stdin=inner,

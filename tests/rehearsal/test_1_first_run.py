@@ -13,32 +13,32 @@ from pathlib import Path
 
 import yaml
 
-from tests.rehearsal.documents import PROJECT, block, commands
-from tests.rehearsal.terminal import CONTROL, Terminal, inside
+from tests.rehearsal.documents import (
+    COLLECTION,
+    PREFLIGHT,
+    PREVIEW,
+    PROJECT,
+    README,
+    REAL_HOSTS,
+    SET_UP,
+    SITE,
+    block,
+    commands,
+    shown,
+)
+from tests.rehearsal.terminal import CONTROL, EDGE, HOME, MINE, SERVER, USER, VAULT_PASSWORD, Terminal, inside
 
-COLLECTION = "docs/collection.md"
-README = "README.md"
-REAL_HOSTS = "Point it at real hosts"
-MINE = "inventories/mine"
 VARIABLES = f"{MINE}/group_vars/all"
 CUSTOMER_HOST = "rehearsal-harbour"
-SITE, PREVIEW, PREFLIGHT = "ftps.exchange.site -K", "--check --diff", "ftps.exchange.preflight -K"
-EDGE, SERVER = "edge1.example.com", "ftps1.dmz.example.com"
-
-
-def shown(end: str) -> str:
-    """The command for the installed collection that ends so."""
-    (found,) = [command for command in commands(COLLECTION, "Use") if command.endswith(end)]
-    return found
 
 
 def test_the_folder_is_set_up(terminal: Terminal, archives: Mapping[str, str]) -> None:
-    for command in commands(COLLECTION, "Set up"):
-        # The page's version, in the operator's home
-        archive = re.sub(r"\S*ftps-exchange-[\d.]+\.tar\.gz", f"../{archives['old']}", command)
-        terminal.type(archive, timeout=590)
+    for command in commands(COLLECTION, SET_UP):
+        terminal.type(re.sub(r"ftps-exchange-[\d.]+\.tar\.gz", archives["old"], command), timeout=590)
     for name, language in (("ansible.cfg", "ini"), (".gitignore", "")):
-        terminal.write(name, block(COLLECTION, "Set up", language))
+        terminal.write(name, block(COLLECTION, SET_UP, language))
+    # From here on nothing needs a right on the control node
+    inside(CONTROL, f"gpasswd --delete {USER} sudo")
 
 
 def test_the_example_is_edited(terminal: Terminal, passwords: Mapping[str, str]) -> None:
@@ -80,7 +80,7 @@ def test_a_ca_signs_for_the_company(terminal: Terminal) -> None:
 
 
 def test_the_vault_is_encrypted(terminal: Terminal) -> None:
-    terminal.type("umask 077; head -c 24 /dev/urandom | base64 > ~/.vault-ftps-exchange")
+    terminal.type(f"umask 077; head -c 24 /dev/urandom | base64 > {VAULT_PASSWORD}")
     for command in commands(README, REAL_HOSTS):
         terminal.type(command)
     assert terminal.read(f"{VARIABLES}/vault.yml").startswith("$ANSIBLE_VAULT;")
@@ -182,9 +182,9 @@ def test_the_customer_gets_a_pack(terminal: Terminal) -> None:
 def test_verify_finds_nothing(terminal: Terminal, scenario: Path, tmp_path: Path) -> None:
     """`make verify` of a clone, with the operator's inventory, key and network."""
     subprocess.run(["podman", "cp", f"{CONTROL}:{terminal.folder}/{MINE}", tmp_path / "mine"], check=True)
-    subprocess.run(["podman", "cp", f"{CONTROL}:/home/deploy/.ssh", tmp_path / "ssh"], check=True)
+    subprocess.run(["podman", "cp", f"{CONTROL}:{HOME}/.ssh", tmp_path / "ssh"], check=True)
     vault = tmp_path / "vault"
-    vault.write_text(terminal.read("../.vault-ftps-exchange"))
+    vault.write_text(terminal.read(VAULT_PASSWORD.replace("~", HOME)))
     vault.chmod(0o600)
     passwords = tmp_path / "passwords.yml"
     passwords.write_text(yaml.safe_dump(dict(handed_over(terminal))))

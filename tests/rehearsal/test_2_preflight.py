@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.rehearsal.terminal import BECOME_PROMPT, Said, Terminal, inside
-from tests.rehearsal.test_1_first_run import EDGE, MINE, PREFLIGHT, SERVER, shown
+from tests.rehearsal.documents import PREFLIGHT, shown
+from tests.rehearsal.terminal import BECOME_PROMPT, EDGE, MINE, SERVER, Said, Terminal, inside
 
 DIRECTORY, EDGE_HOST, SERVER_HOST = "rehearsal-dc1", "rehearsal-edge1", "rehearsal-ftps1"
 BIND = "svc-ftps-exchange@ad.example.com"

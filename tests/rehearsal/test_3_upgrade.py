@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tests.rehearsal.documents import commands
+from tests.rehearsal.documents import COLLECTION, SITE, UPGRADE, commands, shown
 from tests.rehearsal.terminal import Terminal
-from tests.rehearsal.test_1_first_run import COLLECTION, SITE, shown
 
 
 def test_the_upgrade_is_installed_previewed_and_applied(terminal: Terminal, archives: Mapping[str, str]) -> None:
     changed: dict[str, dict[str, int]] = {}
-    for command in commands(COLLECTION, "Upgrade"):
+    for command in commands(COLLECTION, UPGRADE):
         command = re.sub(r"ftps-exchange-[\d.]+\.tar\.gz", archives["new"], command)
         changed[command] = terminal.type(command, timeout=590).changed
     preview, applied = list(changed.values())[-2:]
