@@ -86,7 +86,9 @@ class Terminal:
         start = time.monotonic()
         status, text = self._run(f"{exports}{command}", {**self._answers, **(answers or {})}, timeout)
         said = Said(status, text, time.monotonic() - start)
-        self._note(f"$ {command}\n{text.rstrip()}\n[{status}, {said.seconds:.0f} s]")
+        # A line that was written over and over shows its last state
+        lasting = re.sub(r"[^\n]*\r(?!\n)", "", text.rstrip())
+        self._note(f"$ {command}\n{lasting}\n[{status}, {said.seconds:.0f} s]")
         assert (status != 0) is fails, f"$ {command}\n{text}"
         if changed := re.search(r"(?:^|&& )cd (\S+)$", command):
             self.folder = str(Path(self.folder) / changed[1])
