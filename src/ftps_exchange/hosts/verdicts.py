@@ -101,13 +101,13 @@ def _common(facts: Facts, expected: Expected) -> Iterator[Finding]:
         else:
             yield finding("disk", "good", f"{path} has {free} MB free")
     yield from _service_name(facts, expected)
-    if not facts["python_apt"]:
-        yield finding(
-            "packages",
-            "problem" if expected.preview else "note",
-            "python3-apt is missing: --check needs it.",
-            "Install it (apt install python3-apt). A run without --check does so by itself.",
-        )
+    for lacking, found, remedy in (
+        ("python_apt", "python3-apt is missing: --check needs it.", "apt install python3-apt"),
+        ("package_lists", "apt has no lists of packages: --check needs them.", "apt update"),
+    ):
+        if not facts[lacking]:
+            remedy = f"{remedy}. A run without --check does so by itself."
+            yield finding("packages", "problem" if expected.preview else "note", found, remedy)
     packages = facts.get("packages")
     if packages:
         silent, known = packages["silent"], packages["known"]
