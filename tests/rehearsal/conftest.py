@@ -31,7 +31,8 @@ def passwords(scenario: Path) -> Mapping[str, str]:
 @pytest.fixture(scope="session")
 def terminal(passwords: Mapping[str, str]) -> Terminal:
     """The operator at the control node. reports/rehearsal.txt is what was typed and what came back."""
-    answers = {SUDO_PROMPT: passwords["operator"], BECOME_PROMPT: passwords["deploy"]}
+    answers = {SUDO_PROMPT.format(name): passwords[name] for name in ("deploy", "operator")}
+    answers[BECOME_PROMPT] = passwords["deploy"]
     return Terminal(PROJECT / "reports" / "rehearsal.txt", answers)
 
 

@@ -20,7 +20,7 @@ HOME = f"/home/{USER}"
 FOLDER, VAULT_PASSWORD = f"{HOME}/exchange", "~/.vault-ftps-exchange"
 EDGE, SERVER = "edge1.example.com", "ftps1.dmz.example.com"
 MINE = "inventories/mine"
-SUDO_PROMPT = r"\[sudo\] password for \w+: $"
+SUDO_PROMPT = r"\[sudo\] password for {}: $"
 BECOME_PROMPT = r"BECOME password: $"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

@@ -103,15 +103,20 @@ def test_the_first_look_reports_what_is_missing(terminal: Terminal) -> None:
     assert set(said.changed.values()) <= {0}
 
 
+def has_packages(terminal: Terminal, host: str) -> None:
+    """Log in for the first time, and see that there is a source of packages."""
+    terminal.type(f"ssh -t -o StrictHostKeyChecking=accept-new deploy@{host} sudo apt-get update")
+
+
 def test_a_new_edge_comes_first(terminal: Terminal) -> None:
-    terminal.type(f"ssh -o StrictHostKeyChecking=accept-new deploy@{EDGE} true")
+    has_packages(terminal, EDGE)
     (limited,) = [command for command in commands(README, REAL_HOSTS, 2) if "--limit" in command]
     command = f"{shown(SITE)} {limited[limited.index('--limit') :]}"
     previewed = terminal.type(f"{command} --check --diff")
     done = terminal.type(command)
     assert previewed.changed[EDGE] > 0
     assert done.changed[EDGE] > 0
-    terminal.type(f"ssh -o StrictHostKeyChecking=accept-new deploy@{SERVER} true")
+    has_packages(terminal, SERVER)
 
 
 def test_a_look_without_the_sudo_password_says_how_to_give_it(terminal: Terminal) -> None:

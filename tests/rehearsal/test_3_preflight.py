@@ -80,6 +80,12 @@ HOST_FAULTS: Sequence[Fault] = (
     ),
     Fault(
         EDGE_HOST,
+        "mv /var/lib/apt/lists /root && mkdir -p /var/lib/apt/lists",
+        "rm -rf /var/lib/apt/lists && mv /root/lists /var/lib/apt",
+        f"{EDGE} | packages | apt has no lists of packages: --check needs them. | apt update.",
+    ),
+    Fault(
+        EDGE_HOST,
         "ip route add unreachable 198.51.102.20/32",
         "ip route del unreachable 198.51.102.20/32",
         f"{EDGE} | route | no route to customers: 198.51.102.20. | Set the default route of the edge to the internet",
