@@ -37,20 +37,17 @@ def look(terminal: Terminal, *options: str, answers: Mapping[str, str] | None = 
 
 
 def cells(said: Said) -> str:
-    """The rows of the table, each in one line: a row begins with its mark."""
+    """The rows of the table that are not good, each in one line."""
     rows: list[list[str]] = []
+    inside_row = False
     for line in said.text.splitlines():
-        if line.lstrip("msg: ").startswith(("! ", "- ")) and len(line) > 40:
-            rows.append([])
-        if rows and line.strip():
+        if line[:2] in ("! ", "- "):
+            rows.append([line])
+        elif inside_row and line[:30].strip() == "" and line.strip():
             rows[-1].append(line)
-    found = []
-    for row in rows:
-        start = row[0].index(row[0].strip()[0])
-        edges = [start + 2, start + 30, start + 45, start + 91, start + 140]
-        columns = [" ".join(line[a:b].strip() for line in row).strip() for a, b in itertools.pairwise(edges)]
-        found.append(" | ".join(columns))
-    return "\n".join(found)
+        inside_row = line[:2] in ("! ", "- ") or (inside_row and line[:30].strip() == "")
+    spans = list(itertools.pairwise((2, 30, 45, 91, 140)))
+    return "\n".join(" | ".join(" ".join(line[a:b].strip() for line in row).strip() for a, b in spans) for row in rows)
 
 
 @dataclass(frozen=True)
