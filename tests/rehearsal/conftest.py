@@ -33,7 +33,9 @@ def terminal(passwords: Mapping[str, str]) -> Terminal:
     """The operator at the control node. reports/rehearsal.txt is what was typed and what came back."""
     answers = {SUDO_PROMPT.format(name): passwords[name] for name in ("deploy", "operator")}
     answers[BECOME_PROMPT] = passwords["deploy"]
-    return Terminal(PROJECT / "reports" / "rehearsal.txt", answers)
+    terminal = Terminal(PROJECT / "reports" / "rehearsal.txt", answers)
+    terminal.keep_out(passwords.values())
+    return terminal
 
 
 def build(source: Path, folder: Path, version: str) -> Path:

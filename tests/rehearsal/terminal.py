@@ -9,7 +9,7 @@ import select
 import shlex
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,8 @@ EDGE, SERVER = "edge1.example.com", "ftps1.dmz.example.com"
 MINE = "inventories/mine"
 SUDO_PROMPT = r"\[sudo\] password for {}: $"
 BECOME_PROMPT = r"BECOME password: $"
-_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# Colours, and what a pager sends first
+_CONTROLS = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|[=>])")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Terminal:
 
     def __init__(self, transcript: Path, answers: Mapping[str, str]) -> None:
         self._answers = answers
+        self._secrets = set(answers.values())
         self.folder = HOME
         self.variables: dict[str, str] = {}
         # Later steps alone go on where the operator was
@@ -94,6 +96,14 @@ class Terminal:
             self.folder = str(Path(self.folder) / changed[1])
         return said
 
+    def keep_out(self, secrets: Iterable[str]) -> None:
+        """Keep passwords out of the transcript."""
+        self._secrets.update(secrets)
+        for secret in self._secrets:
+            self._transcript.write_text(
+                self._transcript.read_text(encoding="utf-8").replace(secret, "***"), encoding="utf-8"
+            )
+
     def write(self, path: str, content: str) -> None:
         """Write a file in the folder, as with an editor."""
         target = shlex.quote(str(Path(self.folder) / path))
@@ -119,6 +129,8 @@ class Terminal:
         return inside(CONTROL, f"runuser -u {USER} -- sh -c {shlex.quote(command)}", stdin)
 
     def _note(self, text: str) -> None:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
         with self._transcript.open("a", encoding="utf-8") as file:
             file.write(f"{text}\n\n")
 
@@ -147,7 +159,7 @@ class Terminal:
                     break
                 if not more:
                     break
-                text = _COLOURS.sub("", text + more.decode(errors="replace").replace("\r\n", "\n"))
+                text = _CONTROLS.sub("", text + more.decode(errors="replace").replace("\r\n", "\n"))
                 for prompt, answer in answers.items():
                     if re.search(prompt, text[answered:]):
                         os.write(outer, f"{answer}\n".encode())

@@ -167,7 +167,9 @@ def handed_over(terminal: Terminal) -> Mapping[str, str]:
     said = terminal.type(".venv/bin/ansible-vault view .handover/mapping/*.yml")
     assert "$ANSIBLE_VAULT" in terminal.type("head -c 14 .handover/mapping/*.yml").text
     accounts = yaml.safe_load(said.text)["accounts"]
-    return {name: account["password"] for name, account in accounts.items()}
+    passwords = {name: account["password"] for name, account in accounts.items()}
+    terminal.keep_out(passwords.values())
+    return passwords
 
 
 def test_the_customer_transfers_a_file(terminal: Terminal) -> None:
