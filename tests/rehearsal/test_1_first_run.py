@@ -203,13 +203,14 @@ def test_verify_finds_nothing(terminal: Terminal, scenario: Path, tmp_path: Path
     )
     (tmp_path / "known_hosts").write_text(known.stdout)
     vantage_points = yaml.safe_load(block("docs/verify.md", "From where: vantage points", "yaml"))
-    vantage_points["all"]["children"]["vantage_points"]["hosts"] = {
-        name: {"verify_as": as_, "ansible_host": hosts[name], "ansible_user": "deploy"}
-        for name, as_ in (("harbour", "harbour-works"), ("stranger", "stranger"))
-    }
-    vantage_points["all"]["children"]["vantage_points"]["vars"] |= {
+    ssh = {
+        "ansible_user": "deploy",
         "ansible_ssh_private_key_file": str(tmp_path / "ssh" / "id_ed25519"),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={tmp_path / 'known_hosts'}",
+    }
+    vantage_points["all"]["children"]["vantage_points"]["hosts"] = {
+        name: {"verify_as": as_, "ansible_host": hosts[name], **ssh}
+        for name, as_ in (("harbour", "harbour-works"), ("stranger", "stranger"))
     }
     (tmp_path / "mine" / "vantage_points.yml").write_text(yaml.safe_dump(vantage_points))
     variables = [

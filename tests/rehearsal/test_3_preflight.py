@@ -201,7 +201,7 @@ def test_settings_that_do_not_fit_the_directory(terminal: Terminal, options: str
 def test_an_account_without_rights_on_the_ou(terminal: Terminal, passwords: Mapping[str, str]) -> None:
     # The account that joins, in place of the one that manages the OU
     rows = cells(look(terminal, f"-e directory_bind_dn={JOIN} -e directory_bind_password={passwords['join']}"))
-    assert f"OU | {JOIN} may not create user, group, organizationalunit in OU=FTPS Exchange" in rows
+    assert f"OU | {JOIN} may not create user, group, organizationalunit in OU=FTPS" in rows
 
 
 def test_an_account_that_is_disabled(terminal: Terminal) -> None:
@@ -213,8 +213,8 @@ def test_an_account_that_is_disabled(terminal: Terminal) -> None:
 def test_a_directory_that_does_not_run(terminal: Terminal) -> None:
     with happens(DIRECTORY, "systemctl stop samba-ad-dc", "systemctl start samba-ad-dc; sleep 5"):
         rows = cells(look(terminal))
-    assert f"{SERVER} | DNS | the domain ad.example.com does not resolve." in rows
-    assert "LDAPS" in rows
+    assert f"{SERVER} | sudo | does not answer in time as deploy: it waits for a name server or for the domain." in rows
+    assert "localhost | LDAPS | the name dc1.ad.example.com does not resolve." in rows
 
 
 def test_then_everything_is_well_again(terminal: Terminal) -> None:
