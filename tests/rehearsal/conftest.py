@@ -44,7 +44,7 @@ def build(source: Path, folder: Path, version: str) -> Path:
     galaxy = source / "galaxy.yml"
     lines = galaxy.read_text().splitlines()
     galaxy.write_text("".join(f"{f'version: {version}' if line.startswith('version:') else line}\n" for line in lines))
-    command = ["ansible-galaxy", "collection", "build", "--force", "--output-path", folder, source]
+    command = ["ansible-galaxy", "collection", "build", "--force", "--output-path", str(folder), str(source)]
     subprocess.run(command, check=True, capture_output=True, cwd=PROJECT)
     (archive,) = folder.glob("*.tar.gz")
     subprocess.run(["podman", "cp", archive, f"{CONTROL}:{HOME}/{archive.name}"], check=True)
@@ -62,7 +62,7 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     names = subprocess.run(listing, cwd=PROJECT, capture_output=True, check=True).stdout
     for folder in ("old", "new"):
         (work / folder).mkdir()
-        copy = ["xargs", "-0", "cp", "--no-dereference", "--parents", "--target-directory", work / folder]
+        copy = ["xargs", "-0", "cp", "--no-dereference", "--parents", "--target-directory", str(work / folder)]
         if folder == "old" and (commit := os.environ.get("REHEARSAL_FROM")):
             archive = work / "old.tar"
             subprocess.run(["git", "archive", "--output", archive, commit], cwd=PROJECT, check=True)
