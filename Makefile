@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage faults clients preflight audit unlock packs import diagnose status notices windows-preview bench mutants venv docs translations requirements collection clean
+.PHONY: help lab lab-down test lint unit molecule rehearsal verify sabotage faults clients preflight audit unlock packs import diagnose status notices windows-preview bench mutants venv docs translations requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -31,6 +31,9 @@ unit: ## the unit tests
 
 molecule: ## the molecule scenario alone, with the server and the edge on another release: RELEASE=bookworm (root)
 	@scripts/test molecule
+
+rehearsal: ## README's "Point it at real hosts" as a new user, on plain hosts with SSH, from an empty folder to an upgrade (root, a quarter of an hour)
+	@scripts/rehearsal
 
 verify: ## the live checks, and the report reports/verify.html; INVENTORY=… and more: docs/verify.md (the lab: root)
 	@scripts/verify

@@ -76,6 +76,7 @@ class ActionModule(ActionBase):
                 public_addresses=given["public_addresses"],
                 free_megabytes={} if host in edges else {path: int(mb) for path, mb in given["free_megabytes"].items()},
                 allow_unproven=given["allow_unproven_os"],
+                preview=self._task.check_mode,
                 edge_addresses=addresses,
                 directory_servers=[str(address) for address in first_edge.get("edge_directory_servers") or ()],
                 edge_drops=first_edge.get("edge_forward_policy", "drop") == "drop",

@@ -69,6 +69,7 @@ class CallbackModule(CallbackBase):
     def _begin(self) -> None:
         self._began = datetime.now(UTC)
         self._play: Any = None
+        self._passwords: dict[str, str | None] = {}
         self._lock_host = ""
         self._wants_record = False
         self._took_over = ""
@@ -81,6 +82,10 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._play = play
+
+    def set_play_context(self, play_context: Any) -> None:
+        # Those of -k and -K
+        self._passwords = {"conn_pass": play_context.password, "become_pass": play_context.become_pass}
 
     def v2_runner_on_ok(self, result: Any) -> None:
         values = result.result
@@ -140,7 +145,7 @@ class CallbackModule(CallbackBase):
             inventory=inventory,
             variable_manager=variables,
             loader=loader,
-            passwords={},
+            passwords=self._passwords,
             run_additional_callbacks=False,
             forks=context.CLIARGS.get("forks"),
         )

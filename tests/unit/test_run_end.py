@@ -87,6 +87,16 @@ RECOVERS = """
           ansible.builtin.debug:
             msg: repaired
 """
+# Asks for a password as sudo does
+SUDO = r"""#!/bin/bash
+while getopts nHSp:u: option; do
+    case $option in n) echo 'sudo: a password is required' >&2; exit 1 ;; p) printf '%s' "$OPTARG" >&2 ;; esac
+done
+read -r password
+[ "$password" = s3cret ] || { echo 'Sorry, try again.' >&2; exit 1; }
+shift $((OPTIND - 1))
+exec "$@"
+"""
 INVENTORY = """
 all:
   vars:
@@ -207,3 +217,21 @@ def test_a_release_that_fails_is_reported(site: Site) -> None:
     done = site.run(PLAY)
     assert done.returncode == 0
     assert "make unlock" in " ".join((done.stdout + done.stderr).split())
+
+
+def test_the_end_of_a_run_has_the_password_of_sudo(site: Site) -> None:
+    sudo = site.folder / "sudo"
+    sudo.write_text(SUDO)
+    sudo.chmod(0o755)
+    password = site.folder / "password"
+    password.write_text("s3cret\n")
+    # Root needs no sudo, and Ansible leaves it out then
+    (site.folder / "ansible.cfg").write_text("[privilege_escalation]\nbecome_allow_same_user = true\n")
+    options = ("--become", "--become-password-file", str(password), "-e", f"ansible_become_exe={sudo}")
+    finish = FINISH.replace("gather_facts: false", "gather_facts: false\n  become: true")
+    (site.folder / "playbooks" / "finish.yml").write_text(finish)
+    done = site.run(PLAY, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The end of the run" not in done.stdout + done.stderr
+    assert site.released == "ftps1 known"
+    assert site.record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import concurrent.futures
+import importlib.util
 import ipaddress
 import json
 import os
@@ -232,4 +233,7 @@ def look(run: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
         "addresses": own_addresses(run),
         "routes": {target: route_to(run, target) for target in (*targets, *controllers)},
         "packages": unreachable_packages(run) if asked["packages"] else None,
+        # The module apt needs both, and gets them by itself, though not in check mode
+        "python_apt": importlib.util.find_spec("apt") is not None,
+        "package_lists": any(Path("/var/lib/apt/lists").glob("*Packages*")),
     }

@@ -37,6 +37,13 @@ _CAUSES: Final[Sequence[tuple[str, str, str, str]]] = (
         "Start it (systemctl enable --now ssh), or correct ansible_port.",
     ),
     (
+        r"waiting for privilege escalation prompt",
+        "sudo",
+        "does not answer in time{as_user}: it waits for a name server or for the domain.",
+        "Check /etc/resolv.conf there and the way to the domain controllers: ssh {user}{address} sudo true. "
+        "A run waits longer with --timeout 60.",
+    ),
+    (
         r"timed out|No route to host|Network is unreachable|unreachable\b.*route",
         "SSH",
         "does not answer.",

@@ -32,7 +32,7 @@ def table(findings: Iterable[Finding]) -> str:
     lines = [_line("", HEADINGS), _line("", ["-" * width for width in WIDTHS])]
     for row in rows:
         cells = [
-            textwrap.wrap(text, width) or [""]
+            textwrap.wrap(text, width, break_on_hyphens=False) or [""]
             for text, width in zip((row.host, row.what, row.found, row.remedy), WIDTHS, strict=True)
         ]
         height = max(map(len, cells))

@@ -33,6 +33,8 @@ class Expected:
     free_megabytes: Mapping[str, int] | None = None
     """For each path that needs space how much."""
     allow_unproven: bool = False
+    preview: bool = False
+    """Whether the run is one with --check."""
     edge_addresses: Sequence[str] = ()
     """Every address of every edge, with the length of its prefix."""
     directory_servers: Sequence[str] = ()
@@ -99,6 +101,13 @@ def _common(facts: Facts, expected: Expected) -> Iterator[Finding]:
         else:
             yield finding("disk", "good", f"{path} has {free} MB free")
     yield from _service_name(facts, expected)
+    for lacking, found, remedy in (
+        ("python_apt", "python3-apt is missing: --check needs it.", "apt install python3-apt"),
+        ("package_lists", "apt has no lists of packages: --check needs them.", "apt update"),
+    ):
+        if not facts[lacking]:
+            remedy = f"{remedy}. A run without --check does so by itself."
+            yield finding("packages", "problem" if expected.preview else "note", found, remedy)
     packages = facts.get("packages")
     if packages:
         silent, known = packages["silent"], packages["known"]

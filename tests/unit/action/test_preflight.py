@@ -32,8 +32,10 @@ HOSTVARS: dict[str, Any] = {
 }
 
 
-def report(**changes: Any) -> dict[str, Any]:
-    return run_action(preflight_report.ActionModule, ARGUMENTS | changes, task_vars={"hostvars": HOSTVARS})
+def report(check_mode: bool = False, **changes: Any) -> dict[str, Any]:
+    return run_action(
+        preflight_report.ActionModule, ARGUMENTS | changes, check_mode=check_mode, task_vars={"hostvars": HOSTVARS}
+    )
 
 
 def test_what_was_left_out_is_no_problem() -> None:
@@ -67,6 +69,12 @@ def test_every_problem_of_every_host_is_in_one_table() -> None:
     # Neither the words of ssh, nor what is good
     assert "publickey" not in result["msg"]
     assert "Debian" not in result["msg"]
+
+
+def test_a_preview_stops_where_it_cannot_preview() -> None:
+    looks = {"edge1": {"host": EDGE | {"python_apt": False}}}
+    assert "! edge1" in report(looks=looks, check_mode=True)["msg"]
+    assert report(looks=looks)["changed"] is False
 
 
 def test_a_runner_that_cannot_be_reached_is_said_once() -> None:

@@ -35,6 +35,12 @@ SSH = "Failed to connect to the host via ssh: "
         (f"{SSH}ssh: connect to host 10.0.0.11 port 22: Connection timed out", "SSH", "does not answer", "firewalls"),
         (f"{SSH}ssh: connect to host 10.0.0.11 port 22: No route to host", "SSH", "does not answer", "firewalls"),
         (f'Data could not be sent to remote host "ftps1". {SSH}', "SSH", "ends the connection", "by hand"),
+        (
+            "Timeout (12s) waiting for privilege escalation prompt: ",
+            "sudo",
+            "does not answer in time as deploy: it waits for a name server or for the domain.",
+            "ssh deploy@10.0.0.11 sudo true",
+        ),
         ("Missing sudo password", "sudo", "asks for a password", "-K with ansible-playbook"),
         ("sudo: a password is required", "sudo", "asks for a password", "ANSIBLE_BECOME_ASK_PASS=true with make"),
         ("Incorrect sudo password", "sudo", "refuses the password", "-K"),

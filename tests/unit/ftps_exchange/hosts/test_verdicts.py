@@ -25,6 +25,8 @@ SERVER: dict[str, Any] = {
     "addresses": ["10.77.10.11/24", "fd77:10::11/64"],
     "routes": {"10.1.0.2": {"interface": "eth0", "gateway": "10.77.10.1"}},
     "packages": {"known": 2, "silent": []},
+    "python_apt": True,
+    "package_lists": True,
 }
 EDGE = SERVER | {"routes": {"203.0.113.20": {"interface": "wan0", "gateway": "198.51.100.1"}}}
 EXPECTED = Expected(
@@ -149,6 +151,17 @@ def test_what_is_wrong_with_a_server(given: dict[str, Any], what: str, state: st
     assert (finding.what, finding.state) == (what, state)
     assert found in finding.found
     assert remedy in finding.remedy
+
+
+@pytest.mark.parametrize(("preview", "state"), [(True, "problem"), (False, "note")])
+@pytest.mark.parametrize(
+    ("lacking", "remedy"), [("python_apt", "apt install python3-apt."), ("package_lists", "apt update.")]
+)
+def test_what_only_a_preview_needs_stops_only_a_preview(lacking: str, remedy: str, preview: bool, state: str) -> None:
+    finding = only(edge_findings(EDGE | {lacking: False}, replace(EXPECTED, preview=preview)))
+    assert (finding.what, finding.state) == ("packages", state)
+    assert "--check needs" in finding.found
+    assert finding.remedy.startswith(remedy)
 
 
 def test_an_unproven_system_is_a_note_where_that_is_allowed() -> None:
