@@ -15,6 +15,7 @@ from .edge import exchange_host_sets, require_sources
 from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
 from .model.view import Access, effective_access, read_model
+from .quotas import exchange_quotas
 from .retention import Keep, exchange_retention
 from .wire import wire_text
 
@@ -76,6 +77,8 @@ class Desired(TypedDict):
     """What exchange_access gives; empty unless asked for."""
     retention: list[Keep]
     """What exchange_retention gives."""
+    quotas: str
+    """JSON of what exchange_quotas gives."""
 
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
@@ -91,6 +94,7 @@ def exchange_desired(model: object, accounts: bool = True) -> Desired:
         "known_customers": _json(directory["known_customers"]),
         "accounts": exchange_access(model)["accounts"] if accounts else [],
         "retention": exchange_retention(model),
+        "quotas": _json(exchange_quotas(model)),
     }
 
 
