@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_quota import read_use
+
 UNITS = (
     "proftpd.service",
     "ftps-exchange-transfer-log.service",
@@ -78,6 +80,14 @@ def read_disk(root: str) -> dict[str, Any]:
         "files_free": stats.f_favail,
         "files_total": stats.f_files,
     }
+
+
+def read_quotas(root: str) -> list[dict[str, Any]]:
+    """Use and limits of the homes and shares; nothing if the file system does not say."""
+    try:
+        return read_use(root)
+    except OSError:
+        return []
 
 
 def read_certificate(path: str) -> dict[str, Any]:

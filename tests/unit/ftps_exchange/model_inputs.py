@@ -38,10 +38,11 @@ EXCHANGE: dict[str, Any] = {
     },
     "root": "/srv/ftps-exchange",
     "shares": [
-        {"name": "maps", "description": "Base maps", "keep_days": None},
-        {"name": "dropbox", "description": "For all", "keep_days": None},
+        {"name": "maps", "description": "Base maps", "keep_days": None, "quota": None},
+        {"name": "dropbox", "description": "For all", "keep_days": None, "quota": None},
     ],
     "keep_days": None,
+    "quota": None,
     "removal_limit_percent": 50,
 }
 

@@ -1,0 +1,77 @@
+"""How long it takes to set the quotas of many folders in one call, and to read them.
+
+    benchmarks/quotas.py DIRECTORY [FOLDERS]
+
+DIRECTORY is an empty one on a file system with quotas for folders (docs/quotas.md). The folders stay there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.ftps.exchange.plugins.module_utils import folder_quota as quota
+from ansible_collections.ftps.exchange.plugins.modules import folder_quotas
+
+GIB = 1 << 30
+
+
+class Module:
+    """The part of AnsibleModule that is used."""
+
+    check_mode = False
+    _diff = True
+
+    def __init__(self, root: Path, limits: dict[str, int], files: int | None) -> None:
+        folders = [{"path": path, "bytes_limit": limit, "files_limit": files} for path, limit in limits.items()]
+        self.params = {"root": str(root), "folders": json.dumps(folders)}
+
+    def warn(self, text: str) -> None:
+        print(text, file=sys.stderr)
+
+
+def timed(what: str, work: Callable[[], Any]) -> Any:
+    """Run and print seconds."""
+    begin = time.monotonic()
+    result = work()
+    print(f"{what}: {time.monotonic() - begin:.2f} s")
+    return result
+
+
+def main(arguments: list[str]) -> int:
+    """Measure."""
+    root, number = Path(arguments[0]).resolve(), int(arguments[1]) if len(arguments) > 1 else 10_000
+    kernel = quota.Kernel()
+    homes = root / "homes"
+    homes.mkdir(exist_ok=True)
+    names = [f"customer-{index:05}" for index in range(number)]
+    parent = os.open(homes, quota.OPEN_FOLDER)
+
+    def make() -> None:
+        for name in names:
+            if not (homes / name).exists():
+                quota.make_folder(name, parent, kernel)
+
+    system = quota.file_system(kernel, parent)
+    print(f"{quota.probe(str(root))['filesystem']}, {number} folders")
+    timed("folders made", make)
+    files = 1000 if system.counts_files else None
+    limits = {f"homes/{name}": 10 * GIB for name in names}
+    for what in ("all limits set", "nothing to change"):
+        result = timed(what, lambda: folder_quotas.run(Module(root, limits, files), kernel))
+        assert result["changed"] == (what == "all limits set"), result
+    limits[f"homes/{names[0]}"] = 20 * GIB
+    result = timed("one limit changed", lambda: folder_quotas.run(Module(root, limits, files), kernel))
+    assert result["limited"] == [f"homes/{names[0]}"]
+    found = timed("use and limits read", lambda: quota.read_use(str(root), kernel))
+    assert len(found) == number
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
