@@ -3,8 +3,8 @@
     ftps-exchange-quota           a table of all homes and shares that have a limit
     ftps-exchange-quota --json    the same as a list of objects, for programs
 
-ext4 and XFS count by project: a folder has a number that everything in it inherits. btrfs counts by subvolume: bytes only, and
-at most half a minute late.
+ext4 and XFS count by project: a folder has a number that everything in it inherits. btrfs counts by subvolume: bytes
+only, and at most half a minute late.
 """
 
 # The role quota installs this file on the servers as that program, so it imports the standard library only.
@@ -99,7 +99,9 @@ class Kernel:
     def quotactl(self, fd: int, command: int, number: int, buffer: bytearray) -> None:
         """quotactl_fd(2) for projects (Linux 5.14)."""
         raw = (ctypes.c_char * len(buffer)).from_buffer(buffer)
-        done = self._libc.syscall(QUOTACTL_FD, fd, ctypes.c_uint(command << 8 | PROJECTS), ctypes.c_uint(number), raw)
+        done = self._libc.syscall(
+            ctypes.c_long(QUOTACTL_FD), fd, ctypes.c_uint(command << 8 | PROJECTS), ctypes.c_uint(number), raw
+        )
         if done != 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
@@ -264,9 +266,7 @@ class Subvolumes:
 
     def limit(self, number: int, bytes_limit: int | None, files_limit: int | None) -> None:
         most = NO_VALUE if bytes_limit is None else bytes_limit
-        self._kernel.ioctl(
-            self._root, QGROUP_LIMIT, bytearray(struct.pack("=6Q", number, MAX_BYTES, most, 0, 0, 0))
-        )
+        self._kernel.ioctl(self._root, QGROUP_LIMIT, bytearray(struct.pack("=6Q", number, MAX_BYTES, most, 0, 0, 0)))
 
     def create(self, parent: int, name: str) -> None:
         """Make a folder that is counted; nobody but root may enter it."""

@@ -9,10 +9,11 @@ module: folder_quotas
 short_description: Limit what homes and shares may hold, by the quotas of the file system
 description:
   - Runs on an FTPS server with Linux.
-  - Takes the limits of all folders in one call, and sets those that differ. Folders directly in C(homes) and C(shares) of
-    O(root) that are not listed lose their limits.
-  - On ext4 and XFS each folder gets the number of a project, which everything in it inherits. A folder that is new to its
-    number, with all of its content, gets it before its limits are set. So a run that was interrupted does that again.
+  - Takes the limits of all folders in one call, and sets those that differ. Folders directly in C(homes) and C(shares)
+    of O(root) that are not listed lose their limits.
+  - On ext4 and XFS each folder gets the number of a project, which everything in it inherits. A folder that is new to
+    its number, with all of its content, gets it before its limits are set. So a run that was interrupted does that
+    again.
   - On btrfs each folder must be a subvolume, as M(ftps.exchange.folder_tree) creates them.
   - A limit below what a folder holds is set, and a warning says so.
 options:
@@ -261,8 +262,8 @@ def prepare(
     ordinary = sorted(path for path in declared if found.get(path) == 0)
     if ordinary:
         raise QuotaError(
-            f"no limit is possible for {few(ordinary)}: on btrfs that needs a subvolume, and an ordinary folder is there. "
-            "Move its content into a subvolume of the same name (docs/quotas.md)"
+            f"no limit is possible for {few(ordinary)}: on btrfs that needs a subvolume, and an ordinary folder is "
+            "there. Move its content into a subvolume of the same name (docs/quotas.md)"
         )
     if declared and not module.check_mode and not system.enabled():
         system.enable()

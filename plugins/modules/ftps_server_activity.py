@@ -54,8 +54,8 @@ seen: {description: Last login of each account from each address., returned: alw
 banned: {description: Accounts and sources that are banned now., returned: always, type: list, elements: str}
 disk: {description: Free and total bytes and inodes of the data., returned: always, type: dict}
 quotas:
-  description: C(folder), C(kind), C(bytes_used), C(bytes_limit), C(files_used) and C(files_limit) of each home and share
-    with a limit.
+  description: C(folder), C(kind), C(bytes_used), C(bytes_limit), C(files_used) and C(files_limit) of each home and
+    share with a limit.
   returned: always
   type: list
   elements: dict

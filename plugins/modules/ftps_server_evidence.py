@@ -100,8 +100,8 @@ seen: {description: "Last login of each account from each address.", returned: a
 groups: {description: Groups of each account; null if the system does not know it., returned: always, type: dict}
 disk: {description: Free and total bytes and inodes of the data., returned: always, type: dict}
 quotas:
-  description: C(folder), C(kind), C(bytes_used), C(bytes_limit), C(files_used) and C(files_limit) of each home and share
-    with a limit.
+  description: C(folder), C(kind), C(bytes_used), C(bytes_limit), C(files_used) and C(files_limit) of each home and
+    share with a limit.
   returned: always
   type: list
   elements: dict

@@ -15,7 +15,6 @@ from .conftest import Session
 from .outcomes import does_not_apply
 from .recorder import Evidence
 from .target import Customer, Target
-from .test_hosts import LOG
 from .test_transfer import STORED
 
 Measure = Callable[[str, str, Any], None]
@@ -38,7 +37,7 @@ def small_share(target: Target, customers: list[Customer]) -> tuple[Customer, st
             limit = limits.get(f"shares/{path.rpartition('/')[2]}")
             if access == "write" and limit and limit <= SMALL:
                 return customer, path, limit
-    does_not_apply(f"no share with a quota of at most {SMALL >> 20} MiB, in which a customer may write")
+    return does_not_apply(f"no share with a quota of at most {SMALL >> 20} MiB, in which a customer may write")
 
 
 @pytest.mark.hard

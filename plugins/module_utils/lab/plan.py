@@ -55,7 +55,9 @@ def plan_present(found: Found, networks: Iterable[Network], containers: Iterable
     kept_containers = {item.name for item in containers if found.containers.get(item.name) == item.digest}
     volumes = [volume for item in containers for volume in item.volumes]
     if others := [one.name for one in volumes if found.volumes.get(one.name, one.digest) != one.digest]:
-        raise LabError(f"volume {others[0]} has another file system than declared. Remedy: make lab-down, then make lab")
+        raise LabError(
+            f"volume {others[0]} has another file system than declared. Remedy: make lab-down, then make lab"
+        )
     return Plan(
         remove_containers=sorted(set(found.containers) - kept_containers),
         remove_networks=sorted(set(found.networks) - kept_networks),

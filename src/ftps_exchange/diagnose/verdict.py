@@ -476,9 +476,10 @@ def _of_transfers(question: Question) -> Iterator[Finding]:
         for name, record in latest.items():
             if question.address and plain_address(str(record.get("source"))) != question.address:
                 continue
-            if record.get("outcome") != "ok" and (
-                one := _of_transfer(question, own[name], record, _used_up(server.quotas, record))
-            ) is not None:
+            if (
+                record.get("outcome") != "ok"
+                and (one := _of_transfer(question, own[name], record, _used_up(server.quotas, record))) is not None
+            ):
                 yield one
 
 

@@ -145,7 +145,9 @@ def _service_name(facts: Facts, expected: Expected) -> Iterator[Finding]:
         yield Finding(expected.host, "DNS", "good", f"{expected.fqdn} leads to {', '.join(seen)}")
 
 
-_QUOTA_REMEDY: Final = "Mount ext4 or XFS with prjquota there, or btrfs (docs/quotas.md), or remove quota from the inventory."
+_QUOTA_REMEDY: Final = (
+    "Mount ext4 or XFS with prjquota there, or btrfs (docs/quotas.md), or remove quota from the inventory."
+)
 
 
 def _quotas(facts: Facts, expected: Expected) -> Iterator[Finding]:

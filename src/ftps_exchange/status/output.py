@@ -52,7 +52,10 @@ def _text(status: Status, changes: Sequence[Change]) -> Iterator[str]:
     counted = ", ".join(f"{number} {state}" for state, number in states.items() if number)
     yield f"{status['exchange']} ({status['fqdn']}): {len(rows)} customers, {counted or 'none'}."
     received = f"in {status['month']}"
-    yield f"{'customer':<24} {'state':<10} {'last login':<17} {'last transfer':<17} {received:>11} {'out':>11}  {'quota':<21} edge"
+    yield (
+        f"{'customer':<24} {'state':<10} {'last login':<17} {'last transfer':<17} {received:>11} {'out':>11}  "
+        f"{'home':<21} edge"
+    )
     for row in rows[:SHOWN]:
         yield (
             f"{row['name']:<24} {row['state']:<10} {short(row['last_login']):<17} {short(row['last_transfer']):<17} "

@@ -1,7 +1,8 @@
 """What is to be verified: one description, made from a lab's lab.json or from any inventory.
 
     {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports",
-     "tls_minimum_version", "tls_maximum_version", "quotas", "ca_file", "warn_days", "folder", "complete", "real_customers",
+     "tls_minimum_version", "tls_maximum_version", "quotas", "ca_file", "warn_days", "folder", "complete",
+     "real_customers",
      "customers": [{"name", "host": HOST | null, "firewall": HOST | null, "accounts": [{"name", "password", "access"}],
                     "shares": [{"path", "access"}]}],
      "stranger": HOST | null, "server": HOST | null, "edge": HOST | null, "directory": HOST | null}

@@ -55,7 +55,9 @@ def test_who_has_a_folder_has_its_limits(inventory: Inventory, state: str, liste
     assert ("homes/acme" in limits(inventory)) == listed
 
 
-@pytest.mark.parametrize("value", [0, 10, "10", "10 GB", "10GiB", "0 GiB", "1.5 GiB", "-1 GiB", "ten GiB", "12345678 MiB", True])
+@pytest.mark.parametrize(
+    "value", [0, 10, "10", "10 GB", "10GiB", "0 GiB", "1.5 GiB", "-1 GiB", "ten GiB", "12345678 MiB", True]
+)
 def test_amounts_that_are_refused(inventory: Inventory, value: Any) -> None:
     inventory.acme["quota"] = {"space": value}
     problem = inventory.only_problem()
@@ -77,5 +79,6 @@ def test_a_limit_that_windows_would_not_keep_is_a_problem(inventory: Inventory) 
     inventory.acme["quota"] = {"space": "1 GiB"}
     (told,) = set(exchange_iis_problems(inventory.check())) - set(before)
     assert told == (
-        "quota: is not enforced on Windows (first for homes/acme). Remove quota everywhere, or set its values to unlimited."
+        "quota: is not enforced on Windows (first for homes/acme). "
+        "Remove quota everywhere, or set its values to unlimited."
     )

@@ -164,7 +164,9 @@ def test_a_first_run_limits_everything_and_the_second_changes_nothing(host: Host
 def test_content_gets_the_number_before_the_limit_and_links_are_not_followed(host: Host) -> None:
     host.run({"homes/acme": (10 * MIB, None)})
     number = host.number("homes/acme")
-    assert host.number("homes/acme/in") == host.number("homes/acme/in/a.bin") == host.number("homes/acme/shared") == number
+    assert (
+        host.number("homes/acme/in") == host.number("homes/acme/in/a.bin") == host.number("homes/acme/shared") == number
+    )
     assert host.number("homes/globex") == host.number("homes/acme/link") == 0
     limited = [position for position, call in enumerate(host.kernel.calls) if call == f"limit {number}"]
     numbered = [position for position, call in enumerate(host.kernel.calls) if call.startswith("number ")]
@@ -238,9 +240,7 @@ def test_a_limit_below_what_is_used_is_set_and_a_warning_says_so(host: Host) -> 
     assert not host.warnings
     result = host.run({**ALL, "homes/acme": (4 * MIB, 100)})
     assert result["full"] == ["homes/acme"]
-    assert host.warnings == [
-        "Already hold as much as they may, or more, so nothing can be uploaded there: homes/acme"
-    ]
+    assert host.warnings == ["Already hold as much as they may, or more, so nothing can be uploaded there: homes/acme"]
     assert host.kernel.quotas[host.number("homes/acme")][0] == 4 * MIB // 1024
 
 
@@ -277,7 +277,9 @@ def test_another_file_system_is_an_error_only_if_something_has_a_limit(host: Hos
 
 def test_a_file_system_that_ignores_a_limit_is_an_error(host: Host) -> None:
     host.kernel.forgets_limits = True
-    with pytest.raises(quota.QuotaError, match="homes/acme: the file system was given 10 MiB, 100 files, and has no limit"):
+    with pytest.raises(
+        quota.QuotaError, match="homes/acme: the file system was given 10 MiB, 100 files, and has no limit"
+    ):
         host.run(ALL)
 
 
@@ -373,6 +375,8 @@ def test_btrfs_has_no_limit_for_files(btrfs: Host) -> None:
 
 def test_an_ordinary_folder_on_btrfs_is_an_error_before_anything_changes(btrfs: Host) -> None:
     btrfs.kernel.subvolumes.pop((btrfs.root / "homes/globex").stat().st_ino)
-    with pytest.raises(quota.QuotaError, match=r"no limit is possible for homes/globex: .* an ordinary folder is there"):
+    with pytest.raises(
+        quota.QuotaError, match=r"no limit is possible for homes/globex: .* an ordinary folder is there"
+    ):
         btrfs.run(SPACE)
     assert all(entry[0] == 0 for entry in btrfs.kernel.quotas.values())
