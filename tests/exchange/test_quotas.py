@@ -46,7 +46,6 @@ def test_a_quota_that_is_used_up_harms_nobody_else(
     target: Target,
     everybody: list[Customer],
     session: Session,
-    evidence: Evidence,
     measure: Measure,
     fresh: str,
 ) -> None:
@@ -70,23 +69,22 @@ def test_a_quota_that_is_used_up_harms_nobody_else(
         expect(client.store(more, bytes(1 << 20)), NO_NEW_FILE, "the next upload")
 
         expect(client.store(fresh, old), STORED, "an upload to the home, with the quota of a share used up")
-        expect(client.command(f"DELE {fresh}"), DONE, "DELE in the home")
         for other in others[:1]:
             neighbour = session(other)
             expect(neighbour.store(fresh, old), STORED, f"an upload of {other.name}")
             expect(neighbour.command(f"DELE {fresh}"), DONE, f"DELE of {other.name}")
             neighbour.control.close()
+
+        expect(client.command(f"DELE {part}"), DONE, "DELE with the quota used up")
+        begin = time.monotonic()
+        while (reply := client.store(part, bytes(limit // 2))).code not in STORED:
+            assert time.monotonic() - begin < SOON, f"deleted bytes are not free again after {SOON} s: {reply}"
+            time.sleep(1)
+        measure("Quotas", "seconds until deleted bytes are free", round(time.monotonic() - begin, 1))
     finally:
-        for name in (part, more):
+        for name in (path, part, more, fresh):
             client.command(f"DELE {name}")
-    begin = time.monotonic()
-    while (reply := client.store(part, bytes(limit // 2))).code not in STORED:
-        assert time.monotonic() - begin < SOON, f"deleted bytes are not free again after {SOON} s: {reply}"
-        time.sleep(1)
-    measure("Quotas", "seconds until deleted bytes are free", round(time.monotonic() - begin, 1))
-    for name in (path, part):
-        expect(client.command(f"DELE {name}"), DONE, f"DELE {name}")
-    client.control.close()
+        client.control.close()
 
 
 @pytest.mark.inside
