@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -201,8 +202,8 @@ def test_the_file_never_promises_more_than_the_machine_has(
         commands.append(command)
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(podman.subprocess, "run", run)
-    monkeypatch.setattr(podman.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     volume = declared.Volume("data", "btrfs", 4, "", "data-disk")
     image = podman.make_file_system(Machine(tmp_path), volume)
     assert commands == [["mkfs.btrfs", image]]
@@ -211,7 +212,7 @@ def test_the_file_never_promises_more_than_the_machine_has(
 
 
 def test_too_little_room_for_a_disk_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(podman.shutil, "disk_usage", lambda _: SimpleNamespace(free=2 << 30))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 << 30))
     with pytest.raises(declared.LabError, match="has 2048 MiB free, which is too little"):
         podman.make_file_system(Machine(tmp_path), declared.Volume("data", "btrfs", 4, "", "data-disk"))
 

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class FakeKernel(quota.Kernel):
             struct.pack_into("=Q", buffer, 0, self.subvolumes[inode])
         elif request == quota.QUOTA_CTL:
             self.enabled = True
+            self.calls.append("enable")
         elif request == quota.QGROUP_LIMIT:
             number, flags, most, *_ = struct.unpack("=6Q", buffer)
             assert flags == quota.MAX_BYTES
@@ -229,7 +231,7 @@ def test_a_renamed_folder_keeps_its_number_and_its_count(host: Host) -> None:
 
 
 def test_numbers_never_meet(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.zlib, "crc32", lambda _: quota.LAST - quota.FIRST)
+    monkeypatch.setattr(zlib, "crc32", lambda _: quota.LAST - quota.FIRST)
     host.run(ALL)
     assert {host.number(path) for path in ALL} == {quota.LAST, quota.FIRST, quota.FIRST + 1}
 
@@ -352,9 +354,9 @@ SPACE: dict[str, tuple[int | None, int | None]] = {"homes/acme": (10 * MIB, None
 def test_btrfs_limits_subvolumes(btrfs: Host) -> None:
     btrfs.kernel.enabled = False
     assert btrfs.run(SPACE, check=True)["limited"] == list(SPACE)
-    assert not btrfs.kernel.enabled
+    assert btrfs.kernel.calls == []
     assert btrfs.run(SPACE)["limited"] == list(SPACE)
-    assert btrfs.kernel.enabled
+    assert btrfs.kernel.calls == ["enable"]
     assert not btrfs.run(SPACE)["changed"]
     btrfs.kernel.quotas[256][1] = 7 * MIB
     assert quota.read_use(str(btrfs.root), btrfs.kernel)[0] == {
