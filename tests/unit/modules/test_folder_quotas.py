@@ -104,7 +104,9 @@ class Host:
         for folder in ("homes/acme/in", "homes/acme/shared", "homes/globex", "shares/maps"):
             (self.root / folder).mkdir(parents=True)
         (self.root / "homes/acme/in/a.bin").write_bytes(b"a")
-        (self.root / "homes/acme/link").symlink_to("/etc")
+        (top / "outside").mkdir()
+        (top / "outside/b.bin").write_bytes(b"b")
+        (self.root / "homes/acme/link").symlink_to(top / "outside")
         self.monkeypatch = monkeypatch
 
     def run(self, folders: dict[str, tuple[int | None, int | None]], *, check: bool = False) -> dict[str, Any]:
@@ -170,6 +172,7 @@ def test_content_gets_the_number_before_the_limit_and_links_are_not_followed(hos
         host.number("homes/acme/in") == host.number("homes/acme/in/a.bin") == host.number("homes/acme/shared") == number
     )
     assert host.number("homes/globex") == host.number("homes/acme/link") == 0
+    assert host.number("../outside") == host.number("../outside/b.bin") == 0
     limited = [position for position, call in enumerate(host.kernel.calls) if call == f"limit {number}"]
     numbered = [position for position, call in enumerate(host.kernel.calls) if call.startswith("number ")]
     # The first only makes sure that there is none
