@@ -19,8 +19,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ftps.exchange.plugins.module_utils import folder_quota as quota
-from ansible_collections.ftps.exchange.plugins.modules import folder_quotas
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT / "collections"))
+
+from ansible_collections.ftps.exchange.plugins.module_utils import folder_quota as quota  # noqa: E402
+from ansible_collections.ftps.exchange.plugins.modules import folder_quotas  # noqa: E402
 
 GIB = 1 << 30
 
