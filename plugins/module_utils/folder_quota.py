@@ -416,8 +416,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="a list of objects")
     parser.add_argument("--configuration", default=CONFIGURATION, help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
-    with open(asked.configuration, encoding="utf-8") as file:
-        used = read_use(json.load(file)["root"])
+    try:
+        with open(asked.configuration, encoding="utf-8") as file:
+            used = read_use(json.load(file)["root"])
+    except OSError as error:
+        print(f"{error.filename or 'quotas'}: {error.strerror} (needs root)", file=sys.stderr)
+        return 1
     if asked.json:
         print(json.dumps(used, ensure_ascii=False))
         return 0

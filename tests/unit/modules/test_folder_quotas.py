@@ -330,6 +330,22 @@ def test_use_and_limits_of_all_folders(host: Host, tmp_path: Path, capsys: pytes
     assert capsys.readouterr().out.splitlines()[1].split() == ["homes/acme", "3", "MiB", "10", "MiB", "7", "100"]
 
 
+def test_without_root_the_program_says_so(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(host.kernel, "quotactl", refuse)
+    monkeypatch.setattr(quota, "Kernel", lambda: host.kernel)
+    configuration = tmp_path / "quota.json"
+    assert quota.main(["--configuration", str(configuration)]) == 1
+    configuration.write_text(json.dumps({"root": str(host.root)}))
+    monkeypatch.setattr(quota.Projects, "problem", lambda _: "")
+    assert quota.main(["--configuration", str(configuration)]) == 1
+    assert "quotas: Operation not permitted (needs root)" in capsys.readouterr().err
+
+
 def test_without_quotas_there_is_nothing_to_read(host: Host) -> None:
     assert quota.read_use("/does/not/exist", host.kernel) == []
     host.kernel.magic = 0x01021994
