@@ -41,6 +41,7 @@ PROJECTS = 2
 SETQUOTA, GETNEXTQUOTA, GETSTATE = 0x800008, 0x800009, 0x5808
 STATE_VERSION = 1
 COUNTED, ENFORCED = 1 << 4, 1 << 5
+NOT_COUNTED = "it does not count projects, or the kernel is older than Linux 5.14"
 LIMITS_VALID = 1 | 4
 BLOCK = 1024
 DQBLK = struct.Struct("=8Q2I")
@@ -142,14 +143,13 @@ class Projects:
         try:
             self._kernel.quotactl(self._root, GETSTATE, 0, buffer)
         except OSError as error:
-            if error.errno == errno.ENOSYS:
-                return "the kernel has no quotas, or is older than Linux 5.14"
-            if error.errno in (errno.ESRCH, errno.EINVAL, errno.EOPNOTSUPP):
-                return "it does not count projects"
+            # The same error if no quotas are on, and if the kernel does not know the call
+            if error.errno in (errno.ENOSYS, errno.ESRCH, errno.EINVAL, errno.EOPNOTSUPP):
+                return NOT_COUNTED
             return f"its quotas cannot be read: {error.strerror}"
         flags = struct.unpack_from("=H", buffer, 2)[0]
         if not flags & COUNTED:
-            return "it does not count projects"
+            return NOT_COUNTED
         return "" if flags & ENFORCED else "it counts projects, but enforces no limits"
 
     def counts(self) -> dict[int, Count]:

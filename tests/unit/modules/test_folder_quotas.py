@@ -35,6 +35,8 @@ class FakeKernel(quota.Kernel):
 
     def quotactl(self, fd: int, command: int, number: int, buffer: bytearray) -> None:
         if command == quota.GETSTATE:
+            if not self.state:
+                raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
             struct.pack_into("=H", buffer, 2, self.state)
         elif command == quota.GETNEXTQUOTA:
             following = sorted(one for one in self.quotas if one >= number)
@@ -258,7 +260,7 @@ def test_check_mode_before_the_first_run_predicts_it(host: Host) -> None:
 
 @pytest.mark.parametrize(
     ("state", "message"),
-    [(0, "it does not count projects"), (quota.COUNTED, "it counts projects, but enforces no limits")],
+    [(0, quota.NOT_COUNTED), (1, quota.NOT_COUNTED), (quota.COUNTED, "it counts projects, but enforces no limits")],
 )
 def test_a_mount_without_the_option_is_an_error_only_if_something_has_a_limit(
     host: Host, state: int, message: str
