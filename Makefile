@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule verify sabotage faults clients preflight audit unlock packs import diagnose status windows-preview bench mutants venv docs translations requirements collection clean
+.PHONY: help lab lab-down test lint unit molecule verify sabotage faults clients preflight audit unlock packs import diagnose status notices windows-preview bench mutants venv docs translations requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -64,6 +64,9 @@ import: ## customer files from a table, beside those that exist: CSV=customers.c
 
 status: ## all customers at a glance, in reports/status.html: QUERY='customers[].name' EDGE_REQUEST=1 INVENTORY=inventories/x (the lab: root)
 	@scripts/status
+
+notices: ## mails to operators and customers about what expires, fills up or went quiet: DRY_RUN=1 INVENTORY=inventories/x (the lab: root)
+	@scripts/notices
 
 windows-preview: INVENTORY := $(if $(filter file,$(origin INVENTORY)),inventories/example_windows,$(INVENTORY))
 windows-preview: ## preview the arguments for a Windows host, in reports/windows/; contacts no host: INVENTORY=inventories/x

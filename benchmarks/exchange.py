@@ -131,6 +131,16 @@ def main(customers: int) -> None:
             "2 times, 400 MiB",
         )
 
+        looks = {
+            "status": ("10 s", ["playbooks/status.yml"]),
+            "diagnosis of a customer": ("5 s", ["playbooks/diagnose.yml", "--extra-vars", "diagnose_customer=globex"]),
+            "notices, nothing due": ("", ["playbooks/notices.yml", "--extra-vars", f"notices_dir={FOLDER}/notices"]),
+        }
+        for what, (aim, command) in looks.items():
+            command += ["--extra-vars", f"status_reports_dir={FOLDER}/reports"]
+            seconds = statistics.median(play(many, *command).seconds for _ in range(3))
+            row(f"{what}, {customers:,} customers", f"{seconds:.1f} s", aim)
+
         play(many, "playbooks/lab_facts.yml")
         median_login, ratio = login_ratio(lab_few, Lab(lab_many))
         row(

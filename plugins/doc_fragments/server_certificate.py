@@ -32,6 +32,7 @@ options:
     description:
       - A new certificate is due when fewer days than these are left for it or for a certificate of its chain.
       - A new certificate with fewer days is refused.
+      - V(0) means 30 days, but at most a third of the certificate's own lifetime.
     type: int
     required: true
   renew:

@@ -10,7 +10,7 @@ from typing import Any, Never
 
 import ansible_collections.ftps.exchange.plugins.plugin_utils.package  # noqa: F401  (where ftps_exchange is)
 
-_NAMES = ("edge_problems", "ftps_server_problems", "host_firewall_problems")
+_NAMES = ("acme_certificate_problems", "edge_problems", "ftps_server_problems", "host_firewall_problems")
 
 try:
     from ftps_exchange import preflight

@@ -7,6 +7,7 @@ never fails, ``CRYPTOGRAPHY_ERROR`` says why nothing else in it works.
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 import re
 import subprocess
@@ -14,7 +15,7 @@ import tempfile
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 try:
@@ -27,6 +28,9 @@ except ImportError:
     CRYPTOGRAPHY_ERROR = traceback.format_exc()
 
 BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s.*?-----END \1-----\s*", re.DOTALL)
+# When renew_days is 0: by the lifetime, because the lifetimes of public certificates get shorter (47 days in 2029)
+AUTOMATIC_DAYS = 30
+AUTOMATIC_SHARE = 3
 CURVES = {"secp256r1": "ecc_p256", "secp384r1": "ecc_p384"}
 
 
@@ -56,6 +60,12 @@ class Wanted:
     key_type: str
     renew_days: int
     now: datetime
+
+    def days_before_end(self, cert: Any) -> timedelta:
+        """How long before its end a certificate is due for renewal."""
+        if self.renew_days:
+            return timedelta(days=self.renew_days)
+        return min(timedelta(days=AUTOMATIC_DAYS), (ends(cert) - begins(cert)) / AUTOMATIC_SHARE)
 
     @classmethod
     def of(cls, options: Mapping[str, Any], now: datetime) -> Wanted:
@@ -259,14 +269,22 @@ def problems(bundle: Bundle, wanted: Wanted) -> list[str]:
 def reasons_to_renew(bundle: Bundle, wanted: Wanted) -> list[str]:
     """Why a certificate that works today should be replaced."""
     found = []
-    left = days_left(bundle.chain, wanted.now)
-    if 0 <= left < wanted.renew_days:
-        short = min(bundle.chain, key=ends)
+    short = ends_too_soon(bundle.chain, wanted)
+    if short is not None:
         whose = "" if short == bundle.leaf else f" to {subject(short)} in its chain"
-        found.append(f"{left} days are left{whose}, fewer than {wanted.renew_days}")
+        limit = math.ceil(wanted.days_before_end(short) / timedelta(days=1))
+        found.append(f"{days_left((short,), wanted.now)} days are left{whose}, fewer than {limit}")
     if key_type(bundle.key.public_key()) != wanted.key_type:
         found.append(f"its key is {key_type(bundle.key.public_key())}, {wanted.key_type} is asked for")
     return found
+
+
+def ends_too_soon(chain: tuple[Any, ...], wanted: Wanted) -> Any | None:
+    """The certificate that has to be renewed first, if one is due and none has ended yet."""
+    if days_left(chain, wanted.now) < 0:
+        return None
+    due = [cert for cert in chain if ends(cert) - wanted.now < wanted.days_before_end(cert)]
+    return min(due, key=ends, default=None)
 
 
 def candidate(text: str, keys: list[Any], wanted: Wanted) -> tuple[Bundle, list[str]]:
@@ -287,8 +305,7 @@ def candidate(text: str, keys: list[Any], wanted: Wanted) -> tuple[Bundle, list[
     chain, rest = in_order(leaf, certificates)
     bundle = Bundle(key, chain)
     found = problems(bundle, wanted)
-    left = days_left(chain, wanted.now)
-    if 0 <= left < wanted.renew_days:
+    if ends_too_soon(chain, wanted) is not None:
         found += [reason for reason in reasons_to_renew(bundle, wanted) if "days are left" in reason]
     if found:
         raise RefusedError(*found)
@@ -306,10 +323,11 @@ def describe(bundle: Bundle, now: datetime) -> dict[str, Any]:
         "days_left": days_left(bundle.chain, now),
         "fingerprint": bundle.leaf.fingerprint(hashes.SHA256()).hex(),
         "chain": [subject(cert) for cert in bundle.chain[1:]],
+        "pem": bundle.leaf.public_bytes(serialization.Encoding.PEM).decode(),
     }
 
 
 def shown(certificate: dict[str, Any] | None) -> str:
-    """One side of a diff. Days left change by themselves and stay out."""
-    lines = [f"{name}: {value}" for name, value in (certificate or {}).items() if name != "days_left"]
+    """One side of a diff. Days left change by themselves and stay out; the fingerprint stands for the whole."""
+    lines = [f"{name}: {value}" for name, value in (certificate or {}).items() if name not in ("days_left", "pem")]
     return "\n".join(lines) + "\n" if lines else ""

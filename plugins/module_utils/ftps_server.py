@@ -1,13 +1,18 @@
-"""What an FTPS server with Linux knows, for modules that only read."""
+"""What an FTPS server with Linux knows, for modules that only read.
+
+The role metrics installs this file on servers, so it imports nothing but Python's own library.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
 import ipaddress
+import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +26,13 @@ UNITS = (
 )
 BLOCK = 1 << 16
 STATE = Path("/var/lib/ftps-exchange/guard")
+SESSIONS = Path("/run/ftps-exchange/sessions")
+SHUT = Path("/etc/shutmsg")
+PROGRAMS = ("proftpd", "ftps-exchange-guard", "ftps-exchange-session", "ftps-exchange-directory-watch")
+"""Whose lines in the journal say what became of a login."""
+LINE = re.compile(r"(?P<time>\d+\.\d+) \S+ (?P<program>[\w.-]+)\[(?P<pid>\d+)\]: (?P<text>.*)")
+"""A line of the journal, as ``--output=short-unix`` prints it."""
+TLS_LINE = re.compile(r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(?P<ms>\d+) mod_tls/\S+\[(?P<pid>\d+)\]: (?P<text>.*)")
 
 
 def plain(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -54,6 +66,44 @@ def lines_backwards(path: Path, limit: int) -> Iterator[str]:
                 yield rest.decode("utf-8", "replace")
     except FileNotFoundError:
         return
+
+
+def read_tls(lines: Iterable[str]) -> Iterator[tuple[float, int, str]]:
+    """Time, process and text of each message of the TLS log, newest first as the lines are.
+
+    Details, which follow in lines of their own, join their message.
+    """
+    details: list[str] = []
+    for text in lines:
+        match = TLS_LINE.match(text)
+        if match is None:
+            details.insert(0, text.strip())
+            continue
+        moment = datetime.datetime.strptime(match["time"], "%Y-%m-%d %H:%M:%S").astimezone().timestamp()
+        yield moment + int(match["ms"]) / 1000, int(match["pid"]), " ".join([match["text"], *details])
+        details = []
+
+
+def started(pid: int, proc: Path) -> int | None:
+    """When a process began, in ticks since boot."""
+    try:
+        status = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        return int(status.rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def session_notes(notes: Path, proc: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Process and note of each open session (ftps-exchange-session writes the note)."""
+    for note in sorted(notes.glob("[0-9]*")) if notes.is_dir() else []:
+        try:
+            content = json.loads(note.read_text(encoding="utf-8"))
+            pid = int(note.name)
+        except (OSError, ValueError):
+            continue
+        # The number of a process comes back one day
+        if isinstance(content, dict) and content.get("started") == started(pid, proc):
+            yield pid, content
 
 
 def read_seen(state: Path, accounts: Sequence[str] | None = None) -> dict[str, dict[str, float]]:

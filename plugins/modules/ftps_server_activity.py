@@ -45,6 +45,7 @@ RETURN = r"""
 now: {description: Time of the server., returned: always, type: float}
 month: {description: The month that was counted., returned: always, type: str, sample: 2026-11}
 complete: {description: Whether the whole month was read., returned: always, type: bool}
+reached: {description: Time of the oldest record that was read; null without any., returned: always, type: str}
 accounts:
   description: By account, C(uploads), C(downloads), C(bytes_in), C(bytes_out), C(failed), and C(last_transfer), the
     time of the last one that worked.
@@ -61,6 +62,7 @@ quotas:
   elements: dict
 certificate: {description: End of the certificate., returned: always, type: dict}
 services: {description: State of each service., returned: always, type: dict}
+metrics_written: {description: When the role metrics last counted; null without it., returned: always, type: float}
 """
 
 import datetime
@@ -82,6 +84,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import (
     read_services,
 )
 
+METRICS = Path("/var/lib/ftps-exchange/metrics/state.json")
 TRANSFERS = {"upload": ("uploads", "bytes_in"), "download": ("downloads", "bytes_out")}
 LONGEST_FILE = 1 << 40
 
@@ -112,16 +115,20 @@ def records(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
                     yield record
 
 
-def count(found: Iterable[dict[str, Any]], month: str, deadline: float) -> tuple[dict[str, dict[str, Any]], bool]:
-    """Counts of the month by account, and whether there was time for all of it.
+def count(
+    found: Iterable[dict[str, Any]], month: str, deadline: float
+) -> tuple[dict[str, dict[str, Any]], bool, str | None]:
+    """Counts of the month by account, whether there was time for all of it, and the time of the oldest record read.
 
     The last transfer of an account may be of an earlier month: it is known if the log was read that far.
     """
     accounts: dict[str, dict[str, Any]] = {}
+    reached = None
     for number, record in enumerate(found):
         when = str(record.get("time"))
         if number % 1000 == 0 and time.monotonic() > deadline:
-            return accounts, when < month
+            return accounts, when < month, reached
+        reached = when
         entry = accounts.setdefault(
             str(record["account"]),
             {"uploads": 0, "downloads": 0, "bytes_in": 0, "bytes_out": 0, "failed": 0, "last_transfer": None},
@@ -136,7 +143,7 @@ def count(found: Iterable[dict[str, Any]], month: str, deadline: float) -> tuple
         else:
             entry["failed"] += 1
         entry[bytes_of] += record.get("bytes") or 0
-    return accounts, True
+    return accounts, True, reached
 
 
 def read_banned(state: Path, now: float) -> list[str]:
@@ -146,6 +153,14 @@ def read_banned(state: Path, now: float) -> list[str]:
     except (OSError, ValueError):
         return []
     return sorted(key for key, entry in content.items() if entry.get("until", 0) > now)
+
+
+def read_written(path: Path) -> float | None:
+    """When a file was written."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def main() -> None:
@@ -162,12 +177,13 @@ def main() -> None:
     now = time.time()
     month = datetime.datetime.fromtimestamp(now, datetime.UTC).strftime("%Y-%m")
     found = records(files_newest_first(Path(asked["log_dir"])))
-    accounts, complete = count(found, month, time.monotonic() + asked["seconds"])
+    accounts, complete, reached = count(found, month, time.monotonic() + asked["seconds"])
     module.exit_json(
         changed=False,
         now=now,
         month=month,
         complete=complete,
+        reached=reached,
         accounts=accounts,
         seen=read_seen(STATE),
         banned=read_banned(STATE, now),
@@ -175,6 +191,7 @@ def main() -> None:
         quotas=read_quotas(asked["root"]),
         certificate=read_certificate(asked["certificate_file"]),
         services=read_services(),
+        metrics_written=read_written(METRICS),
     )
 
 

@@ -112,7 +112,6 @@ bool}
 """
 
 import contextlib
-import datetime
 import grp
 import ipaddress
 import json
@@ -132,6 +131,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import (
     BLOCK,
+    LINE,
+    PROGRAMS,
+    SESSIONS,
+    SHUT,
     STATE,
     lines_backwards,
     plain,
@@ -140,20 +143,17 @@ from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import (
     read_quotas,
     read_seen,
     read_services,
+    read_tls,
+    session_notes,
 )
 
-PROGRAMS = ("proftpd", "ftps-exchange-guard", "ftps-exchange-session", "ftps-exchange-directory-watch")
-SESSIONS = Path("/run/ftps-exchange/sessions")
-SHUT = Path("/etc/shutmsg")
 LONGEST_LINE = 1000
 LISTENING = "0A"
 ESTABLISHED = "01"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-LINE = re.compile(r"(?P<time>\d+\.\d+) \S+ (?P<program>[\w.-]+)\[(?P<pid>\d+)\]: (?P<text>.*)")
 ADDRESS = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+|\d{1,3}(?:\.\d{1,3}){3}")
-TLS_LINE = re.compile(r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(?P<ms>\d+) mod_tls/\S+\[(?P<pid>\d+)\]: (?P<text>.*)")
 
 
 class Interest:
@@ -240,19 +240,9 @@ def select_tls(lines: Iterable[str], journal: Sequence[dict[str, Any]], most: in
         ends[entry["pid"]] = max(ends.get(entry["pid"], entry["time"]), entry["time"])
     earliest = min(begins.values(), default=0.0)
     found: list[dict[str, Any]] = []
-    details: list[str] = []
-    for text in lines:
-        match = TLS_LINE.match(text)
-        if match is None:
-            details.insert(0, text.strip())
-            continue
-        moment = datetime.datetime.strptime(match["time"], "%Y-%m-%d %H:%M:%S").astimezone().timestamp()
-        moment += int(match["ms"]) / 1000
-        pid = int(match["pid"])
+    for moment, pid, text in read_tls(lines):
         if pid in begins and begins[pid] - 5 <= moment <= ends[pid] + 86400:
-            line = " ".join([match["text"], *details])
-            found.append({"time": moment, "pid": pid, "text": line[:LONGEST_LINE]})
-        details = []
+            found.append({"time": moment, "pid": pid, "text": text[:LONGEST_LINE]})
         if moment < earliest - 5 or len(found) >= most:
             break
     return found[::-1]
@@ -274,15 +264,6 @@ def select_transfers(lines: Iterable[str], customer: str, accounts: Sequence[str
             if len(found) >= most:
                 break
     return found[::-1]
-
-
-def started(pid: int, proc: Path) -> int | None:
-    """When a process began, in ticks since boot."""
-    try:
-        status = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-        return int(status.rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
-        return None
 
 
 @dataclass(frozen=True)
@@ -349,13 +330,8 @@ def read_sessions(notes: Path, accounts: Sequence[str], ports: Sequence[int], pr
     found = []
     boot = _boot_time(proc)
     every = sockets(proc)
-    for note in sorted(notes.glob("[0-9]*")) if notes.is_dir() else []:
-        try:
-            content = json.loads(note.read_text(encoding="utf-8"))
-            pid = int(note.name)
-        except (OSError, ValueError):
-            continue
-        if content.get("account") not in accounts or content.get("started") != started(pid, proc):
+    for pid, content in session_notes(notes, proc):
+        if content.get("account") not in accounts:
             continue
         inodes, address = sockets_of(pid, proc), own_address(str(content.get("address")))
         data = [

@@ -34,6 +34,11 @@ options:
     description: How the kernel's log lines of refused packets begin. Empty to read none.
     type: str
     default: ""
+  refused_from:
+    description: Only packets from these networks. Empty for all.
+    type: list
+    elements: str
+    default: []
   hours:
     description: How far back to read them.
     type: int
@@ -110,14 +115,16 @@ def matching(listings: Iterable[Sequence[Any]], customer: str, networks: Sequenc
     return found
 
 
-def refused_packets(lines: Iterable[str]) -> list[dict[str, Any]]:
-    """The kernel's lines -> time, source and port."""
-    found = []
+def refused_packets(lines: Iterable[str], networks: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The kernel's lines -> time, source and port; with networks, only of packets from them."""
+    found: list[dict[str, Any]] = []
+    wanted = [ipaddress.ip_network(network) for network in networks]
     for line in lines:
         match = REFUSED.search(line)
         if match is not None:
-            source = str(ipaddress.ip_address(match["source"]))
-            found.append({"time": float(match["time"]), "source": source, "port": int(match["port"])})
+            source = ipaddress.ip_address(match["source"])
+            if not wanted or any(source in network for network in wanted):
+                found.append({"time": float(match["time"]), "source": str(source), "port": int(match["port"])})
     return found[:MOST_REFUSED]
 
 
@@ -129,6 +136,7 @@ def main() -> None:
             "customer": {"type": "str", "required": True},
             "networks": {"type": "list", "elements": "str", "default": []},
             "log_prefix": {"type": "str", "default": ""},
+            "refused_from": {"type": "list", "elements": "str", "default": []},
             "hours": {"type": "int", "default": 24},
         },
         supports_check_mode=True,
@@ -146,7 +154,7 @@ def main() -> None:
     if asked["log_prefix"]:
         command = ["journalctl", "--quiet", "--no-pager", "--dmesg", "--reverse", "--output=short-unix", "--lines=2000"]
         command += [f"--since=-{asked['hours']}h", f"--grep={re.escape(asked['log_prefix'].strip())}"]
-        refused = refused_packets(module.run_command(command)[1].splitlines())
+        refused = refused_packets(module.run_command(command)[1].splitlines(), asked["refused_from"])
     module.exit_json(
         changed=False, loaded=True, elements=matching(listings, asked["customer"], asked["networks"]), refused=refused
     )

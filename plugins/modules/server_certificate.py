@@ -105,6 +105,7 @@ certificate:
     days_left: {description: "Whole days left for it or for a certificate of its chain.", type: int, returned: always}
     fingerprint: {description: SHA-256 of the certificate in hex., type: str, returned: always}
     chain: {description: Subjects of the certificates sent after it., type: list, elements: str, returned: always}
+    pem: {description: "The certificate alone, in PEM.", type: str, returned: always}
 """
 
 import os
@@ -123,6 +124,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.certificate import (
     certificate_arguments,
     days_left,
     describe,
+    ends_too_soon,
     key_type,
     missing_names,
     problems,
@@ -248,7 +250,8 @@ def run(module: AnsibleModule, now: datetime) -> dict[str, Any]:
             after = state.told(now)
 
     authority = authority_of(state.bundle.chain, wanted.ca) if state.bundle else None
-    if authority is not None and 0 <= (left := days_left((authority,), now)) < wanted.renew_days:
+    if authority is not None and ends_too_soon((authority,), wanted) is not None:
+        left = days_left((authority,), now)
         module.warn(
             f"The CA {subject(authority)}, which customers trust, ends in {left} days: give them its successor in time"
         )

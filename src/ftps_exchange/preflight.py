@@ -50,6 +50,64 @@ def ftps_server_problems(settings: Settings) -> list[str]:
     return list(_ftps_server(settings))
 
 
+def acme_certificate_problems(settings: Settings) -> list[str]:
+    """The variables of the role acme_certificate -> what keeps it from beginning."""
+    return [f"{name} {message}: {remedy}" for name, message, remedy in acme_flaws(settings)]
+
+
+def acme_flaws(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """Yield variable, message and remedy for what is wrong with the settings of a CA that speaks ACME."""
+
+    def given(name: str, default: Any = "") -> Any:
+        return settings.get(f"acme_certificate_{name}", default)
+
+    url = str(given("url"))
+    if not url:
+        yield (
+            "acme_certificate_url",
+            "is missing",
+            "give the URL of the CA's ACME directory, such as https://acme-v02.api.letsencrypt.org/directory",
+        )
+    elif not re.fullmatch(r"https://[^\s/]+(/\S*)?", url):
+        yield "acme_certificate_url", "is not an https URL", "give the URL of the CA's ACME directory"
+    if str(given("terms_agreed", False)).lower() not in ("true", "yes", "on", "1"):
+        yield (
+            "acme_certificate_terms_agreed",
+            "is not true, and no CA issues a certificate without it",
+            "read the CA's terms of service, and set it to true if you accept them",
+        )
+    if bool(given("external_account_id")) != bool(given("external_account_key")):
+        lacks = "key" if given("external_account_id") else "id"
+        yield (
+            f"acme_certificate_external_account_{lacks}",
+            "is missing, and the other half of the external account is given",
+            "give both as the CA shows them, or neither",
+        )
+    if str(given("challenge", "http-01")) == "dns-01":
+        yield from _dns_flaws(settings)
+    elif not given("edges", []):
+        yield (
+            "acme_certificate_challenge",
+            "is http-01, and no host of the group edges can open port 80",
+            "use dns-01 where another firewall is the edge",
+        )
+
+
+def _dns_flaws(settings: Settings) -> Iterator[tuple[str, str, str]]:
+    if not settings.get("acme_certificate_dns_tasks"):
+        yield (
+            "acme_certificate_dns_tasks",
+            "is missing, and acme_certificate_challenge dns-01 needs it",
+            "name a file with tasks that publish a DNS record (docs/certificates.md has examples)",
+        )
+    if settings.get("certificate_ip_addresses"):
+        yield (
+            "certificate_ip_addresses",
+            "has addresses, which no DNS record can prove",
+            "use acme_certificate_challenge http-01, or remove the addresses",
+        )
+
+
 def _edge(settings: Settings) -> Iterator[str]:
     addresses = [str(address) for address in settings["edge_public_addresses"]]
     servers: Sequence[Mapping[str, Any]] = settings["edge_servers"]

@@ -70,6 +70,7 @@ def test_the_server_listens_on_the_service_ports_only(target: Target, server: In
         "winbind",
         "ftps-exchange-transfer-log",
         "ftps-exchange-log-rotation.timer",
+        "ftps-exchange-metrics.timer",
         "ftps-exchange-directory-watch",
         "ftps-exchange-host-firewall",
     ],
@@ -308,6 +309,44 @@ def test_logins_are_in_the_journal(
             return
         time.sleep(0.25)
     pytest.fail(f"a login on port {target.port(implicit)} is not in the journal")
+
+
+LONGEST_AGE = 180
+
+
+def metrics_of(server: Inspected) -> dict[str, float]:
+    """The metrics of the server without labels, by name."""
+    path = json.loads(server.check_output("cat /etc/ftps-exchange/metrics.json"))["file"]
+    samples = (line.split() for line in server.check_output(f"cat {path}").splitlines() if not line.startswith("#"))
+    return {sample[0]: float(sample[1]) for sample in samples if len(sample) == 2 and "{" not in sample[0]}
+
+
+@pytest.mark.risk("traces")
+def test_the_metrics_are_fresh_and_true(
+    target: Target, server: Inspected, customer: Customer, session: Session, measure: Measure
+) -> None:
+    """Metrics are three minutes old at most, count a login, and agree with the host: those that stand still look fine.
+
+    Source: docs/monitoring.md; ISO/IEC 27002 8.16 (monitoring activities).
+    """
+    for _ in range(20):
+        before = metrics_of(server)
+        age = float(server.check_output("date +%s")) - before["ftps_exchange_metrics_time_seconds"]
+        if age < LONGEST_AGE:
+            break
+        time.sleep(0.5)  # the timer was started a moment ago
+    measure("Times", "age of the server's metrics", f"{age:.0f} s")
+    assert age < LONGEST_AGE, f"the metrics of {target.server.name} are {age:.0f} s old: they stand still"
+    session(customer)
+    time.sleep(4)  # lines count after three seconds
+    server.check_output("systemctl start ftps-exchange-metrics.service")
+    after = metrics_of(server)
+    counted = after["ftps_exchange_logins_total"] - before["ftps_exchange_logins_total"]
+    assert counted >= 1, "a login is not in the metrics"
+    assert after["ftps_exchange_sessions"] >= 1, "an open session is not in the metrics"
+    root = json.loads(server.check_output("cat /etc/ftps-exchange/metrics.json"))["root"]
+    blocks, size = map(int, server.check_output(f"stat --file-system --format='%b %S' {root}").split())
+    assert after["ftps_exchange_data_size_bytes"] == blocks * size, "the metrics describe another disk"
 
 
 @pytest.mark.risk("isolation")

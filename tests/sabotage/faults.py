@@ -211,6 +211,16 @@ def log_program(*edits: tuple[str, str]) -> Callable[[Lab], None]:
     return put
 
 
+def metrics_stand_still(lab: Lab) -> None:
+    """The timer has stopped an hour ago: every value still looks fine."""
+    lab.server.sh(
+        "systemctl stop ftps-exchange-metrics.timer && sleep 1 && "
+        'file=$(sed -n \'s/.*"file": "\\(.*\\)".*/\\1/p\' /etc/ftps-exchange/metrics.json) && '
+        'sed -i "s/^ftps_exchange_metrics_time_seconds .*/ftps_exchange_metrics_time_seconds $(($(date +%s) - 3600))/" '
+        '"$file" && grep -q "^ftps_exchange_metrics_time_seconds" "$file"'
+    )
+
+
 def watch_off(lab: Lab) -> None:
     lab.server.sh("systemctl disable --now ftps-exchange-directory-watch")
 
@@ -661,6 +671,20 @@ FAULTS: tuple[Fault, ...] = (
         "Transfers leave no trace",
         logging_off,
         "every_transfer_is_one_line_of_the_log",
+    ),
+    Fault(
+        "metrics-stand-still",
+        "The metrics of the server show a picture of an hour ago",
+        metrics_stand_still,
+        "the_metrics_are_fresh_and_true",
+    ),
+    Fault(
+        "metrics-count-nothing",
+        "The metrics are fresh, and no login is in them",
+        lambda lab: edit(
+            lab, "/usr/local/sbin/ftps-exchange-metrics", ('state["logins"] += 1', 'state["logins"] += 0')
+        ),
+        "the_metrics_are_fresh_and_true",
     ),
     Fault(
         "records-end-at-line-breaks",

@@ -24,6 +24,7 @@ DEPLOYMENT = "group_vars/all/deployment.yml"
 EXCHANGE = "group_vars/all/exchange.yml"
 VAULT = "group_vars/all/vault.yml"
 ACME = "customers/river-survey.yml"
+ACME_CA = "acme_certificate_url: https://acme.example.com/directory\nacme_certificate_terms_agreed: true\n"
 
 type Change = Callable[[Path], None]
 
@@ -436,9 +437,57 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
     "a certificate that would be due at once": (
         both(
             line(DEPLOYMENT, "certificate_provider", "certificate_provider: own_ca"),
-            add(DEPLOYMENT, "certificate_valid_days: 20\n"),
+            add(DEPLOYMENT, "certificate_valid_days: 20\ncertificate_renew_days: 30\n"),
         ),
         [DEPLOYMENT, "certificate_valid_days = 20: leaves no day"],
+    ),
+    "ACME without an answer to anything": (
+        line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
+        [
+            DEPLOYMENT,
+            "acme_certificate_url: is missing",
+            "Give the URL of the CA's ACME directory",
+            "acme_certificate_terms_agreed: is not true",
+        ],
+    ),
+    "ACME with a mistyped variable": (
+        both(
+            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
+            add(DEPLOYMENT, f"{ACME_CA}acme_certificate_chalenge: dns-01\n"),
+        ),
+        [DEPLOYMENT, "acme_certificate_chalenge: is not a variable", "Did you mean 'acme_certificate_challenge'?"],
+    ),
+    "ACME by DNS without tasks": (
+        both(
+            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
+            add(DEPLOYMENT, f"{ACME_CA}acme_certificate_challenge: dns-01\n"),
+        ),
+        [DEPLOYMENT, "acme_certificate_dns_tasks: is missing", "Name a file with tasks"],
+    ),
+    "ACME by DNS with tasks that are not there": (
+        both(
+            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
+            add(
+                DEPLOYMENT,
+                f"{ACME_CA}acme_certificate_challenge: dns-01\nacme_certificate_dns_tasks: /nowhere/dns.yml\n",
+            ),
+        ),
+        [DEPLOYMENT, "acme_certificate_dns_tasks = '/nowhere/dns.yml': is not a file on the control node"],
+    ),
+    "ACME over HTTP without an edge": (
+        both(
+            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
+            add(DEPLOYMENT, ACME_CA),
+            sub(HOSTS, "      hosts:\n        edge1.example.com:\n", ""),
+        ),
+        [DEPLOYMENT, "acme_certificate_challenge: is http-01, and no host of the group edges", "Use dns-01"],
+    ),
+    "half of an external account": (
+        both(
+            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
+            add(DEPLOYMENT, f"{ACME_CA}acme_certificate_external_account_id: kid-1\n"),
+        ),
+        [DEPLOYMENT, "acme_certificate_external_account_key: is missing", "Give both"],
     ),
     "a signed file without a path": (
         line(DEPLOYMENT, "certificate_signed_file", ""),
@@ -560,6 +609,15 @@ WINDOWS_MISTAKES: dict[str, tuple[Change, list[str]]] = {
         line(DEPLOYMENT, "windows_certificate_provider", "windows_certificate_provider: signedfile"),
         [DEPLOYMENT, "windows_certificate_provider = 'signedfile'", "Did you mean 'signed_file'?"],
     ),
+    "ACME on Windows": (
+        line(DEPLOYMENT, "windows_certificate_provider", "windows_certificate_provider: acme"),
+        [
+            DEPLOYMENT,
+            "windows_certificate_provider = 'acme': is not one of the choices",
+            "windows_certificate_provider = 'acme': is for servers with Linux",
+            "use the provider store, or signed_file",
+        ],
+    ),
     "a PFX file that is not there": (
         both(
             line(DEPLOYMENT, "windows_certificate_provider", "windows_certificate_provider: pfx"),
@@ -575,6 +633,8 @@ SEVERAL: dict[str, int] = {
     "a provider without its files": 2,
     "a key of the own CA that is not there": 2,
     "a certificate that would be due at once": 3,
+    "ACME without an answer to anything": 2,
+    "ACME on Windows": 2,
     "a Windows host outside ftps_servers": 4,
 }
 
@@ -790,6 +850,17 @@ def test_a_job_of_awx_keeps_new_passwords_somewhere_that_stays(tmp_path: Path) -
     assert "directory_handover_dir = '/runner/project/handover': lies on the disk of this AWX job" in said
     line(DEPLOYMENT, "directory_handover_dir", "directory_handover_dir: /var/lib/handover")(inventory)
     assert message(inventory, extra=job) == ""
+
+
+def test_a_job_of_awx_keeps_its_account_with_an_acme_ca(tmp_path: Path) -> None:
+    inventory = linux(tmp_path / "mine")
+    line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme")(inventory)
+    add(DEPLOYMENT, f"{ACME_CA}directory_handover_dir: /var/lib/handover\n")(inventory)
+    job = {"awx_job_id": 7}
+    assert message(inventory) == ""
+    assert "acme_certificate_account_key: is missing" in message(inventory, extra=job)
+    add(DEPLOYMENT, "acme_certificate_account_key: a key\n")(inventory)
+    assert "acme_certificate_account_key" not in message(inventory, extra=job)
 
 
 # -- what it costs -----------------------------------------------------------------------------------------------------

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, ip_address
 from typing import Final, Literal
 
-from .evidence import Line
-
-type Kind = Literal[
+# The role metrics installs this file on servers, so it runs on Python 3.11 and imports nothing of the package
+Kind = Literal[
     "opened",
     "login",
     "foreign address",
@@ -50,6 +49,16 @@ FAILURES: Final[frozenset[Kind]] = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a log. ``program`` is empty for the TLS log."""
+
+    time: float
+    pid: int
+    program: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened; ``line`` is the evidence, ``detail`` what the line says beyond the kind."""
 
@@ -64,7 +73,7 @@ class Event:
 
 _CLIENT: Final = r"\S+ \([^\[)]*\[(?P<address>[0-9A-Fa-f:.]+)\]\) - "
 
-type _Patterns = tuple[tuple[re.Pattern[str], Kind], ...]
+_Patterns = tuple[tuple[re.Pattern[str], Kind], ...]
 
 
 def _compiled(*pairs: tuple[str, Kind]) -> _Patterns:

@@ -9,15 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of a log. ``program`` is empty for the TLS log."""
-
-    time: float
-    pid: int
-    program: str
-    text: str
+from .events import Line
 
 
 @dataclass(frozen=True, slots=True)

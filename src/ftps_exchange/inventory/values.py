@@ -12,7 +12,13 @@ from ftps_exchange.inventory.files import Files
 from ftps_exchange.inventory.specs import Known, flaws
 from ftps_exchange.model.problems import Problem, looks_secret, nearest, shorten
 from ftps_exchange.model.rules import HIGHEST_PORT
-from ftps_exchange.preflight import LARGEST_PACKET, SHORTEST_ROLLBACK_SECONDS, SMALLEST_PACKET, outbound_flaws
+from ftps_exchange.preflight import (
+    LARGEST_PACKET,
+    SHORTEST_ROLLBACK_SECONDS,
+    SMALLEST_PACKET,
+    acme_flaws,
+    outbound_flaws,
+)
 
 DEPLOYMENT_FILE: Final = "group_vars/all/deployment.yml"
 VAULT_FILE: Final = "group_vars/all/vault.yml"
@@ -249,8 +255,10 @@ class _Check:
                         "is not a file on the control node.",
                         "Put the file there, or correct the path.",
                     )
+            if provider == "acme":
+                yield from self._acme(host, values, windows=role == "windows_certificate")
             valid = _number(values.get(f"{role}_valid_days", 365))
-            renew = _number(values.get(f"{role}_renew_days", 30))
+            renew = _number(values.get(f"{role}_renew_days", 0))
             if provider == "own_ca" and valid is not None and renew is not None and valid <= renew:
                 name = f"{role}_valid_days" if f"{role}_valid_days" in values else f"{role}_renew_days"
                 yield self._problem(
@@ -260,6 +268,46 @@ class _Check:
                     f"leaves no days: {role}_valid_days is {valid} and {role}_renew_days {renew}.",
                     f"Give more days to {role}_valid_days than to {role}_renew_days.",
                 )
+
+    def _acme(self, host: str, values: Mapping[str, object], *, windows: bool) -> Iterator[Problem]:
+        if windows:
+            # The choices of the variable are reported already
+            yield self._problem(
+                host,
+                "windows_certificate_provider",
+                "acme",
+                "is for servers with Linux: this project does not get certificates for Windows by ACME.",
+                "Have an ACME client on the server put the certificate into its store and use the provider store, or "
+                "signed_file (docs/certificates.md).",
+            )
+            return
+        known = {name: value for name, value in values.items() if not isinstance(value, NotTemplated)}
+        for name, message, remedy in acme_flaws({**known, "acme_certificate_edges": self.edges}):
+            if isinstance(values.get(name), NotTemplated):
+                continue
+            problem = self._problem(host, name, values.get(name), f"{message}.", f"{remedy[:1].upper()}{remedy[1:]}.")
+            yield problem if name in values else self._at(problem, DEPLOYMENT_FILE)
+        tasks = known.get("acme_certificate_dns_tasks")
+        if tasks and not self.loaded.is_file(str(tasks)):
+            yield self._problem(
+                host,
+                "acme_certificate_dns_tasks",
+                tasks,
+                "is not a file on the control node.",
+                "Put your tasks there, or correct the path.",
+            )
+        if self.loaded.short_lived and not values.get("acme_certificate_account_key"):
+            yield self._at(
+                self._problem(
+                    host,
+                    "acme_certificate_account_key",
+                    None,
+                    "is missing, and the file with the key of the ACME account would be deleted after this AWX job: "
+                    "each job would register another account.",
+                    "Make a key (openssl ecparam -genkey -name prime256v1 -noout) and keep it in the vault.",
+                ),
+                DEPLOYMENT_FILE,
+            )
 
     @staticmethod
     def _at(problem: Problem, file: str) -> Problem:

@@ -1,8 +1,9 @@
 """Brings the catalogues up to date: python -m ftps_exchange.packs.catalogues
 
-Every text that a pack may say is looked for where it stands: in the templates and the modules (by Babel), in the
-scripts (``scripts.marked_texts``) and in the tables of causes and firewalls. What is new gets an empty translation,
-what is gone is dropped. A reworded text is a new one: nobody's old translation is guessed to fit it.
+Every text that a pack, or a mail to a customer, may say is looked for where it stands: in the templates and the
+modules (by Babel), in the scripts (``scripts.marked_texts``) and in the tables of causes and firewalls. What is new
+gets an empty translation, what is gone is dropped. A reworded text is a new one: nobody's old translation is guessed
+to fit it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from .programs import PROGRAMS
 from .scripts import SCRIPTS, marked_texts
 
 _HERE: Final = Path(__file__).parent
+_NOTICES: Final = _HERE.parent / "notices" / "texts.py"
+"""Mails to customers speak the languages of packs."""
 _KEYWORDS: Final = {"_": None, "N_": None, "say": None}
 
 
@@ -39,6 +42,8 @@ def _texts() -> Iterator[tuple[str, str]]:
         if path.name != "language.py":
             for _line, text, _comments, _context in extract_from_file("python", path, {"N_": None}):
                 yield _one(text), path.name
+    for _line, text, _comments, _context in extract_from_file("python", _NOTICES, {"N_": None}):
+        yield _one(text), f"{_NOTICES.parent.name}/{_NOTICES.name}"
     for path in sorted((_HERE / "templates").glob("*.j2")):
         for _line, text, _comments, _context in extract_from_file(
             "jinja2", path, _KEYWORDS, options={"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}

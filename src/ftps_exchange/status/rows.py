@@ -6,11 +6,13 @@ JSON, CSV, queries, the page and the metrics are made from them.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any, Final, TypedDict
 
 from ftps_exchange.diagnose.evidence import DirectoryAccount, Firewall, answers, read_directory, read_firewall
-from ftps_exchange.model.view import Account, Customer, Model
+from ftps_exchange.model.view import FAMILIES, Account, Customer, Model
 
 FORMAT: Final = 1
 EXPIRY_DAYS: Final = 30
@@ -33,6 +35,9 @@ class ShareRow(TypedDict):
 
     name: str
     quota: QuotaRow | None
+
+METRICS_SECONDS: Final = 600
+"""Metrics of a server that are older show a picture of the past."""
 
 
 class AccountRow(TypedDict):
@@ -74,6 +79,8 @@ class CustomerRow(TypedDict):
     edge_packets: int | None
     pack_version: str | None
     pack_date: str | None
+    knocks: int
+    """Packets of a suspended customer that the edges refused."""
     attention: list[str]
 
 
@@ -89,6 +96,10 @@ class Status(TypedDict):
     customers: list[CustomerRow]
     shares: list[ShareRow]
     servers: list[dict[str, Any]]
+    quotas: list[dict[str, Any]]
+    """What each home and share with a quota uses."""
+    log_reached: str | None
+    """From this time on all transfers are known; null if a server did not answer."""
     attention: list[str]
     missing: list[str]
 
@@ -99,6 +110,7 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
     servers = dict(answers(results, "servers", "server", missing))
     all_servers = not missing
     edges = [read_firewall(host, result) for host, result in answers(results, "edges", "edge", missing)]
+    refused = Counter(packet.source for edge in edges for packet in edge.refused)
     directories = [
         read_directory(result) for _, result in answers(results, "directory", "directory, asked by", missing)
     ]
@@ -107,7 +119,9 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
     activity = _Activity(servers.values())
     counters = _counters(edges)
     rows = [
-        _customer(customer, moment, activity, directories[0] if directories else None, counters, bool(edges), packs)
+        _customer(
+            customer, moment, activity, directories[0] if directories else None, counters, bool(edges), packs, refused
+        )
         for customer in model.customers
     ]
     shares: list[ShareRow] = [
@@ -123,6 +137,8 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
         "customers": rows,
         "shares": shares,
         "servers": [_server(host, result) for host, result in servers.items()],
+        "quotas": _quotas(servers.values()),
+        "log_reached": _reached(servers.values()) if all_servers else None,
         "attention": [
             *_servers_attention(servers, moment),
             *(f"{row['name']}: {text}" for row in rows for text in row["attention"]),
@@ -185,6 +201,7 @@ def _customer(
     counters: Mapping[str, Sequence[int]],
     asked_edges: bool,
     packs: Mapping[str, Mapping[str, Any]],
+    refused: Mapping[str, int],
 ) -> CustomerRow:
     accounts = [_account(account, now, activity, directory) for account in customer.accounts]
     totals = [activity.transfers.get(account.name, {}) for account in customer.accounts]
@@ -209,10 +226,33 @@ def _customer(
         "edge_packets": sum(own) if asked_edges else None,
         "pack_version": str(pack["version"])[:12] if pack.get("version") else None,
         "pack_date": str(pack["date"]) if pack.get("date") else None,
+        "knocks": sum(number for source, number in refused.items() if _comes_from(source, customer))
+        if customer.state == "suspended"
+        else 0,
         "attention": [],
     }
     row["attention"] = list(_attention(customer, row, activity))
     return row
+
+
+def _comes_from(source: str, customer: Customer) -> bool:
+    address = ip_address(source)
+    return any(address in network for family in FAMILIES for network in customer.sources(family))
+
+
+def _reached(servers: Collection[Mapping[str, Any]]) -> str | None:
+    """From when on the transfers of all servers are known; None if one of them had no record."""
+    times = [None if result["reached"] is None else str(result["reached"]) for result in servers]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None
+
+
+def _quotas(servers: Collection[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each folder once: servers with shared storage return the same."""
+    found = {
+        (str(quota["kind"]), str(quota["folder"])): dict(quota) for one in servers for quota in one.get("quotas") or ()
+    }
+    return [found[key] for key in sorted(found)]
 
 
 def _account(
@@ -248,7 +288,9 @@ def _iso(time: float) -> str:
 
 
 def _attention(customer: Customer, row: CustomerRow, activity: _Activity) -> Iterator[str]:
-    """What somebody should look at, of a customer who should be able to work."""
+    """What somebody should look at."""
+    if row["knocks"]:
+        yield "suspended, but its networks still try to connect"
     if customer.state != "present":
         return
     for declared, account in zip(customer.accounts, row["accounts"], strict=True):
@@ -298,6 +340,9 @@ def _servers_attention(servers: Mapping[str, Mapping[str, Any]], now: datetime.d
         for unit, state in result["services"].items():
             if state != "active":
                 yield f"{host}: {unit} is {state}"
+        written = result["metrics_written"]
+        if written is not None and now.timestamp() - written > METRICS_SECONDS:
+            yield f"{host}: its metrics are {int(now.timestamp() - written) // 60} minutes old"
         ends = result["certificate"].get("ends")
         if ends:
             left = (datetime.datetime.fromisoformat(str(ends)) - now).days

@@ -204,7 +204,7 @@ def test_nobody_has_anything_to_do_for_another_language() -> None:
     text = then.files["CHANGES.md"].decode()
     assert "| Idioma de este paquete | English | Español |" in text
     assert "2027" not in text
-    assert "De esto no queda nada por hacer." in text
+    assert "No tiene que hacer nada." in text
 
 
 def test_a_pack_has_the_date_of_the_day_on_which_it_said_something_new() -> None:

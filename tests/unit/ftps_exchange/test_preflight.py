@@ -131,5 +131,35 @@ def test_all_problems_are_told_at_once_and_a_long_list_is_cut() -> None:
     assert "a9 and 990 more: give them one or drop them" in told[2]
 
 
+ACME: dict[str, Any] = {
+    "acme_certificate_url": "https://acme.example.com/directory",
+    "acme_certificate_terms_agreed": True,
+    "acme_certificate_edges": ["edge1"],
+}
+DNS: dict[str, Any] = {"acme_certificate_challenge": "dns-01", "acme_certificate_dns_tasks": "dns.yml"}
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"acme_certificate_url": ""}, "acme_certificate_url is missing"),
+        ({"acme_certificate_url": "http://acme.example.com/directory"}, "acme_certificate_url is not an https URL"),
+        ({"acme_certificate_url": "https:///directory"}, "acme_certificate_url is not an https URL"),
+        ({"acme_certificate_terms_agreed": False}, "acme_certificate_terms_agreed is not true"),
+        ({"acme_certificate_terms_agreed": "no"}, "acme_certificate_terms_agreed is not true"),
+        ({"acme_certificate_external_account_id": "x"}, "acme_certificate_external_account_key is missing"),
+        ({"acme_certificate_external_account_key": "x"}, "acme_certificate_external_account_id is missing"),
+        ({"acme_certificate_edges": []}, "no host of the group edges can open port 80: use dns-01"),
+        (DNS | {"acme_certificate_dns_tasks": ""}, "acme_certificate_dns_tasks is missing"),
+        (DNS | {"certificate_ip_addresses": ["198.51.100.10"]}, "certificate_ip_addresses has addresses"),
+    ],
+)
+def test_acme(given: dict[str, Any], problem: str) -> None:
+    assert preflight.acme_certificate_problems(ACME) == []
+    assert preflight.acme_certificate_problems(ACME | DNS | {"acme_certificate_edges": []}) == []
+    (told,) = preflight.acme_certificate_problems(ACME | given)
+    assert problem in told
+
+
 def test_implicit_tls_is_optional() -> None:
     assert preflight.ftps_server_problems(SERVER | {"ftps_server_implicit_port": None}) == []

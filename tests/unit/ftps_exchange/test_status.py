@@ -43,6 +43,9 @@ def activity(**values: Any) -> dict[str, Any]:
         "disk": {"bytes_free": 5 * 10**9, "bytes_total": 10**10},
         "certificate": {"ends": "2027-11-30T00:00:00Z"},
         "services": {"proftpd.service": "active"},
+        "reached": "2026-01-01T00:00:00.000Z",
+        "quotas": [],
+        "metrics_written": None,
         **values,
     }
 
@@ -103,6 +106,7 @@ def test_what_needs_attention_in_the_directory(inventory: Inventory, state: Any,
         ({"certificate": {"ends": "2026-12-05T00:00:00Z"}}, "ftps1: the certificate ends in 4 days"),
         ({"disk": {"bytes_free": 5, "bytes_total": 100}}, "ftps1: 5 % of the disk is free"),
         ({"banned": [f"acme-up {SOURCE}"]}, "acme: acme-up is banned"),
+        ({"metrics_written": NOW - 3600}, "ftps1: its metrics are 60 minutes old"),
     ],
 )
 def test_what_needs_attention_on_a_server(inventory: Inventory, values: dict[str, Any], said: str) -> None:
@@ -151,6 +155,25 @@ def test_accounts_that_end(inventory: Inventory) -> None:
         "acme: acme-up expires in 2 days",
         "globex: globex-up expired after 2026-06-01",
     ]
+
+
+def test_a_suspended_customer_who_knocks(inventory: Inventory) -> None:
+    inventory.globex["state"] = "suspended"
+    packets = [{"time": NOW, "source": source, "port": 21} for source in ("198.51.100.30", "198.51.100.30", SOURCE)]
+    found = made(inventory, results(edges={"edge1": firewall(refused=packets)}))
+    assert [row["knocks"] for row in found["customers"]] == [0, 2], "acme is not suspended"
+    assert found["attention"] == ["globex: suspended, but its networks still try to connect"]
+
+
+def test_quotas_and_the_reach_of_the_logs(inventory: Inventory) -> None:
+    quota = {"folder": "homes/acme", "kind": "home", "bytes_used": 8, "bytes_limit": 10}
+    two = {"ftps1": activity(quotas=[quota]), "ftps2": activity(quotas=[quota], reached="2026-02-01T00:00:00.000Z")}
+    found = made(inventory, results(servers=two))
+    assert found["quotas"] == [quota], "servers with shared storage return the same folder"
+    assert found["log_reached"] == "2026-02-01T00:00:00.000Z"
+    two["ftps2"] = {"failed": True, "msg": "crashed"}
+    assert made(inventory, results(servers=two))["log_reached"] is None
+    assert made(inventory, results(servers={"ftps1": activity(reached=None)}))["log_reached"] is None
 
 
 def test_a_customer_without_a_rule(inventory: Inventory) -> None:

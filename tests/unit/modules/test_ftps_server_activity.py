@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from ansible_collections.ftps.exchange.plugins.modules import ftps_server_activity as module
 
 
@@ -37,10 +38,10 @@ def test_a_month(tmp_path: Path) -> None:
         old.write(line("2026-10-30T00:00:00Z", account="initech-up") + line("2026-10-31T00:00:00Z", account="acme-up"))
     for age, name in enumerate(("transfer.log", "transfer.log-20261115-000000", "transfer.log-20261101-000000.gz")):
         os.utime(tmp_path / name, (10**9 - age, 10**9 - age))
-    found, complete = module.count(
+    found, complete, reached = module.count(
         module.records(module.files_newest_first(tmp_path)), "2026-11", time.monotonic() + 60
     )
-    assert complete
+    assert (complete, reached) == (True, "2026-10-30T00:00:00Z")
     assert found["acme-up"] == {
         **{"uploads": 1, "downloads": 1, "bytes_in": 13, "bytes_out": 7, "failed": 1},
         "last_transfer": "2026-11-21T00:00:00Z",
@@ -51,8 +52,14 @@ def test_a_month(tmp_path: Path) -> None:
 
 def test_it_stops_when_the_time_is_over() -> None:
     records = ({"time": "2026-11-20", "account": "a", "operation": "upload", "outcome": "ok"} for _ in range(5000))
-    found, complete = module.count(records, "2026-11", time.monotonic() - 1)
-    assert (found, complete) == ({}, False)
+    found, complete, reached = module.count(records, "2026-11", time.monotonic() - 1)
+    assert (found, complete, reached) == ({}, False, None)
+
+
+def test_when_the_metrics_were_written(tmp_path: Path) -> None:
+    assert module.read_written(tmp_path / "state.json") is None
+    (tmp_path / "state.json").touch()
+    assert module.read_written(tmp_path / "state.json") == pytest.approx(time.time(), abs=60)
 
 
 def test_only_bans_that_apply(tmp_path: Path) -> None:

@@ -115,7 +115,11 @@ def test_a_session_that_waits_for_its_data_connection(tmp_path: Path) -> None:
     """With the real /proc and a real listening socket of this process."""
     with socket.create_server(("127.0.0.1", 0)) as waiting:
         port = waiting.getsockname()[1]
-        note = {"account": "acme-up", "address": "198.51.100.20", "started": module.started(os.getpid(), Path("/proc"))}
+        note = {
+            "account": "acme-up",
+            "address": "198.51.100.20",
+            "started": ftps_server.started(os.getpid(), Path("/proc")),
+        }
         (tmp_path / str(os.getpid())).write_text(json.dumps(note))
         (found,) = module.read_sessions(tmp_path, ["acme-up"], [port, port], Path("/proc"))
         assert (found["waiting"], found["data"]) == ([port], [])
@@ -180,7 +184,11 @@ def test_where_nobody_may_look_into_the_process_its_address_tells(
         "2": module.Socket(module.LISTENING, "246.51.100.30", 50008, "::"),
     }
     monkeypatch.setattr(module, "sockets", lambda proc: listed)
-    note = {"account": "acme-up", "address": "198.51.100.20", "started": module.started(os.getpid(), Path("/proc"))}
+    note = {
+        "account": "acme-up",
+        "address": "198.51.100.20",
+        "started": ftps_server.started(os.getpid(), Path("/proc")),
+    }
     (tmp_path / str(os.getpid())).write_text(json.dumps(note))
     (found,) = module.read_sessions(tmp_path, ["acme-up"], [50000, 50099], Path("/proc"))
     assert found["waiting"] == [50007]

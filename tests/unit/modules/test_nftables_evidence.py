@@ -46,3 +46,5 @@ def test_refused_packets() -> None:
         {"time": 1796081700.123456, "source": "198.51.100.21", "port": 50007},
         {"time": 1796081701.0, "source": "2001:db8::66", "port": 21},
     ]
+    assert [one["source"] for one in refused_packets(lines, ["198.51.100.0/24"])] == ["198.51.100.21"]
+    assert refused_packets(lines, ["203.0.113.0/24", "fd00::/8"]) == []

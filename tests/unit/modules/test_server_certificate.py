@@ -411,6 +411,40 @@ def test_due(serving: Host, options: dict[str, Any], reason: str) -> None:
     assert serving.run(check=True, **options)["changed"]
 
 
+@pytest.mark.parametrize(
+    ("lifetime", "left", "limit"),
+    [
+        (365, 29, 30),
+        (365, 30, None),
+        (200, 29, 30),
+        (90, 29, 30),
+        (47, 15, 16),
+        (47, 16, None),
+        (6, 1, 3),
+        (6, 2, None),
+    ],
+)
+def test_without_days_a_third_of_the_lifetime_decides_and_at_most_30_days(
+    host: Host, lifetime: int, left: int, limit: int | None
+) -> None:
+    key = host.give_key()
+    leaf = ISSUING.sign(key, start=left - lifetime, end=left)
+    host.install(leaf, ISSUING.certificate, renew_days=1)
+    result = host.run(renew_days=0)
+    assert result["reasons"] == ([f"{left} days are left, fewer than {limit}"] if limit else [])
+    # One that would be due at once is refused
+    host.path.unlink()
+    refused = host.run(renew_days=0, certificate=pem(leaf, ISSUING.certificate)).get("failed", False)
+    assert refused is (limit is not None)
+
+
+def test_the_certificate_itself_is_reported_and_stays_out_of_the_diff(serving: Host) -> None:
+    result = serving.run()
+    leaf = x509.load_pem_x509_certificate(result["certificate"]["pem"].encode())
+    assert leaf.fingerprint(hashes.SHA256()).hex() == result["certificate"]["fingerprint"]
+    assert "BEGIN" not in result["diff"]["after"]
+
+
 def test_due_when_the_installed_pair_is_broken(serving: Host) -> None:
     rest = serving.path.read_text().partition("-----END PRIVATE KEY-----\n")[2]
     serving.path.write_text(key_pem(new_key()) + rest)

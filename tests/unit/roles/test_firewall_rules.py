@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible.template import trust_as_template
+from ansible_collections.ftps.exchange.plugins.modules import http_challenge
 
 from tests.unit.roles.rendering import render, role_variables
 
@@ -35,11 +36,24 @@ def problems(role: str, **given: Any) -> list[str]:
 
 
 def test_exactly_the_services_ports_are_translated() -> None:
-    assert chain(edge(), "translate") == [
+    assert chain(edge(), "translate")[:3] == [
         "type nat hook prerouting priority dstnat; policy accept;",
         f"ip daddr {{ 198.51.100.10 }} tcp dport {PORTS} dnat ip to 10.77.10.11",
         f"ip6 daddr {{ 2001:db8:100::10 }} tcp dport {PORTS} dnat ip6 to fd77:10::11",
     ]
+
+
+def test_port_80_is_closed_until_a_challenge_adds_it_to_the_set() -> None:
+    rules = edge()
+    assert chain(rules, "translate")[3:] == [
+        f"ip daddr {{ 198.51.100.10 }} tcp dport @http_challenge redirect to :{http_challenge.PORT}",
+        f"ip6 daddr {{ 2001:db8:100::10 }} tcp dport @http_challenge redirect to :{http_challenge.PORT}",
+    ]
+    assert f"tcp dport {http_challenge.PORT} ct status dnat accept" in chain(rules, "input")
+    assert chain(rules, "input")[-1] == "jump refuse"
+    declared = rules.partition("set http_challenge {\n")[2].partition("\n}")[0]
+    assert "elements" not in declared
+    assert "flags timeout" in declared
 
 
 def test_both_sides_of_a_connection_are_told_how_large_a_segment_may_be() -> None:
@@ -74,7 +88,7 @@ def test_the_rules_do_not_depend_on_the_customers() -> None:
 def test_an_address_family_that_is_not_public_has_no_rule() -> None:
     rules = edge(edge_public_addresses=["198.51.100.10"], edge_servers=[{"name": "ftps1", "ip4": "10.77.10.11"}])
     assert "ip6 daddr" not in rules
-    assert len(chain(rules, "translate")) == 2
+    assert len(chain(rules, "translate")) == 3
 
 
 def test_several_servers_share_the_clients_by_source_address_always_alike() -> None:
