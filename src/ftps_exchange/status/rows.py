@@ -178,8 +178,8 @@ class _Activity:
             self.quotas[str(one["folder"])] = {
                 "bytes_used": one["bytes_used"],
                 "bytes_limit": one["bytes_limit"],
-                "files_used": one["files_used"],
-                "files_limit": one["files_limit"],
+                "files_used": one.get("files_used"),
+                "files_limit": one.get("files_limit"),
             }
 
 
