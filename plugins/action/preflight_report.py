@@ -31,6 +31,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "fqdn": {"type": "str", "required": True},
     "public_addresses": {"type": "list", "elements": "str", "required": True},
     "free_megabytes": {"type": "dict", "default": {}},
+    "limits_files": {"type": "bool", "default": False},
     "allow_unproven_os": {"type": "bool", "default": False},
     "show": {"type": "bool", "default": False},
 }
@@ -81,6 +82,7 @@ class ActionModule(ActionBase):
                 directory_servers=[str(address) for address in first_edge.get("edge_directory_servers") or ()],
                 edge_drops=first_edge.get("edge_forward_policy", "drop") == "drop",
                 extra_rules=[str(rule) for rule in first_edge.get("edge_extra_forward_rules") or ()],
+                limits_files=given["limits_files"],
                 outside_interfaces=variables.get("edge_outside_interfaces") or (),
             )
             findings += (edge_findings if host in edges else server_findings)(look["host"], expected)

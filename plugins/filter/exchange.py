@@ -28,6 +28,7 @@ try:
     from ftps_exchange.iis.render import exchange_iis_application_host
     from ftps_exchange.iis.settings import exchange_iis_settings
     from ftps_exchange.passive import exchange_ports_meanwhile
+    from ftps_exchange.quotas import exchange_quotas
     from ftps_exchange.retention import exchange_retention
     from ftps_exchange.service_ports import exchange_service_ports
     from ftps_exchange.windows import exchange_firewall_addresses, exchange_thumbprint
@@ -72,6 +73,7 @@ class FilterModule:
             exchange_iis_settings,
             exchange_ports_meanwhile,
             exchange_predicted_sids,
+            exchange_quotas,
             exchange_retention,
             exchange_service_ports,
             exchange_thumbprint,

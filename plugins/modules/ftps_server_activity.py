@@ -54,6 +54,12 @@ accounts:
 seen: {description: Last login of each account from each address., returned: always, type: dict}
 banned: {description: Accounts and sources that are banned now., returned: always, type: list, elements: str}
 disk: {description: Free and total bytes and inodes of the data., returned: always, type: dict}
+quotas:
+  description: C(folder), C(kind), C(bytes_used), C(bytes_limit), C(files_used) and C(files_limit) of each home and
+    share with a limit.
+  returned: always
+  type: list
+  elements: dict
 certificate: {description: End of the certificate., returned: always, type: dict}
 services: {description: State of each service., returned: always, type: dict}
 metrics_written: {description: When the role metrics last counted; null without it., returned: always, type: float}
@@ -68,6 +74,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_quota import read_quotas
 from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import (
     STATE,
     lines_backwards,
@@ -181,6 +188,7 @@ def main() -> None:
         seen=read_seen(STATE),
         banned=read_banned(STATE, now),
         disk=read_disk(asked["root"]),
+        quotas=read_quotas(asked["root"]),
         certificate=read_certificate(asked["certificate_file"]),
         services=read_services(),
         metrics_written=read_written(METRICS),

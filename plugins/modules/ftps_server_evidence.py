@@ -99,6 +99,12 @@ bans: {description: Counts of refused passwords and ends of bans., returned: alw
 seen: {description: "Last login of each account from each address.", returned: always, type: dict}
 groups: {description: Groups of each account; null if the system does not know it., returned: always, type: dict}
 disk: {description: Free and total bytes and inodes of the data., returned: always, type: dict}
+quotas:
+  description: C(folder), C(kind), C(bytes_used), C(bytes_limit), C(files_used) and C(files_limit) of each home and
+    share with a limit.
+  returned: always
+  type: list
+  elements: dict
 certificate: {description: End of the certificate., returned: always, type: dict}
 services: {description: State of each service., returned: always, type: dict}
 closed: {description: Whether the service refuses connections because no directory answers., returned: always, type:
@@ -123,6 +129,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_quota import read_quotas
 from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import (
     BLOCK,
     LINE,
@@ -440,6 +447,7 @@ def main() -> None:
         seen=read_seen(STATE, asked["accounts"]),
         groups=read_groups(asked["accounts"]),
         disk=read_disk(asked["root"]),
+        quotas=read_quotas(asked["root"]),
         certificate=read_certificate(asked["certificate_file"]),
         services=read_services(),
         closed=SHUT.exists(),

@@ -32,6 +32,10 @@ options:
     type: list
     elements: str
     default: []
+  quota_root:
+    description: The folder whose file system must be able to limit folders. Empty if nothing has a limit.
+    type: str
+    default: ""
   routes:
     description: Networks or addresses to which the host needs a route.
     type: list
@@ -119,6 +123,7 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "default": []},
             "ports": {"type": "list", "elements": "str", "default": []},
             "paths": {"type": "list", "elements": "str", "default": []},
+            "quota_root": {"type": "str", "default": ""},
             "routes": {"type": "list", "elements": "str", "default": []},
             "packages": {"type": "bool", "default": False},
             "directory": {

@@ -48,7 +48,9 @@ options:
       - C(domain) - DNS domain of the host itself.
       - C(nameserver), C(search) - its resolver; without them no name is looked up outside C(/etc/hosts).
       - C(names) - further names by address for C(/etc/hosts).
-      - C(volumes) - path by name; the volume C(<prefix>-<host>-<name>) outlives the container.
+      - C(volumes) - path by name; the volume C(<prefix>-<host>-<name>) outlives the container. Instead of a path, a
+        dictionary with C(path), C(filesystem), C(gigabytes) and C(options) makes a separate file system of at most that
+        size, in a file of the volume C(<prefix>-<host>-<name>-disk), and mounts it with these options.
       - C(sysctls) - kernel parameters of its network namespace by name. A host forwards nothing unless it is set here.
       - C(capabilities) - capabilities beyond Podman's default.
     type: dict

@@ -49,6 +49,10 @@ options:
     description: For each path of a server how many megabytes must be free.
     type: dict
     default: {}
+  limits_files:
+    description: Whether a quota limits the number of files, which not every file system can.
+    type: bool
+    default: false
   allow_unproven_os:
     description: Whether a system on which the roles have not run is only a note.
     type: bool

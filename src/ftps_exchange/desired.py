@@ -16,6 +16,7 @@ from .events import Flow, exchange_event_flows, exchange_event_receivers
 from .folders import exchange_folders
 from .iis.settings import exchange_iis_problems, exchange_iis_settings
 from .model.view import Access, effective_access, read_model
+from .quotas import exchange_quotas
 from .retention import Keep, exchange_retention
 from .service_ports import ServicePorts, exchange_service_ports
 from .wire import wire_text
@@ -84,6 +85,8 @@ class Desired(TypedDict):
     """What exchange_event_flows gives."""
     service: ServicePorts
     """What exchange_service_ports gives."""
+    quotas: str
+    """JSON of what exchange_quotas gives."""
 
 
 def exchange_desired(model: object, accounts: bool = True) -> Desired:
@@ -102,6 +105,7 @@ def exchange_desired(model: object, accounts: bool = True) -> Desired:
         "event_receivers": exchange_event_receivers(model),
         "event_flows": exchange_event_flows(model),
         "service": exchange_service_ports(model),
+        "quotas": _json(exchange_quotas(model)),
     }
 
 

@@ -251,6 +251,28 @@ def homes_among_the_shares(lab: Lab) -> None:
     lab.server.sh(f"cd {root} && setfacl -m g:ftpsx-customers:r-x homes homes/*")
 
 
+NO_LIMIT = """
+import importlib.machinery, importlib.util, os, sys
+loader = importlib.machinery.SourceFileLoader("quota", "/usr/local/sbin/ftps-exchange-quota")
+quota = importlib.util.module_from_spec(importlib.util.spec_from_loader("quota", loader))
+sys.dont_write_bytecode, sys.modules["quota"] = True, quota
+loader.exec_module(quota)
+root, kernel = os.open(sys.argv[1], os.O_RDONLY), quota.Kernel()
+system = quota.file_system(kernel, root)
+for path, number, _ in quota.folders(root, kernel, system):
+    if path == sys.argv[2]:
+        system.limit(number, None, None)
+        sys.exit()
+sys.exit(f"there is no {sys.argv[2]}")
+"""
+
+
+def quota_off(lab: Lab) -> None:
+    """The share with the little quota has none."""
+    root = lab.data.get("root", "/srv/ftps-exchange")
+    lab.server.sh(f"exec python3 - {root} shares/acme-plans", stdin=NO_LIMIT.encode())
+
+
 # ------------------------------------------------------------------------------------------------------- certificates
 
 
@@ -726,5 +748,11 @@ FAULTS: tuple[Fault, ...] = (
         "An upload that broke off has to begin again",
         configured(("AllowStoreRestart         on", "AllowStoreRestart         off")),
         "an_interrupted_upload_resumes",
+    ),
+    Fault(
+        "quota-off",
+        "A share takes more than its quota",
+        quota_off,
+        "a_quota_that_is_used_up_harms_nobody_else",
     ),
 )

@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import Iterator
 
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_quota import make_folder
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.content import Content, Walk
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.declared import Folder
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_tree.describe import describe, describe_found
@@ -113,7 +114,10 @@ class Tree:
         if folder.path in changing and not self._check_mode:
             with contextlib.suppress(FileExistsError):
                 # No access until the permissions are set
-                os.mkdir(name, 0o700, dir_fd=parent)
+                if folder.descriptor.passes_on:
+                    make_folder(name, parent)
+                else:
+                    os.mkdir(name, 0o700, dir_fd=parent)
         with self._located(folder.path), opened_folder(name, parent, self.shown(folder.path)) as fd:
             if fd is None:
                 if self._check_mode:

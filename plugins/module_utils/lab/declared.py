@@ -49,12 +49,38 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """A folder that outlives its container: an ordinary one, or a file system in a file of another volume."""
+
+    name: str
+    filesystem: str = ""
+    gigabytes: int = 0
+    options: str = ""
+    disk: str = ""
+    """The volume that has the file."""
+
+    @property
+    def digest(self) -> str:
+        """Nothing for an ordinary one."""
+        return digest_of([self.filesystem, self.gigabytes, self.options]) if self.filesystem else ""
+
+    def create_command(self, prefix: str, image: str) -> list[str]:
+        """Podman command that makes it; ``image`` is the file with the file system."""
+        command = ["volume", "create", "--label", f"{LABEL}={prefix}"]
+        if self.filesystem:
+            command += ["--label", f"{DIGEST_LABEL}={self.digest}", "--opt", f"type={self.filesystem}"]
+            # The kernel detaches the loop device with the last mount
+            command += ["--opt", f"device={image}", "--opt", f"o={','.join(filter(None, ('loop', self.options)))}"]
+        return [*command, self.name]
+
+
+@dataclass(frozen=True)
 class Container:
     """One host: how to create it, and the files that make it this host."""
 
     name: str
     create_arguments: tuple[str, ...]
-    volumes: tuple[str, ...]
+    volumes: tuple[Volume, ...]
     files: Mapping[str, str]
     digest: str
 
@@ -154,6 +180,18 @@ def host_files(host: str, definition: Mapping[str, Any]) -> dict[str, str]:
     return {path: "".join(f"{line}\n" for line in lines) for path, lines in contents.items()}
 
 
+def parse_volume(host: str, name: str, wanted: Any) -> list[Volume]:
+    """The volume that a host mounts, after the one that its file system is in."""
+    if isinstance(wanted, str):
+        return [Volume(name)]
+    needed, known = {"path", "filesystem", "gigabytes"}, {"path", "filesystem", "gigabytes", "options"}
+    if not isinstance(wanted, Mapping) or not needed <= set(wanted) <= known:
+        raise LabError(f"host {host}, volume {name}: use a path, or the keys {', '.join(sorted(known))}")
+    disk = Volume(f"{name}-disk")
+    size = int(wanted["gigabytes"])
+    return [disk, Volume(name, str(wanted["filesystem"]), size, str(wanted.get("options", "")), disk.name)]
+
+
 def parse_hosts(
     prefix: str,
     image: str,
@@ -181,10 +219,11 @@ def parse_hosts(
         for name, value in sorted({**NO_ROUTER, **definition.get("sysctls", {})}.items()):
             arguments += ["--sysctl", f"{name}={value}"]
         arguments += network_arguments(host, definition, networks)
-        volumes = []
-        for name, path in sorted(definition.get("volumes", {}).items()):
-            volumes.append(f"{prefix}-{host}-{name}")
-            arguments += ["--volume", f"{volumes[-1]}:{path}"]
+        volumes: list[Volume] = []
+        for name, wanted in sorted(definition.get("volumes", {}).items()):
+            volumes += parse_volume(host, f"{prefix}-{host}-{name}", wanted)
+            path = wanted if isinstance(wanted, str) else wanted["path"]
+            arguments += ["--volume", f"{volumes[-1].name}:{path}"]
         arguments.append(images.get(host, image))
         files = host_files(host, definition)
         # A container does not survive its network, so a changed network is part of its definition.

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ansible_collections.ftps.exchange.plugins.module_utils.lab.declared import Container, Network
+from ansible_collections.ftps.exchange.plugins.module_utils.lab.declared import Container, LabError, Network, Volume
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a lab consists of at present: digest of the definition by name, and which containers run."""
+    """What a lab consists of at present: digest of the definition by name, and which containers run.
+
+    Ordinary volumes have none.
+    """
 
     containers: Mapping[str, str]
     running: frozenset[str]
     networks: Mapping[str, str]
-    volumes: frozenset[str]
+    volumes: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Plan:
     remove_networks: list[str] = field(default_factory=list)
     remove_volumes: list[str] = field(default_factory=list)
     create_networks: list[Network] = field(default_factory=list)
-    create_volumes: list[str] = field(default_factory=list)
+    create_volumes: list[Volume] = field(default_factory=list)
     create_containers: list[Container] = field(default_factory=list)
     start_containers: list[str] = field(default_factory=list)
 
@@ -37,7 +40,7 @@ class Plan:
             ("remove network", self.remove_networks),
             ("remove volume", self.remove_volumes),
             ("create network", (network.name for network in self.create_networks)),
-            ("create volume", self.create_volumes),
+            ("create volume", (volume.name for volume in self.create_volumes)),
             ("create container", (container.name for container in self.create_containers)),
             ("start container", self.start_containers),
         ]
@@ -50,12 +53,16 @@ def plan_present(found: Found, networks: Iterable[Network], containers: Iterable
     containers = list(containers)
     kept_networks = {item.name for item in networks if found.networks.get(item.name) == item.digest}
     kept_containers = {item.name for item in containers if found.containers.get(item.name) == item.digest}
-    declared_volumes = sorted({volume for item in containers for volume in item.volumes})
+    volumes = [volume for item in containers for volume in item.volumes]
+    if others := [one.name for one in volumes if found.volumes.get(one.name, one.digest) != one.digest]:
+        raise LabError(
+            f"volume {others[0]} has another file system than declared. Remedy: make lab-down, then make lab"
+        )
     return Plan(
         remove_containers=sorted(set(found.containers) - kept_containers),
         remove_networks=sorted(set(found.networks) - kept_networks),
         create_networks=[item for item in networks if item.name not in kept_networks],
-        create_volumes=[name for name in declared_volumes if name not in found.volumes],
+        create_volumes=[volume for volume in volumes if volume.name not in found.volumes],
         create_containers=[item for item in containers if item.name not in kept_containers],
         start_containers=sorted(kept_containers - found.running),
     )
@@ -73,6 +80,6 @@ def plan_absent(found: Found) -> Plan:
 def names_in_use(plan: Plan, others: set[str]) -> list[str]:
     """Names in the plan that belong to something outside the lab."""
     wanted = [f"network {network.name}" for network in plan.create_networks]
-    wanted += [f"volume {name}" for name in plan.create_volumes]
+    wanted += [f"volume {volume.name}" for volume in plan.create_volumes]
     wanted += [f"container {container.name}" for container in plan.create_containers]
     return [item for item in wanted if item in others]

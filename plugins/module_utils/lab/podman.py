@@ -13,12 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.ftps.exchange.plugins.module_utils.lab.declared import DIGEST_LABEL, LABEL, Container, LabError
+from ansible_collections.ftps.exchange.plugins.module_utils.lab.declared import (
+    DIGEST_LABEL,
+    LABEL,
+    Container,
+    LabError,
+    Volume,
+)
 from ansible_collections.ftps.exchange.plugins.module_utils.lab.plan import Found, Plan
 
 CAP_SYS_RESOURCE = 24
 # Podman lowers its own limit of processes on the way (to kernel.pid_max, which is 32768 unless somebody raised it).
 MOST_PROCESSES = 32768
+SMALLEST_DISK = 2 << 30
 # The unit of the image that sets a host's routes
 NETWORK_UNIT = "lab-network.service"
 
@@ -95,7 +102,7 @@ class Podman:
                 containers={key: label(item, DIGEST_LABEL) for key, item in ours["container"].items()},
                 running=frozenset(key for key, item in ours["container"].items() if item.get("State") == "running"),
                 networks={key: label(item, DIGEST_LABEL) for key, item in ours["network"].items()},
-                volumes=frozenset(ours["volume"]),
+                volumes={key: label(item, DIGEST_LABEL) for key, item in ours["volume"].items()},
             ),
             others,
         )
@@ -133,6 +140,28 @@ class Podman:
         )
 
 
+def make_file_system(podman: Podman, volume: Volume) -> str:
+    """Put a file system into a file of the volume's disk, and return its path.
+
+    The file takes up only what is in it, and never more than the machine has room for now.
+    """
+    image = Path(podman.do(["volume", "inspect", "--format", "{{.Mountpoint}}", volume.disk]).strip()) / "image"
+    free = shutil.disk_usage(image.parent).free
+    size = min(volume.gigabytes << 30, free * 3 // 4)
+    if size < SMALLEST_DISK:
+        raise LabError(f"{image.parent} has {free >> 20} MiB free, which is too little for the lab. Remedy: make space")
+    with image.open("wb") as file:
+        file.truncate(size)
+    command = [f"mkfs.{volume.filesystem}", str(image)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise LabError(f"{command[0]} is missing. Remedy: scripts/bootstrap --lab") from None
+    if done.returncode:
+        raise LabError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return str(image)
+
+
 def everywhere(work: Callable[[Any], object], items: Sequence[Any]) -> None:
     """Do the same with all items at once; all are tried."""
     failures = []
@@ -166,7 +195,8 @@ def carry_out(podman: Podman, plan: Plan) -> None:
                 f"{error}. Remedy: when the subnet is in use on this machine, remove the network that has it (another "
                 "lab?) or choose others in the inventory's lab_hosts_networks"
             ) from error
-    for name in plan.create_volumes:
-        podman.do(["volume", "create", "--label", f"{LABEL}={podman.prefix}", name])
+    for volume in plan.create_volumes:
+        image = make_file_system(podman, volume) if volume.filesystem else ""
+        podman.do(volume.create_command(podman.prefix, image))
     everywhere(lambda container: podman.create(container, machine_arguments), plan.create_containers)
     everywhere(lambda name: podman.do(["start", name]), plan.start_containers)

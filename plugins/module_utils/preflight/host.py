@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.ftps.exchange.plugins.module_utils.folder_quota import probe
 from ansible_collections.ftps.exchange.plugins.module_utils.preflight.ldap_wire import Connection, LdapError
 
 Run = Callable[[Sequence[str]], tuple[int, str, str]]
@@ -225,6 +226,7 @@ def look(run: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
         "root": os.geteuid() == 0,
         "systemd": Path("/run/systemd/system").is_dir(),
         "free": free_space(asked["paths"]),
+        "quotas": probe(asked["quota_root"]) if asked["quota_root"] else None,
         "listeners": listeners(listing, port_ranges(asked["ports"])) if code == 0 else [],
         "daemon_runs": daemon_runs(),
         "names": names,

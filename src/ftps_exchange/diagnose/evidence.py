@@ -83,6 +83,7 @@ class Server:
     certificate: Mapping[str, Any]
     services: Mapping[str, str]
     closed: bool
+    quotas: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ def read_server(host: str, result: Mapping[str, Any]) -> Server:
         certificate=result["certificate"],
         services=result["services"],
         closed=bool(result["closed"]),
+        quotas=tuple(result.get("quotas") or ()),
     )
 
 

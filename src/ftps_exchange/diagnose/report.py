@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
+from ftps_exchange.amounts import size
 from ftps_exchange.model.problems import printable
 from ftps_exchange.model.view import read_model
 
@@ -180,15 +181,3 @@ def _server(question: Question, server: Server) -> Iterator[str]:
     ends, free = server.certificate.get("ends"), server.disk.get("bytes_free")
     until = str(ends)[:10] if ends else str(server.certificate.get("error"))
     yield f"server {server.host}: certificate until {until}; {size(free)} free"
-
-
-def size(number: object) -> str:
-    """A number of bytes for people."""
-    if not isinstance(number, int | float):
-        return "unknown size"
-    value = float(number)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"

@@ -8,11 +8,12 @@ account that is disabled, expired or locked out, so the state in the directory c
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
+from ftps_exchange.amounts import size
 from ftps_exchange.directory import memberships
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.model.names import SHARED
@@ -476,11 +477,28 @@ def _of_transfers(question: Question) -> Iterator[Finding]:
         for name, record in latest.items():
             if question.address and plain_address(str(record.get("source"))) != question.address:
                 continue
-            if record.get("outcome") != "ok" and (one := _of_transfer(question, own[name], record)) is not None:
+            if (
+                record.get("outcome") != "ok"
+                and (one := _of_transfer(question, own[name], record, _used_up(server.quotas, record))) is not None
+            ):
                 yield one
 
 
-def _of_transfer(question: Question, account: Account, record: Any) -> Finding | None:
+def _used_up(quotas: Sequence[Mapping[str, Any]], record: Any) -> str:
+    """What the folder of a transfer holds now, if that is all it may; the reply alone does not always say it."""
+    folder = "/".join(str(record.get("path") or "").split("/")[:2])
+    for quota in quotas:
+        if quota["folder"] != folder:
+            continue
+        space, files = quota["bytes_limit"], quota["files_limit"]
+        if space and quota["bytes_used"] * 100 >= space * (100 - FULL_PERCENT):
+            return f"{folder} holds {size(quota['bytes_used'])} of {size(space)}"
+        if files and quota["files_used"] is not None and quota["files_used"] >= files:
+            return f"{folder} holds {quota['files_used']} of {files} files"
+    return ""
+
+
+def _of_transfer(question: Question, account: Account, record: Any, used_up: str) -> Finding | None:
     reason, file = str(record.get("reason") or ""), str(record.get("file") or "")
     proof = [
         f"{record.get('time')}: {record.get('operation')} of {file} {record.get('outcome')}, reply "
@@ -490,8 +508,8 @@ def _of_transfer(question: Question, account: Account, record: Any) -> Finding |
     def found(cause: str, detail: str) -> Finding:
         return question.finding(cause, account=account.name, detail=detail, proof=proof, time=seconds(record))
 
-    if "quota" in reason:
-        return found("quota used up", file)
+    if "quota" in reason or (used_up and "disk full" in reason):
+        return found("quota used up", used_up or file)
     if "disk full" in reason:
         return found("disk full", f"an upload to {file} failed")
     if reason == "data connection not protected":
@@ -510,6 +528,8 @@ def _of_transfer(question: Question, account: Account, record: Any) -> Finding |
         access = effective_access(account, share) if share else account.access
         if writes and access == "read":
             return found("reader writes", file)
+        if writes and used_up:
+            return found("quota used up", used_up)
     return None
 
 

@@ -23,6 +23,7 @@ SERVERS_AND_EDGES: Final[Mapping[str, Sequence[str]]] = {
     "ftps_server": ("trixie",),
     "host_firewall": ("trixie",),
     "nftables_table": ("trixie",),
+    "quota": ("trixie",),
     "retention": ("trixie",),
 }
 """Releases by role, for what site.yml does on hosts with Linux."""

@@ -43,12 +43,15 @@ class Expected:
     """Whether the edge drops what it has no rule for."""
     extra_rules: Sequence[str] = ()
     outside_interfaces: Sequence[str] = ()
+    limits_files: bool = False
+    """Whether a quota limits the number of files."""
 
 
 def server_findings(facts: Facts, expected: Expected) -> list[Finding]:
     """An FTPS server with Linux."""
     return [
         *_common(facts, expected),
+        *_quotas(facts, expected),
         *_ports(facts, expected),
         *_domain(facts, expected),
         *_way_back(facts, expected),
@@ -149,6 +152,32 @@ def _service_name(facts: Facts, expected: Expected) -> Iterator[Finding]:
         )
     else:
         yield Finding(expected.host, "DNS", "good", f"{expected.fqdn} leads to {', '.join(seen)}")
+
+
+_QUOTA_REMEDY: Final = (
+    "Mount ext4 or XFS with prjquota there, or btrfs (docs/quotas.md), or remove quota from the inventory."
+)
+
+
+def _quotas(facts: Facts, expected: Expected) -> Iterator[Finding]:
+    """Whether the file system of the data can keep the limits of the model; nothing if there are none."""
+    quotas = facts.get("quotas")
+    if not quotas:
+        return
+    name = quotas["filesystem"]
+    if quotas["problem"]:
+        found = f"the root folder is on {name}: {quotas['problem']}."
+        yield Finding(expected.host, "quotas", "problem", found, _QUOTA_REMEDY)
+    elif expected.limits_files and not quotas["counts_files"]:
+        yield Finding(
+            expected.host,
+            "quotas",
+            "problem",
+            f"the root folder is on {name}, which does not limit the number of files.",
+            "Remove files from each quota, or use ext4 or XFS.",
+        )
+    else:
+        yield Finding(expected.host, "quotas", "good", f"{name} can limit folders")
 
 
 def _ports(facts: Facts, expected: Expected) -> Iterator[Finding]:

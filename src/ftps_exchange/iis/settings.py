@@ -24,6 +24,7 @@ from ..directory import ACCESSES, home_group, share_group
 from ..edge import require_sources
 from ..errors import ExchangeError
 from ..model.view import Customer, Model, read_model
+from ..quotas import exchange_quotas
 from ..retention import exchange_retention
 from .schema import EVERY_SITE, Element, Value, check_settings, sections
 from .service import Service, iis_service, require_tls
@@ -148,6 +149,7 @@ def exchange_iis_problems(model: object, options: object = None) -> list[str]:
     checked = read_model(model)
     problems = _told(iis_service, checked.exchange, options) + _told(require_tls, checked.exchange)
     problems += _told(_require_no_retention, checked) + _told(_require_no_events, checked)
+    problems += _told(_require_no_quotas, checked)
     for customer in checked.admitted:
         problems += _told(_require_ip4, customer)
     return problems
@@ -172,6 +174,16 @@ def _require_no_events(model: Model) -> None:
             field="event_receivers",
             value=receivers[0].name,
             remedy="Remove event_receivers",
+        )
+
+
+def _require_no_quotas(model: Model) -> None:
+    """Nothing sets the limits of FSRM, which would be Windows' own quotas for folders."""
+    if limited := exchange_quotas(model):
+        raise ExchangeError(
+            f"is not enforced on Windows (first for {limited[0]['path']})",
+            field="quota",
+            remedy="Remove quota everywhere, or set its values to unlimited",
         )
 
 

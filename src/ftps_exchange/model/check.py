@@ -353,6 +353,7 @@ class _Check:
             "firewall": customer.firewall,
             "language": customer.language,
             "keep_days": customer.keep_days,
+            "quota": None if customer.quota is None else customer.quota.model_dump(mode="json"),
             "accounts": accounts,
             "shares": [{"name": share.name, "access": share.access} for share in customer.shares],
         }

@@ -11,7 +11,7 @@ from pydantic_core import PydanticKnownError
 
 from ftps_exchange.model import names, networks
 from ftps_exchange.model.days import DAY_SCHEMA, last_day
-from ftps_exchange.model.exchange import KeepDays, ShareName, _name_schema, entry_names
+from ftps_exchange.model.exchange import KeepDays, Quota, ShareName, _name_schema, entry_names
 from ftps_exchange.model.languages import Language
 from ftps_exchange.model.problems import RefusedError, Rule, printable
 from ftps_exchange.model.strict import Strict
@@ -162,6 +162,10 @@ class Customer(Strict):
             "Days after their last change when files in the customer's home are removed, 1 to 3650, or forever; "
             "exchange.keep_days by default. Nothing is removed of a suspended or absent customer."
         ),
+    )
+    quota: Quota | None = Field(
+        default=None,
+        description="How much the customer's home may hold. What is not said here comes from exchange.quota.",
     )
     accounts: list[Account] = Field(
         default_factory=list, description="Logins of the customer; at least one.", json_schema_extra={"minItems": 1}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ftps_exchange.model import names, networks, rules
+from ftps_exchange.model import names, networks, quota, rules
 from ftps_exchange.model.days import DAY_SCHEMA, last_day
 from ftps_exchange.model.languages import Language
 from ftps_exchange.model.problems import RefusedError, Rule
@@ -81,6 +81,25 @@ KeepDays = Annotated[
 ]
 
 
+class Quota(Strict):
+    """How much a home or a share may hold."""
+
+    space: (
+        Annotated[
+            Annotated[str, Field(pattern=quota.SPACE_PATTERN)] | Literal["unlimited"],
+            BeforeValidator(as_validator(quota.check_space)),
+        ]
+        | None
+    ) = Field(default=None, description="Space, a whole number and MiB, GiB or TiB, such as 10 GiB; or unlimited.")
+    files: (
+        Annotated[
+            Annotated[int, Field(ge=quota.FEWEST_FILES, le=quota.MOST_FILES)] | Literal["unlimited"],
+            BeforeValidator(as_validator(quota.check_files)),
+        ]
+        | None
+    ) = Field(default=None, description="Number of files and folders together, 10 or more; or unlimited.")
+
+
 class Share(Strict):
     """A folder that several customers can be given."""
 
@@ -97,6 +116,10 @@ class Share(Strict):
             "Days after their last change when files in the share are removed, 1 to 3650, or forever; "
             "exchange.keep_days by default."
         ),
+    )
+    quota: Quota | None = Field(
+        default=None,
+        description="How much the share may hold. What is not said here comes from exchange.quota.",
     )
 
 
@@ -289,6 +312,13 @@ class Exchange(Strict):
     event_receivers: list[Receiver] = Field(
         default_factory=list,
         description="Who gets a report of each complete file: webhooks, commands and mails (on Linux only).",
+    )
+    quota: Quota | None = Field(
+        default=None,
+        description=(
+            "How much each home and each share may hold that has no value of its own (on Linux only). "
+            "The file system of the root folder must support it."
+        ),
     )
     removal_limit_percent: Annotated[int, Field(ge=0, le=100)] = Field(
         default=50,

@@ -24,6 +24,7 @@ from .languages import Language
 from .networks import WIDEST_INSIDE, WIDEST_SOURCE, check_public_address, collapse
 from .networks import Network as Network
 from .problems import RefusedError
+from .quota import UNLIMITED, check_files, check_space, space_bytes
 from .receivers import KINDS, Kind
 
 type Access = Literal["read", "write"]
@@ -36,6 +37,17 @@ FAMILIES: Final[tuple[Family, Family]] = (4, 6)
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """How much a folder may hold: bytes of space, and files and folders. None: no limit."""
+
+    space: int | None = None
+    files: int | None = None
+
+
+NO_QUOTA: Final = Quota()
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """A folder for several customers; the description is free text."""
 
@@ -43,6 +55,7 @@ class Share:
     description: str = ""
     keep_days: int | None = None
     """Days after which unchanged files are removed; None: never."""
+    quota: Quota = NO_QUOTA
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +136,8 @@ class Exchange:
     """Of what customers get to read, unless their own file says another."""
     keep_days: int | None = None
     """Days after which unchanged files are removed, where no home or share has another value; None: never."""
+    quota: Quota = NO_QUOTA
+    """Of each home and share without a value of its own."""
     event_receivers: tuple[EventReceiver, ...] = ()
     """Who gets a report of each complete file, sorted by name."""
     also_public_ip4: Former[IPv4Address] | None = None
@@ -238,6 +253,8 @@ class Customer:
     """Language of the pack."""
     keep_days: int | None = None
     """Days after which unchanged files of the home are removed; None: never."""
+    quota: Quota = NO_QUOTA
+    """Of the home."""
     accounts: tuple[Account, ...] = ()
     shares: tuple[Grant, ...] = ()
 
@@ -379,6 +396,22 @@ class _Part:
             return default
         return None if value == "forever" else self.number("keep_days", 1)
 
+    def quota(self, default: Quota) -> Quota:
+        """The limits of a folder. What is not said comes from the default."""
+        if self.content.get("quota") is None:
+            return default
+        own = self.part("quota")
+        space, files = own.content.get("space"), own.content.get("files")
+        try:
+            check_space(space)
+            check_files(files)
+        except RefusedError as refused:
+            raise own.error(refused.message.rstrip("."), value=own.content) from None
+        return Quota(
+            default.space if space is None else None if space == UNLIMITED else space_bytes(space),
+            default.files if files is None else None if files == UNLIMITED else files,
+        )
+
     def choice(self, key: str, choices: Sequence[str], default: str | None = None) -> Any:
         value = self.content.get(key, default)
         if value not in choices:
@@ -429,9 +462,9 @@ def _exchange(part: _Part) -> Exchange:
         family: part.content.get(f"public_ip{family}") and part.public_address(f"public_ip{family}", family)
         for family in FAMILIES
     }
-    keep_days = part.keep_days(None)
+    keep_days, quota = part.keep_days(None), part.quota(NO_QUOTA)
     shares = (
-        Share(share.name(), share.optional("description") or "", share.keep_days(keep_days))
+        Share(share.name(), share.optional("description") or "", share.keep_days(keep_days), share.quota(quota))
         for share in part.parts("shares")
     )
     return Exchange(
@@ -467,6 +500,7 @@ def _exchange(part: _Part) -> Exchange:
         also_explicit_port=part.former("also_explicit_port", lambda it: it.number("port", 1)),
         also_implicit_port=part.former("also_implicit_port", lambda it: it.number("port", 1)),
         also_passive_ports=part.former("also_passive_ports", lambda it: it.passive("ports")),
+        quota=quota,
     )
 
 
@@ -522,6 +556,7 @@ def _customer(part: _Part, descriptions: Mapping[str, str], exchange: Exchange) 
         firewall=part.optional("firewall"),
         language=part.choice("language", _LANGUAGES) if content.get("language") else exchange.language,
         keep_days=part.keep_days(exchange.keep_days),
+        quota=part.quota(exchange.quota),
         accounts=tuple(sorted(map(_account, part.parts("accounts")), key=_BY_NAME)),
         shares=tuple(sorted((_grant(grant, descriptions) for grant in part.parts("shares")), key=_BY_NAME)),
     )

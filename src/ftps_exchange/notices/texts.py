@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ftps_exchange.diagnose.report import size
+from ftps_exchange.amounts import size
 from ftps_exchange.model.view import Contact
 from ftps_exchange.packs.language import N_, catalogue
 

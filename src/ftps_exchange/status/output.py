@@ -6,7 +6,7 @@ import csv
 import datetime
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +14,12 @@ import jmespath
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jmespath.exceptions import JMESPathError
 
-from ftps_exchange.diagnose.report import size
+from ftps_exchange.amounts import size
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.model.problems import printable
 
 from .request import Change
-from .rows import CustomerRow, Status
+from .rows import CustomerRow, QuotaRow, Status
 
 SHOWN: Final = 40
 """Customers in the text: nobody reads a thousand lines."""
@@ -52,11 +52,14 @@ def _text(status: Status, changes: Sequence[Change]) -> Iterator[str]:
     counted = ", ".join(f"{number} {state}" for state, number in states.items() if number)
     yield f"{status['exchange']} ({status['fqdn']}): {len(rows)} customers, {counted or 'none'}."
     received = f"in {status['month']}"
-    yield f"{'customer':<24} {'state':<10} {'last login':<17} {'last transfer':<17} {received:>11} {'out':>11}  edge"
+    yield (
+        f"{'customer':<24} {'state':<10} {'last login':<17} {'last transfer':<17} {received:>11} {'out':>11}  "
+        f"{'home':<21} edge"
+    )
     for row in rows[:SHOWN]:
         yield (
             f"{row['name']:<24} {row['state']:<10} {short(row['last_login']):<17} {short(row['last_transfer']):<17} "
-            f"{size(row['bytes_in']):>11} {size(row['bytes_out']):>11}  {_edge(row)}"
+            f"{size(row['bytes_in']):>11} {size(row['bytes_out']):>11}  {used(row['quota']):<21} {_edge(row)}"
         )
     if len(rows) > SHOWN:
         yield f"... and {len(rows) - SHOWN} more: see the page, or ask with QUERY."
@@ -76,6 +79,14 @@ def _edge(row: CustomerRow) -> str:
     return "?" if row["edge_rules"] is None else f"{row['edge_rules']} rules, {row['edge_packets']} packets"
 
 
+def used(quota: QuotaRow | None) -> str:
+    """Use and limit, for people."""
+    if quota is None:
+        return "-"
+    limit = quota["bytes_limit"]
+    return f"{size(quota['bytes_used'])} of {size(limit)}" if limit else size(quota["bytes_used"])
+
+
 def short(time: str | None) -> str:
     """A time for people: minutes, UTC."""
     return time[:16].replace("T", " ") if time else "-"
@@ -84,6 +95,7 @@ def short(time: str | None) -> str:
 COLUMNS: Final = (
     *("customer", "state", "contact", "account", "access", "enabled", "disabled_because", "expires", "last_login"),
     *("last_address", "last_transfer", "customer_bytes_in", "customer_bytes_out", "edge_rules", "pack_version"),
+    *("home_bytes_used", "home_bytes_limit", "home_files_used", "home_files_limit"),
 )
 
 
@@ -101,6 +113,7 @@ def csv_text(status: Status) -> str:
             "customer_bytes_out": row["bytes_out"],
             "edge_rules": row["edge_rules"],
             "pack_version": row["pack_version"],
+            **{f"home_{key}": value for key, value in (row["quota"] or {}).items()},
         }
         accounts: list[dict[str, Any]] = [dict(account) for account in row["accounts"]] or [{}]
         for account in accounts:
@@ -127,7 +140,7 @@ def page(status: Status, changes: Sequence[Change]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"size": size, "short": short}
+    environment.filters |= {"size": size, "short": short, "used": used}
     rows = status["customers"]
     tiles = [
         ("Customers", f"{sum(row['state'] == 'present' for row in rows)} present of {len(rows)}"),
@@ -181,8 +194,12 @@ def _metrics(status: Status, per_customer: bool) -> Iterator[str]:
         if server["bytes_total"]:
             ratio = server["bytes_free"] / server["bytes_total"]
             yield f'ftps_exchange_disk_free_ratio{{server="{server["name"]}"}} {ratio:.4f}'
+    yield from head("quota_used_ratio", "gauge", "Used part of the quota of a share, the fuller of space and files.")
+    yield from _ratios((f'share="{row["name"]}"', row["quota"]) for row in status["shares"])
     if not per_customer:
         return
+    yield from head("customer_quota_used_ratio", "gauge", "Used part of the quota of a home.")
+    yield from _ratios((f'customer="{row["name"]}"', row["quota"]) for row in rows)
     yield from head("customer_month_bytes", "gauge", "Bytes of a customer in the current month, by direction.")
     for row in rows:
         for direction in ("in", "out"):
@@ -192,6 +209,17 @@ def _metrics(status: Status, per_customer: bool) -> Iterator[str]:
     for row in rows:
         if row["last_login"]:
             yield f'ftps_exchange_customer_last_login_seconds{{customer="{row["name"]}"}} {_seconds(row["last_login"])}'
+
+
+def _ratios(quotas: Iterable[tuple[str, QuotaRow | None]]) -> Iterator[str]:
+    for label, quota in quotas:
+        if quota is None:
+            continue
+        name = "quota_used_ratio" if label.startswith("share=") else "customer_quota_used_ratio"
+        pairs = ((quota["bytes_used"], quota["bytes_limit"]), (quota["files_used"], quota["files_limit"]))
+        ratios = [used / limit for used, limit in pairs if used is not None and limit]
+        if ratios:
+            yield f"ftps_exchange_{name}{{{label}}} {max(ratios):.4f}"
 
 
 def _seconds(time: object) -> int:

@@ -17,6 +17,25 @@ from ftps_exchange.model.view import FAMILIES, Account, Customer, Model
 FORMAT: Final = 1
 EXPIRY_DAYS: Final = 30
 """From so many days before its end an account, or the certificate, needs attention."""
+FULL_PERCENT: Final = 80
+"""From this part of its quota on a folder needs attention."""
+
+
+class QuotaRow(TypedDict):
+    """What a folder holds and may hold. null: not counted, or no limit."""
+
+    bytes_used: int
+    bytes_limit: int | None
+    files_used: int | None
+    files_limit: int | None
+
+
+class ShareRow(TypedDict):
+    """One share."""
+
+    name: str
+    quota: QuotaRow | None
+
 
 METRICS_SECONDS: Final = 600
 """Metrics of a server that are older show a picture of the past."""
@@ -48,6 +67,7 @@ class CustomerRow(TypedDict):
     contact: str
     sources: list[str]
     shares: list[str]
+    quota: QuotaRow | None
     accounts: list[AccountRow]
     last_login: str | None
     last_transfer: str | None
@@ -75,6 +95,7 @@ class Status(TypedDict):
     month: str
     complete: bool
     customers: list[CustomerRow]
+    shares: list[ShareRow]
     servers: list[dict[str, Any]]
     quotas: list[dict[str, Any]]
     """What each home and share with a quota uses."""
@@ -104,6 +125,9 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
         )
         for customer in model.customers
     ]
+    shares: list[ShareRow] = [
+        {"name": share.name, "quota": activity.quotas.get(f"shares/{share.name}")} for share in model.exchange.shares
+    ]
     return {
         "format": FORMAT,
         "exchange": model.exchange.name,
@@ -112,6 +136,7 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
         "month": next((str(result["month"]) for result in servers.values()), moment.strftime("%Y-%m")),
         "complete": bool(servers) and all_servers and all(result["complete"] for result in servers.values()),
         "customers": rows,
+        "shares": shares,
         "servers": [_server(host, result) for host, result in servers.items()],
         "quotas": _quotas(servers.values()),
         "log_reached": _reached(servers.values()) if all_servers else None,
@@ -119,6 +144,7 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
             *_servers_attention(servers, moment),
             *(f"exchange.{text}" for text in model.exchange.ended_changes),
             *(f"{row['name']}: {text}" for row in rows for text in row["attention"]),
+            *(f"share {row['name']} {text}" for row in shares for text in _fullness(row["quota"])),
         ],
         "missing": missing,
     }
@@ -131,6 +157,7 @@ class _Activity:
         self.logins: dict[str, tuple[float, str]] = {}
         self.transfers: dict[str, dict[str, Any]] = {}
         self.banned: set[str] = set()
+        self.quotas: dict[str, QuotaRow] = {}
         for result in servers:
             for account, addresses in result["seen"].items():
                 for address, time in addresses.items():
@@ -143,6 +170,19 @@ class _Activity:
                     else:
                         own[key] = own.get(key, 0) + int(value)
             self.banned |= {str(key) for key in result["banned"]}
+            for one in result.get("quotas") or ():
+                self._quota(one)
+
+    def _quota(self, one: Mapping[str, Any]) -> None:
+        """Of several servers, the one whose folder holds most."""
+        known = self.quotas.get(str(one["folder"]))
+        if known is None or one["bytes_used"] > known["bytes_used"]:
+            self.quotas[str(one["folder"])] = {
+                "bytes_used": one["bytes_used"],
+                "bytes_limit": one["bytes_limit"],
+                "files_used": one.get("files_used"),
+                "files_limit": one.get("files_limit"),
+            }
 
 
 def _counters(edges: Sequence[Firewall]) -> dict[str, list[int]]:
@@ -175,6 +215,7 @@ def _customer(
         "contact": customer.contact.email or customer.contact.name or "",
         "sources": [str(network) for network in (*customer.sources4, *customer.sources6)],
         "shares": [f"{grant.name}:{grant.access}" for grant in customer.shares],
+        "quota": activity.quotas.get(f"homes/{customer.name}"),
         "accounts": accounts,
         "last_login": max(filter(None, (account["last_login"] for account in accounts)), default=None),
         "last_transfer": max(filter(None, (account["last_transfer"] for account in accounts)), default=None),
@@ -270,6 +311,19 @@ def _attention(customer: Customer, row: CustomerRow, activity: _Activity) -> Ite
             yield f"{name} is banned"
     if customer.admitted and row["edge_rules"] == 0:
         yield "no rule at the edge"
+    yield from (f"the home {text}" for text in _fullness(row["quota"]))
+
+
+def _fullness(quota: QuotaRow | None) -> Iterator[str]:
+    """A folder that has little room left."""
+    if quota is None:
+        return
+    for used, limit, what in (
+        (quota["bytes_used"], quota["bytes_limit"], "space"),
+        (quota["files_used"], quota["files_limit"], "files"),
+    ):
+        if limit and used is not None and used * 100 >= limit * FULL_PERCENT:
+            yield f"has used {used * 100 // limit} % of its {what}"
 
 
 def _server(host: str, result: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What is to be verified: one description, made from a lab's lab.json or from any inventory.
 
     {"name", "fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports",
-     "tls_minimum_version", "tls_maximum_version", "ca_file", "warn_days", "folder", "complete", "real_customers",
+     "tls_minimum_version", "tls_maximum_version", "quotas", "ca_file", "warn_days", "folder", "complete",
+     "real_customers",
      "customers": [{"name", "host": HOST | null, "firewall": HOST | null, "accounts": [{"name", "password", "access"}],
                     "shares": [{"path", "access"}]}],
      "stranger": HOST | null, "server": HOST | null, "edge": HOST | null, "directory": HOST | null}
@@ -21,14 +22,15 @@ from typing import Any, Final
 
 from ftps_exchange.errors import ExchangeError
 from ftps_exchange.model.check import check_model
-from ftps_exchange.model.view import Customer, Exchange, former_value, read_model
+from ftps_exchange.model.view import Customer, Model, former_value, read_model
+from ftps_exchange.quotas import exchange_quotas
 
 type Description = dict[str, Any]
 
 WARN_DAYS: Final = 21
 _SERVICE_KEYS: Final = (
     *("fqdn", "public_ip", "public_ip6", "explicit_port", "implicit_port", "passive_ports"),
-    *("tls_minimum_version", "tls_maximum_version", "also"),
+    *("tls_minimum_version", "tls_maximum_version", "quotas", "also"),
 )
 _TARGET_KEYS: Final = frozenset({"name", "ca_file", "warn_days", "folder", "customers", *_SERVICE_KEYS})
 _PODMAN: Final = frozenset({"podman", "containers.podman.podman"})
@@ -36,8 +38,9 @@ _SSH: Final = frozenset({"ssh", "ansible.builtin.ssh", "smart", "paramiko", "par
 _LOCAL: Final = frozenset({"local", "ansible.builtin.local"})
 
 
-def service_facts(exchange: Exchange) -> dict[str, Any]:
+def service_facts(model: Model) -> dict[str, Any]:
     """What everybody may know of the service."""
+    exchange = model.exchange
     facts = {
         "fqdn": exchange.fqdn,
         "public_ip": None if exchange.public_ip4 is None else str(exchange.public_ip4),
@@ -47,6 +50,7 @@ def service_facts(exchange: Exchange) -> dict[str, Any]:
         "passive_ports": list(exchange.announced_ports),
         "tls_minimum_version": exchange.tls_minimum_version,
         "tls_maximum_version": exchange.tls_maximum_version,
+        "quotas": exchange_quotas(model),
     }
     # Served besides, while the service moves (docs/changing-addresses.md)
     also = {
@@ -189,7 +193,7 @@ def _service(variables: Mapping[str, Any], folder: Path) -> Description:
         present = [customer for customer in model.customers if customer.state == "present"]
         service = {
             "name": model.exchange.name,
-            **service_facts(model.exchange),
+            **service_facts(model),
             "customers": [
                 {
                     "name": customer.name,

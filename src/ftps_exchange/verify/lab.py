@@ -62,7 +62,7 @@ def describe_lab(
     if lost:
         raise LostError(lost)
     customers = [_customer(customer, customer_containers[customer.name], passwords) for customer in described]
-    description = {**service_facts(model.exchange), **more, "customers": customers}
+    description = {**service_facts(model), **more, "customers": customers}
     return description, [customer.name for customer in present if customer.name not in customer_containers]
 
 

@@ -61,3 +61,17 @@ def test_an_account_that_somebody_disabled_by_hand(
 def test_a_suspended_customer(lab: Lab) -> None:
     report = verdict(lab, customer="initech")
     assert report.startswith("Verdict: The customer is suspended"), report
+
+
+def test_a_quota_that_is_used_up(lab: Lab, acme: Customer, connect: Callable[..., FtpsClient], fresh: str) -> None:
+    """The quota of this share is 32 MiB."""
+    client = connect(acme.host).start_tls().login(acme.writer)
+    path = f"shared/acme-plans/{fresh}"
+    try:
+        assert client.store(path, bytes(40 << 20)).code == 552
+        report = verdict(lab, account=acme.writer.name)
+    finally:
+        client.command(f"DELE {path}")
+    assert report.startswith("Verdict: A quota is used up: "), report
+    assert "acme-plans" in report.splitlines()[0], report
+    assert "your space on" in report

@@ -43,11 +43,12 @@ EXCHANGE: dict[str, Any] = {
     },
     "root": "/srv/ftps-exchange",
     "shares": [
-        {"name": "maps", "description": "Base maps", "keep_days": None},
-        {"name": "dropbox", "description": "For all", "keep_days": None},
+        {"name": "maps", "description": "Base maps", "keep_days": None, "quota": None},
+        {"name": "dropbox", "description": "For all", "keep_days": None, "quota": None},
     ],
     "keep_days": None,
     "event_receivers": [],
+    "quota": None,
     "removal_limit_percent": 50,
 }
 

@@ -51,6 +51,7 @@ EXPRESSIONS = {
     "exchange_iis_settings": "model | ftps.exchange.exchange_iis_settings(options)",
     "exchange_ports_meanwhile": f"{PORTS} | ftps.exchange.exchange_ports_meanwhile(rules='{RULES}')",
     "exchange_predicted_sids": "model | ftps.exchange.exchange_group_names | ftps.exchange.exchange_predicted_sids",
+    "exchange_quotas": "model | ftps.exchange.exchange_quotas",
     "exchange_retention": "model | ftps.exchange.exchange_retention",
     "exchange_service_ports": "model | ftps.exchange.exchange_service_ports",
     "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | ftps.exchange.exchange_thumbprint",

@@ -52,6 +52,7 @@ def test_what_comes_out(inventory: Inventory) -> None:
         "firewall": "nftables",
         "language": None,
         "keep_days": None,
+        "quota": None,
         "accounts": [
             {"name": "acme-up", "access": "write", "expires": None, "enabled": True, "disabled_because": None},
             {"name": "acme-read", "access": "read", "expires": None, "enabled": True, "disabled_because": None},
@@ -75,6 +76,7 @@ def test_what_comes_out(inventory: Inventory) -> None:
         "firewall": None,
         "language": None,
         "keep_days": None,
+        "quota": None,
         "accounts": [],
         "shares": [],
     }

@@ -113,6 +113,41 @@ def test_what_needs_attention_on_a_server(inventory: Inventory, values: dict[str
     assert made(inventory, results(servers={"ftps1": activity(**values)}))["attention"] == [said]
 
 
+def quota(folder: str, used: int, limit: int | None, files: tuple[int | None, int | None] = (None, None)) -> Any:
+    """As ftps_server_activity returns it."""
+    return {
+        "folder": folder,
+        "kind": "home",
+        "bytes_used": used,
+        "bytes_limit": limit,
+        "files_used": files[0],
+        "files_limit": files[1],
+    }
+
+
+def test_quotas(inventory: Inventory) -> None:
+    """Of two servers the fuller folder counts."""
+    one = [quota("homes/acme", 5 << 30, 10 << 30, (3, 100)), quota("shares/maps", 95, 100)]
+    other = [quota("homes/acme", 8 << 30, 10 << 30, (7, 100)), quota("homes/globex", 1, 10, (80, 100))]
+    found = made(inventory, results(servers={"a": activity(quotas=one), "b": activity(quotas=other)}))
+    acme, _ = found["customers"]
+    assert acme["quota"] == {"bytes_used": 8 << 30, "bytes_limit": 10 << 30, "files_used": 7, "files_limit": 100}
+    assert {share["name"]: share["quota"] is not None for share in found["shares"]} == {"maps": True, "dropbox": False}
+    assert found["attention"] == [
+        "acme: the home has used 80 % of its space",
+        "globex: the home has used 80 % of its files",
+        "share maps has used 95 % of its space",
+    ]
+    assert "8.0 GiB of 10.0 GiB" in output.text(found, [])[2]
+    assert "8.0 GiB of 10.0 GiB" in output.page(found, [])
+    row = next(csv.DictReader(io.StringIO(output.csv_text(found))))
+    assert (row["home_bytes_used"], row["home_files_limit"]) == (str(8 << 30), "100")
+    text = output.metrics(found, per_customer=True)
+    assert 'ftps_exchange_quota_used_ratio{share="maps"} 0.9500' in text
+    assert 'ftps_exchange_customer_quota_used_ratio{customer="globex"} 0.8000' in text
+    assert "customer_quota" not in output.metrics(found, per_customer=False)
+
+
 def test_accounts_that_end(inventory: Inventory) -> None:
     inventory.acme["accounts"][0]["expires"] = "2026-12-02"
     inventory.globex["accounts"][0]["expires"] = "2026-06-01"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import shutil
+import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -51,14 +53,14 @@ def in_place(
         "containers": {container.name: container.digest for container in containers},
         "running": frozenset(container.name for container in containers),
         "networks": {network.name: network.digest for network in networks.values()},
-        "volumes": frozenset({"demo-client-data"}),
+        "volumes": {"demo-client-data": ""},
     }
     return plans.Found(**{**state, **changed})
 
 
 def test_nothing_there_yet() -> None:
     networks, containers = parsed()
-    empty = plans.Found(containers={}, running=frozenset(), networks={}, volumes=frozenset())
+    empty = plans.Found(containers={}, running=frozenset(), networks={}, volumes={})
     plan = plans.plan_present(empty, networks.values(), containers)
     assert plan.lines() == [
         "create network demo-inside",
@@ -144,12 +146,83 @@ def test_what_nobody_declares_any_more_goes_except_its_data() -> None:
     assert plan.lines() == ["remove container demo-client"]
 
 
+DISK = {"path": "/srv/data", "filesystem": "btrfs", "gigabytes": 4, "options": "noatime"}
+WITH_DISK = {**HOSTS, "client": {**HOSTS["client"], "volumes": {"data": DISK}}}
+
+
+def test_a_volume_with_its_own_file_system_is_a_file_in_another_volume() -> None:
+    networks, containers = parsed(hosts=WITH_DISK)
+    plan = plans.plan_present(
+        plans.Found(containers={}, running=frozenset(), networks={}, volumes={}), networks.values(), containers
+    )
+    assert plan.lines()[2:4] == ["create volume demo-client-data-disk", "create volume demo-client-data"]
+    disk, data = plan.create_volumes
+    assert disk.create_command("demo", "") == [
+        *("volume", "create", "--label", "ftps-exchange.lab=demo", "demo-client-data-disk")
+    ]
+    assert data.create_command("demo", "/disks/image")[-7:] == [
+        *("--opt", "type=btrfs", "--opt", "device=/disks/image", "--opt", "o=loop,noatime", "demo-client-data")
+    ]
+    there = in_place(networks, containers, volumes={disk.name: "", data.name: data.digest})
+    assert plans.plan_present(there, networks.values(), containers).lines() == []
+
+
+def test_a_volume_with_another_file_system_is_never_replaced() -> None:
+    networks, containers = parsed(hosts=WITH_DISK)
+    found = in_place(networks, containers)
+    with pytest.raises(declared.LabError, match="volume demo-client-data has another file system than declared"):
+        plans.plan_present(found, networks.values(), containers)
+
+
+@pytest.mark.parametrize("wrong", [{"path": "/srv/data"}, {**DISK, "size": 1}, 5])
+def test_a_volume_that_is_not_described_completely_is_an_error(wrong: Any) -> None:
+    with pytest.raises(declared.LabError, match="host client, volume demo-client-data: use a path, or the keys"):
+        parsed(hosts={**HOSTS, "client": {**HOSTS["client"], "volumes": {"data": wrong}}})
+
+
+class Machine(podman.Podman):
+    """A machine with one volume."""
+
+    def __init__(self, top: Path) -> None:
+        super().__init__("demo")
+        self.top = top
+
+    def do(self, arguments: Sequence[str], stdin: bytes = b"") -> str:
+        assert arguments[:2] == ["volume", "inspect"]
+        return f"{self.top}\n"
+
+
+@pytest.mark.parametrize(("free", "size"), [(1 << 40, 4 << 30), (4 << 30, 3 << 30)])
+def test_the_file_never_promises_more_than_the_machine_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, size: int
+) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    volume = declared.Volume("data", "btrfs", 4, "", "data-disk")
+    image = podman.make_file_system(Machine(tmp_path), volume)
+    assert commands == [["mkfs.btrfs", image]]
+    status = Path(image).stat()
+    assert (status.st_size, status.st_blocks) == (size, 0)
+
+
+def test_too_little_room_for_a_disk_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2 << 30))
+    with pytest.raises(declared.LabError, match="has 2048 MiB free, which is too little"):
+        podman.make_file_system(Machine(tmp_path), declared.Volume("data", "btrfs", 4, "", "data-disk"))
+
+
 def test_removal_takes_all_that_carries_the_label_even_of_a_half_made_lab() -> None:
     found = plans.Found(
         containers={"demo-client": ""},
         running=frozenset(),
         networks={"demo-inside": ""},
-        volumes=frozenset({"demo-old-data"}),
+        volumes={"demo-old-data": ""},
     )
     assert plans.plan_absent(found).lines() == [
         "remove container demo-client",
@@ -160,7 +233,7 @@ def test_removal_takes_all_that_carries_the_label_even_of_a_half_made_lab() -> N
 
 def test_names_of_others_are_told_and_not_taken() -> None:
     networks, containers = parsed()
-    empty = plans.Found(containers={}, running=frozenset(), networks={}, volumes=frozenset())
+    empty = plans.Found(containers={}, running=frozenset(), networks={}, volumes={})
     plan = plans.plan_present(empty, networks.values(), containers)
     others = {"container demo-router", "volume demo-client-data", "network elsewhere", "container demo-inside"}
     assert plans.names_in_use(plan, others) == ["volume demo-client-data", "container demo-router"]

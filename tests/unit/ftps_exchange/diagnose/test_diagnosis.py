@@ -243,6 +243,30 @@ def test_two_exits_as_proftpd_writes_it(checked: str, text: str) -> None:
     assert "198.51.100.21" in told["sentence"]
 
 
+FULL = {"bytes_used": 995, "bytes_limit": 1000, "files_used": None, "files_limit": None}
+MANY = {"bytes_used": 1, "bytes_limit": None, "files_used": 20, "files_limit": 20}
+ROOM = {"bytes_used": 500, "bytes_limit": 1000, "files_used": 3, "files_limit": 20}
+
+
+@pytest.mark.parametrize(
+    ("quota", "values", "named"),
+    [
+        (FULL, {"reply": 451, "reason": "disk full, or an error of the disk"}, "quota used up"),
+        (MANY, {"outcome": "denied", "reply": 550}, "quota used up"),
+        (FULL, {"outcome": "denied", "reply": 550, "account": "acme-read"}, "reader writes"),
+        (ROOM, {"reply": 451, "reason": "disk full, or an error of the disk"}, "disk full"),
+        (ROOM, {"outcome": "denied", "reply": 550}, "no fault"),
+    ],
+)
+def test_a_full_quota_explains_what_the_reply_does_not(
+    checked: str, quota: dict[str, Any], values: dict[str, Any], named: str
+) -> None:
+    """Within a write ProFTPD answers 451, and to a new file 550."""
+    transfers = [record(file="/in/a", path="homes/acme/in/a", **values)]
+    quotas = [{"folder": "homes/globex", "kind": "home", **FULL}, {"folder": "homes/acme", "kind": "home", **quota}]
+    assert cause(checked, results(journal=journal("login"), transfers=transfers, quotas=quotas)) == named
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [

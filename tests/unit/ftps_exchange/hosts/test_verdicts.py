@@ -55,6 +55,26 @@ def test_hosts_that_are_ready_have_nothing_but_good_findings() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("quotas", "found"),
+    [
+        ({"filesystem": "tmpfs", "problem": "it has no quotas for folders"}, "on tmpfs: it has no quotas for folders."),
+        ({"filesystem": "ext4", "problem": "it does not count projects"}, "on ext4: it does not count projects."),
+        ({"filesystem": "btrfs", "counts_files": False}, "on btrfs, which does not limit the number of files."),
+    ],
+)
+def test_a_file_system_that_cannot_keep_the_quotas(quotas: dict[str, Any], found: str) -> None:
+    look = facts(quotas={"counts_files": True, "problem": "", **quotas})
+    finding = only(server_findings(look, replace(EXPECTED, limits_files=True)))
+    assert (finding.what, finding.state) == ("quotas", "problem")
+    assert found in finding.found
+
+
+def test_a_file_system_that_can_is_good() -> None:
+    look = facts(quotas={"filesystem": "btrfs", "counts_files": False, "problem": ""})
+    assert [one.found for one in server_findings(look, EXPECTED) if one.what == "quotas"] == ["btrfs can limit folders"]
+
+
 def facts(**changes: Any) -> dict[str, Any]:
     return deepcopy(SERVER) | changes
 

@@ -36,6 +36,7 @@ def test_description() -> None:
         "passive_ports": [50000, 50099],
         "tls_minimum_version": "1.2",
         "tls_maximum_version": "1.3",
+        "quotas": [],
         "ca_file": "/ca.pem",
         "customers": [
             {
