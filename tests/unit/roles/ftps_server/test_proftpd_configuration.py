@@ -93,9 +93,24 @@ def test_only_a_password_that_the_directory_refused_is_counted() -> None:
     assert address[1] == "requisite"
     assert "accessfile=/etc/ftps-exchange/access.conf" in address
     assert "accessfile=/var/lib/ftps-exchange/guard/bans.conf" in ban
+    # What Linux-PAM 1.5.2 (Debian 12) knows too: it reports an unknown one at each login
+    assert {option.partition("=")[0] for option in address[3:] + ban[4:]} <= {
+        *("accessfile", "fieldsep", "nodefgroup", "noaudit"),
+    }
     assert password[1:4] == ["[success=2", "authinfo_unavail=1", "default=ignore]"]
     assert count[-1] == "refused"
     assert (deny[1:], permit[1:]) == (["requisite", "pam_deny.so"], ["required", "pam_permit.so"])
+
+
+def test_an_account_with_many_networks_has_lines_that_pam_access_reads() -> None:
+    networks = [f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:x}/128" for number in range(0x1000, 0x1000 + 1000)]
+    accounts = [{"name": "acme-up", "networks": networks}, {"name": "acme-read", "networks": networks[:1]}]
+    text = render("ftps_server", "access.conf.j2", SERVICE | {"ftps_server_accounts": accounts})
+    lines = [line.split("|") for line in text.splitlines() if not line.startswith("#")]
+    assert max(map(len, text.splitlines())) < 8192 - len("\n")
+    assert [network for sign, name, found in lines[:-2] for network in found.split()] == networks
+    assert {(sign, name) for sign, name, _ in lines[:-2]} == {("+", "acme-up")}
+    assert lines[-2:] == [["+", "acme-read", networks[0]], ["-", "ALL", "ALL"]]
 
 
 @pytest.mark.parametrize(
