@@ -139,11 +139,17 @@ def stranger_let_in(lab: Lab) -> None:
     on_both_firewalls(f'add element TABLE customers4 {{ {address} comment "nobody" }}')(lab)
 
 
-def member(group: str, account: str) -> Callable[[Lab], None]:
-    """Somebody is in a group of the directory that nobody declared."""
+def member(group: str, accounts: str) -> Callable[[Lab], None]:
+    """Accounts (comma-separated) are in a group of the directory that nobody declared."""
 
     def put(lab: Lab) -> None:
-        lab.directory.sh(f"samba-tool group addmembers {group} {account}; sleep 2")
+        lab.directory.sh(f"samba-tool group addmembers {group} {accounts}")
+        for account in accounts.split(","):
+            # winbind answers from its cache for a moment, longer on a busy machine
+            lab.server.sh(
+                f"for second in $(seq 30); do id -nG {account} | grep -qw {group} && exit 0; sleep 1; done; "
+                f"echo '{account} is not in {group} after 30 seconds' >&2; exit 1"
+            )
 
     return put
 

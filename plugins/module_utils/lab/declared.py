@@ -106,6 +106,13 @@ def parse_networks(prefix: str, networks: Mapping[str, Any]) -> dict[str, Networ
     return parsed
 
 
+def hardware_address(network: str, host: str) -> str:
+    """The same after a host was recreated: its neighbours would send to the old one for half a minute."""
+    digest = hashlib.sha256(f"{network} {host}".encode()).hexdigest()
+    # 02: locally administered, one station (IEEE 802, section 8)
+    return ":".join(["02", *(digest[at : at + 2] for at in range(0, 10, 2))])
+
+
 def network_arguments(host: str, definition: Mapping[str, Any], networks: Mapping[str, Network]) -> list[str]:
     """Podman arguments that connect a host to its networks."""
     arguments = []
@@ -123,6 +130,7 @@ def network_arguments(host: str, definition: Mapping[str, Any], networks: Mappin
                     f"host {host}: {address} is in no subnet of network {name} ({', '.join(networks[name].subnets)})"
                 )
             options.append(f"ip={address}")
+        options.append(f"mac={hardware_address(networks[name].name, host)}")
         arguments += ["--network", f"{networks[name].name}:{','.join([*options, f'interface_name={name}'])}"]
     return arguments or ["--network", "none"]
 

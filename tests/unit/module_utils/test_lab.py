@@ -219,7 +219,8 @@ def test_commands() -> None:
     assert client[:3] == ["create", "--name", "demo-client"]
     assert client[-1] == "image:1"
     assert "ftps-exchange.lab=demo" in client
-    assert "demo-inside:ip=10.77.20.11,ip=fd77:20::11,interface_name=inside" in client
+    hardware = declared.hardware_address("demo-inside", "client")
+    assert f"demo-inside:ip=10.77.20.11,ip=fd77:20::11,mac={hardware},interface_name=inside" in client
     assert "demo-client-data:/srv/data" in client
     assert "nofile=9:9" in client
     assert "--privileged" not in client
@@ -289,3 +290,15 @@ def test_one_failure_of_many_is_told_in_full() -> None:
         podman.everywhere(work, [0, 1, 2, 3])
     assert sorted(done) == [0, 1, 2, 3]
     podman.everywhere(work, [])
+
+
+def test_a_host_keeps_its_hardware_address_and_shares_it_with_nobody() -> None:
+    addresses = {
+        declared.hardware_address(network, host)
+        for network in ("demo-inside", "demo-outside", "other-inside")
+        for host in ("client", "router")
+    }
+    assert len(addresses) == 6
+    assert declared.hardware_address("demo-inside", "client") in addresses
+    # Locally administered, and of one station
+    assert {address[:3] for address in addresses} == {"02:"}

@@ -18,7 +18,8 @@ from .endpoint import Recording
 from .play import as_json, certificate_in_store, run_play, scripted
 
 MOST_BYTES = 20_000_000
-MOST_SECONDS = 30
+# 16 to 20 alone. Seconds of a processor are longer while its other thread is busy, as beside the scenario
+MOST_SECONDS = 45
 SIZES = [2, 100, 10_000]
 
 
