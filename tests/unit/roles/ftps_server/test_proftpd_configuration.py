@@ -142,7 +142,11 @@ def test_no_group_that_openssl_would_refuse(newest: str, kems: str | None, group
 def test_what_a_daemon_has_compiled_in_is_neither_loaded_twice_nor_left_on() -> None:
     """ProFTPD of Debian 12 has mod_ls, mod_xfer and mod_delay in it, the one of Debian 13 has not."""
     text = [line.strip() for line in render("ftps_server", "proftpd.conf.j2", SERVICE).splitlines()]
-    for module, directive in (("!mod_ls.c", "LoadModule"), ("!mod_xfer.c", "LoadModule"), ("mod_delay.c", "DelayEngine")):
+    for module, directive in (
+        ("!mod_ls.c", "LoadModule"),
+        ("!mod_xfer.c", "LoadModule"),
+        ("mod_delay.c", "DelayEngine"),
+    ):
         place = text.index(f"<IfModule {module}>")
         assert text[place + 1].split()[0] == directive
         assert text[place + 2] == "</IfModule>"
