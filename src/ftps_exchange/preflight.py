@@ -303,6 +303,15 @@ def _accounts(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     homeless = [str(account["name"]) for account in accounts if not account.get("networks")]
     if homeless:
         yield f"accounts without a network could log in from nowhere: {_listed(homeless)}: give them one or drop them"
+    # pam_access would look a name up in the DNS, and has words such as ALL
+    named = [
+        f"{network} ({account['name']})"
+        for account in accounts
+        for network in account.get("networks") or []
+        if _network(network) is None
+    ]
+    if named:
+        yield f"neither addresses nor networks without host bits: {_listed(named)}: write them as 198.51.100.0/24"
 
 
 def _listed(values: Collection[object]) -> str:

@@ -15,22 +15,26 @@ RELEASES: Final[Mapping[str, tuple[str, str, str]]] = {
 """Code name -> ID and VERSION_ID of os-release(5), and the name for people."""
 
 SERVERS_AND_EDGES: Final[Mapping[str, Sequence[str]]] = {
-    "certificate": ("trixie",),
-    "directory": ("trixie",),
-    "domain_member": ("trixie",),
-    "edge": ("trixie",),
-    "folder_tree": ("trixie",),
-    "ftps_server": ("trixie",),
-    "host_firewall": ("trixie",),
-    "nftables_table": ("trixie",),
-    "quota": ("trixie",),
-    "retention": ("trixie",),
+    "certificate": ("bookworm", "trixie"),
+    "directory": ("bookworm", "trixie"),
+    "domain_member": ("bookworm", "trixie"),
+    "edge": ("bookworm", "trixie"),
+    "events": ("bookworm", "trixie"),
+    "folder_tree": ("bookworm", "trixie"),
+    "ftps_server": ("bookworm", "trixie"),
+    "host_firewall": ("bookworm", "trixie"),
+    "metrics": ("bookworm", "trixie"),
+    "nftables_table": ("bookworm", "trixie"),
+    "quota": ("bookworm", "trixie"),
+    "retention": ("bookworm", "trixie"),
 }
 """Releases by role, for what site.yml does on hosts with Linux."""
 
 CONTROL_NODE: Final[Mapping[str, Sequence[str]]] = {
-    "customer_packs": ("bookworm",),
-    "exchange_model": ("bookworm",),
+    "acme_certificate": ("bookworm",),
+    "customer_packs": ("bookworm", "trixie"),
+    "exchange_model": ("bookworm", "trixie"),
+    "notices": ("bookworm",),
 }
 """Those that run where ansible-playbook does."""
 

@@ -133,6 +133,12 @@ def test_what_an_edge_may_be(given: dict[str, Any]) -> None:
         (account("a b", "198.51.100.20/32"), "invalid account names: a b"),
         (account("acme\n", "198.51.100.20/32"), "invalid account names"),
         (account("acme-up"), "log in from nowhere: acme-up"),
+        (
+            account("acme-up", "198.51.100.20/32", "ALL"),
+            "neither addresses nor networks without host bits: ALL (acme-up)",
+        ),
+        (account("acme-up", "office.acme.example"), "host bits: office.acme.example (acme-up)"),
+        (account("acme-up", "198.51.100.20/24"), "host bits: 198.51.100.20/24 (acme-up)"),
     ],
 )
 def test_ftps_server(given: dict[str, Any], problem: str) -> None:

@@ -95,7 +95,7 @@ def controllers(**changes: Any) -> dict[str, Any]:
             "system",
             "problem",
             "Ubuntu 24.04 LTS: the roles have not run there.",
-            "Use one of: Debian 13. To try it all the same: -e exchange_allow_unproven_os=true.",
+            "Use one of: Debian 12, Debian 13. To try it all the same: -e exchange_allow_unproven_os=true.",
         ),
         (system("", "", ""), "system", "problem", "an unknown system", "Debian 13"),
         (facts(python="3.9.2"), "Python", "problem", "3.9.2 is too old.", "Python 3.11 or newer"),

@@ -51,6 +51,8 @@ def contexts(**given: Any) -> dict[str, dict[str, list[str]]]:
         name, _, value = line.partition(" ")
         if not line or line.startswith("#"):
             continue
+        if re.fullmatch(r"</?IfModule.*>", line):
+            continue  # not a context
         if block := re.fullmatch(r"<(/?)(\w+).*>", line):
             open_ones = open_ones[:-1] if block[1] else [*open_ones, block[2]]
             continue
@@ -93,9 +95,24 @@ def test_only_a_password_that_the_directory_refused_is_counted() -> None:
     assert address[1] == "requisite"
     assert "accessfile=/etc/ftps-exchange/access.conf" in address
     assert "accessfile=/var/lib/ftps-exchange/guard/bans.conf" in ban
+    # What Linux-PAM 1.5.2 (Debian 12) knows too: it reports an unknown one at each login
+    assert {option.partition("=")[0] for option in address[3:] + ban[4:]} <= {
+        *("accessfile", "fieldsep", "nodefgroup", "noaudit"),
+    }
     assert password[1:4] == ["[success=2", "authinfo_unavail=1", "default=ignore]"]
     assert count[-1] == "refused"
     assert (deny[1:], permit[1:]) == (["requisite", "pam_deny.so"], ["required", "pam_permit.so"])
+
+
+def test_an_account_with_many_networks_has_lines_that_pam_access_reads() -> None:
+    networks = [f"2001:db8:ffff:ffff:ffff:ffff:ffff:{number:x}/128" for number in range(0x1000, 0x1000 + 1000)]
+    accounts = [{"name": "acme-up", "networks": networks}, {"name": "acme-read", "networks": networks[:1]}]
+    text = render("ftps_server", "access.conf.j2", SERVICE | {"ftps_server_accounts": accounts})
+    lines = [line.split("|") for line in text.splitlines() if not line.startswith("#")]
+    assert max(map(len, text.splitlines())) < 8192 - len("\n")
+    assert [network for sign, name, found in lines[:-2] for network in found.split()] == networks
+    assert {(sign, name) for sign, name, _ in lines[:-2]} == {("+", "acme-up")}
+    assert lines[-2:] == [["+", "acme-read", networks[0]], ["-", "ALL", "ALL"]]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +122,36 @@ def test_only_a_password_that_the_directory_refused_is_counted() -> None:
 def test_the_declared_versions_and_no_others(oldest: str, newest: str, spoken: str) -> None:
     found = contexts(ftps_server_tls_minimum_version=oldest, ftps_server_tls_maximum_version=newest)["Global"]
     assert found["TLSProtocol"] == [spoken]
+
+
+@pytest.mark.parametrize(
+    ("newest", "kems", "groups"),
+    [
+        ("1.2", None, "X25519:P-256:P-384"),
+        ("1.3", "  { X25519, MLKEM } @ default\n  X25519MLKEM768 @ default", "X25519MLKEM768:X25519:P-256:P-384"),
+        ("1.3", "  { 1.2.840.113549.1.1.1, 2.5.8.1.1, RSA, rsaEncryption } @ default", "X25519:P-256:P-384"),
+    ],
+    ids=["TLS 1.2", "OpenSSL 3.5", "OpenSSL 3.0"],
+)
+def test_no_group_that_openssl_would_refuse(newest: str, kems: str | None, groups: str) -> None:
+    asked = {} if kems is None else {"__ftps_server_openssl": {"stdout": kems}}
+    found = contexts(ftps_server_tls_maximum_version=newest, **asked)["Global"]
+    assert found["TLSECDHCurve"] == [groups]
+
+
+def test_what_a_daemon_has_compiled_in_is_neither_loaded_twice_nor_left_on() -> None:
+    """ProFTPD of Debian 12 has mod_ls, mod_xfer and mod_delay in it, the one of Debian 13 has not."""
+    text = [line.strip() for line in render("ftps_server", "proftpd.conf.j2", SERVICE).splitlines()]
+    for module, directive in (
+        ("!mod_ls.c", "LoadModule"),
+        ("!mod_xfer.c", "LoadModule"),
+        ("mod_delay.c", "DelayEngine"),
+    ):
+        place = text.index(f"<IfModule {module}>")
+        assert text[place + 1].split()[0] == directive
+        assert text[place + 2] == "</IfModule>"
+        assert sum(directive in line and module.strip("!") in line for line in text) <= 1
+    assert contexts()["Global"]["DelayEngine"] == ["off"]
 
 
 @pytest.mark.parametrize(("given", "written"), [({}, "off"), ({"ftps_server_tls_session_tickets": True}, "on")])
