@@ -45,6 +45,7 @@ class FilterModule:
         functions: tuple[Callable[..., Any], ...] = (
             preflight.acme_certificate_problems,
             preflight.edge_problems,
+            preflight.events_problems,
             preflight.ftps_server_problems,
             preflight.host_firewall_problems,
             service_ports.passive_port_ranges,
