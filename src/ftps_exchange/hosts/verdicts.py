@@ -108,7 +108,8 @@ def _common(facts: Facts, expected: Expected) -> Iterator[Finding]:
         ("python_apt", "python3-apt is missing: --check needs it.", "apt install python3-apt"),
         ("package_lists", "apt has no lists of packages: --check needs them.", "apt update"),
     ):
-        if not facts[lacking]:
+        # Without a source of packages (*_update_package_cache: false) all of them are there already
+        if not facts[lacking] and (lacking == "python_apt" or facts.get("packages")):
             remedy = f"{remedy}. A run without --check does so by itself."
             yield finding("packages", "problem" if expected.preview else "note", found, remedy)
     packages = facts.get("packages")

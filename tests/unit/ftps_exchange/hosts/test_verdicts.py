@@ -184,6 +184,11 @@ def test_what_only_a_preview_needs_stops_only_a_preview(lacking: str, remedy: st
     assert finding.remedy.startswith(remedy)
 
 
+def test_a_host_without_a_source_of_packages_needs_no_lists() -> None:
+    given = EDGE | {"package_lists": False, "packages": None}
+    assert all(finding.state == "good" for finding in edge_findings(given, replace(EXPECTED, preview=True)))
+
+
 def test_an_unproven_system_is_a_note_where_that_is_allowed() -> None:
     given = system("ubuntu", "24.04", "Ubuntu 24.04 LTS")
     assert only(server_findings(given, replace(EXPECTED, allow_unproven=True))).state == "note"
