@@ -203,9 +203,10 @@ def test_the_transfer_log_is_not_for_everybody(server: Inspected) -> None:
 
     Source: docs/ftps-server.md.
     """
-    folder = server.file("/var/log/ftps-exchange")
-    assert (folder.user, folder.group) == ("root", "adm")
-    assert folder.mode & 0o007 == 0
+    for path in ("/var/log/ftps-exchange", "/var/log/ftps-exchange/transfer.log"):
+        file = server.file(path)
+        assert (file.user, file.group) == ("root", "adm"), path
+        assert file.mode & 0o007 == 0, path
 
 
 @pytest.mark.risk("dynamic-ports")
