@@ -89,6 +89,9 @@ def _alone(folder: Path, *, check_mode: bool) -> Iterator[None]:
     # Contacts of customers
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    # Whatever the umask is; not if it is somebody else's
+    with contextlib.suppress(PermissionError):
+        os.fchmod(handle, 0o640)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Any, Final, TypedDict
 
-from .model.receivers import split_url
+from .model.receiving import split_url
 from .model.view import EventReceiver, read_model
 
 _TLS_PORT: Final = 443

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ftps_exchange.inventory.files import Files
 from ftps_exchange.inventory.specs import Known, flaws
 from ftps_exchange.model.problems import Problem, looks_secret, nearest, shorten
-from ftps_exchange.model.receivers import KINDS
+from ftps_exchange.model.receiving import KINDS
 from ftps_exchange.model.rules import HIGHEST_PORT
 from ftps_exchange.preflight import (
     LARGEST_PACKET,

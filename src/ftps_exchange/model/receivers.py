@@ -6,38 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field
 
 from ftps_exchange.model import names
 from ftps_exchange.model.problems import RefusedError, Rule, nearest
+from ftps_exchange.model.receiving import KINDS, split_url
 from ftps_exchange.model.strict import Strict
 from ftps_exchange.model.wording import as_validator
 
-type Kind = Literal["webhook", "command", "mail"]
-KINDS: Final[tuple[Kind, ...]] = ("webhook", "command", "mail")
 MOST_ADDRESSES: Final = 4
 """Each is tried in turn, within the time for one request."""
 
-_URL_REMEDY: Final = "Write it like https://gis.example.com/hooks/files, without a user and without a fragment."
 _NAMES_WITHOUT_SLASH: Final = {"pattern": "^[^/]+$"}
-
-
-def split_url(url: str) -> SplitResult:
-    """Return the parts of the URL of a webhook if it can be used."""
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise RefusedError("has a character that a URL does not have.", _URL_REMEDY)
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise RefusedError("is not a URL.", _URL_REMEDY) from None
-    if parts.scheme not in ("https", "http") or not parts.hostname or port == 0:
-        raise RefusedError("is not a URL.", _URL_REMEDY)
-    if parts.username is not None or parts.fragment or url.endswith("#"):
-        raise RefusedError("has a user or a fragment.", _URL_REMEDY)
-    return parts
 
 
 def _check_url(url: str) -> str:

@@ -133,7 +133,7 @@ def _range_flaws(
             passive_key,
             [first, last],
             f"has {size} port{'s' if size > 1 else ''} for {sessions} sessions (max_sessions).",
-            f"The server uses these ports until that day: keep max_sessions at {size} until then."
+            f"The server uses these ports until that day: keep max_sessions at {size} or less until then."
             if passive_key.startswith("also_")
             else "Each session may hold one data port at a time, so give at least as many ports as max_sessions: "
             + (

@@ -25,7 +25,7 @@ from .networks import WIDEST_INSIDE, WIDEST_SOURCE, check_public_address, collap
 from .networks import Network as Network
 from .problems import RefusedError
 from .quota import UNLIMITED, check_files, check_space, space_bytes
-from .receivers import KINDS, Kind
+from .receiving import KINDS, Kind
 
 type Access = Literal["read", "write"]
 type State = Literal["present", "suspended", "absent"]
