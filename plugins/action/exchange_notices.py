@@ -31,6 +31,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "model": {"type": "raw", "required": True},
     "status": {"type": "dict", "required": True},
     "outdated_packs": {"type": "list", "elements": "str", "default": []},
+    "packs_problem": {"type": "str", "default": ""},
     "notices_dir": {"type": "path", "required": True},
     "metrics_file": {"type": "path"},
     "operators": {"type": "list", "elements": "str", "default": []},
@@ -106,6 +107,9 @@ class _Run:
         self.asked, self.check_mode = asked, check_mode
         self.model: Model = read_model(asked["model"])
         self.status = asked["status"]
+        self.missing = list(self.status["missing"])
+        if asked["packs_problem"]:
+            self.missing.append(f"packs: {asked['packs_problem'].splitlines()[0]}")
         self.folder = Path(asked["notices_dir"])
         self.now = datetime.datetime.now(datetime.UTC)
         self.kept = self.folder / f"sent-{self.model.exchange.name}.json"
@@ -130,10 +134,9 @@ class _Run:
             ),
             outdated_packs=frozenset(asked["outdated_packs"]),
         )
-        memory = forgotten(self._memory(), found, self.now, complete=not self.status["missing"])
+        memory = forgotten(self._memory(), found, self.now, complete=not self.missing)
         repeat = datetime.timedelta(days=asked["repeat_days"])
-        missing = self.status["missing"]
-        due = mails(self.model, found, self.addresses, memory, self.now, repeat, missing)
+        due = mails(self.model, found, self.addresses, memory, self.now, repeat, self.missing)
         sends = bool(asked["smtp_host"] and asked["sender"])
         sent, problems = self._send(due, memory) if sends and not self.check_mode else (0, [])
         if not self.check_mode:
@@ -151,6 +154,7 @@ class _Run:
                 {"to": list(mail.to), "subject": mail.subject, "text": mail.text, "notices": len(mail.notices)}
                 for mail in due
             ],
+            "missing": self.missing,
         }
         if problems:
             last = f"{sent} of {len(due)} mails were sent. The next run sends the others."

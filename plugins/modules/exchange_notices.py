@@ -26,6 +26,10 @@ options:
     type: list
     elements: str
     default: []
+  packs_problem:
+    description: Why it is not known which packs are out of date, if that is so. Operators get the first line.
+    type: str
+    default: ""
   notices_dir:
     description: Folder on the control node for the memory.
     type: path
@@ -144,4 +148,9 @@ mails:
   returned: success
   type: list
   elements: dict
+missing:
+  description: What could not be looked at, and why.
+  returned: success
+  type: list
+  elements: str
 """

@@ -33,6 +33,7 @@ class Diagnosis(TypedDict):
     sentence: str
     evidence: list[str]
     also: list[str]
+    missing: list[str]
     report: list[str]
 
 
@@ -65,6 +66,7 @@ def exchange_diagnosis(
         "sentence": first.sentence,
         "evidence": [*first.evidence, *_facts(question)],
         "also": [f"{one.verdict} {one.remedy}" for one in found[1:6]],
+        "missing": list(question.evidence.missing),
         "report": [],
     }
     diagnosis["report"] = list(_report(question, first, diagnosis))

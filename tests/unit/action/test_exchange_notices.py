@@ -236,6 +236,19 @@ def test_a_relay_that_is_away_loses_nothing(inventory: Inventory, relay: Relay, 
     assert len(relay.received) == 2
 
 
+def test_packs_that_cannot_be_made_are_reported_and_nothing_is_forgotten(
+    inventory: Inventory, relay: Relay, open_relay: int
+) -> None:
+    run(inventory, open_relay, outdated_packs=["acme"])
+    memory = inventory.directory / "notices" / "sent-lab.json"
+    known = memory.read_text()
+    result = run(inventory, open_relay, packs_problem="customers/acme.yml: no CA file\nOrigin: a playbook")
+    assert result["missing"] == ["packs: customers/acme.yml: no CA file"]
+    assert memory.read_text() == known, "the notice about the pack would be sent twice"
+    assert run(inventory, open_relay)["missing"] == []
+    assert memory.read_text() != known, "a complete look forgets what no longer holds"
+
+
 def test_a_login_over_tls_and_never_without(
     inventory: Inventory, relay: Relay, guarded_relay: int, certificate: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -334,23 +335,43 @@ def test_an_edge_that_did_not_answer_may_have_had_packets(checked: str) -> None:
     found = results(edge=silent)
     found["edges"]["edge2"] = {"failed": True, "msg": "nft cannot list set"}
     assert cause(checked, found) == "no login"
+    assert exchange_diagnosis(checked, found, customer="acme")["missing"] == ["edge edge2: nft cannot list set"]
+    assert exchange_diagnosis(checked, results(), customer="acme")["missing"] == []
 
 
 PLAYBOOKS = Path(__file__).resolve().parents[4]
 EVIDENCE = ("nftables_evidence", "ldap_evidence", "ftps_server_evidence", "ftps_server_activity")
 
 
+def blocks(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Every block of tasks, at any depth."""
+    for entry in entries:
+        if "block" in entry:
+            yield entry
+        yield from blocks([*entry.get("tasks", []), *entry.get("block", []), *entry.get("rescue", [])])
+
+
 @pytest.mark.parametrize(
-    "file", ["playbooks/diagnose.yml", "playbooks/status.yml", "roles/directory/tasks/evidence.yml"]
+    ("file", "count"),
+    [("playbooks/diagnose.yml", 2), ("playbooks/status.yml", 2), ("roles/directory/tasks/evidence.yml", 1)],
 )
-def test_a_failed_module_stays_marked_as_failed(file: str) -> None:
-    """failed_when: false would remove the mark, also from a module that crashed."""
-    top = yaml.safe_load((PLAYBOOKS / file).read_text(encoding="utf-8"))
-    tasks = [task for entry in top for task in entry.get("tasks", [entry])]
-    asking = [task for task in tasks if any(f"ftps.exchange.{name}" in task for name in EVIDENCE)]
-    assert asking
-    for task in asking:
-        assert (task["ignore_errors"], task["ignore_unreachable"], "failed_when" in task) == (True, True, False), task
+def test_a_failed_module_stays_marked_as_failed_and_does_not_end_the_report(file: str, count: int) -> None:
+    """A rescued task keeps its result. failed_when: false would remove the mark, also from a module that crashed."""
+    text = (PLAYBOOKS / file).read_text(encoding="utf-8")
+    found = list(blocks(yaml.safe_load(text)))
+    asking = [
+        (block, task)
+        for block in found
+        for task in block["block"]
+        if any(f"ftps.exchange.{name}" in task for name in EVIDENCE)
+    ]
+    assert len(asking) == count == sum(text.count(f"ftps.exchange.{name}:") for name in EVIDENCE)
+    for block, task in asking:
+        assert block["rescue"], task
+        assert task["register"], task
+        assert (task["ignore_unreachable"], "failed_when" in task, "ignore_errors" in task) == (True, False, False), (
+            task
+        )
 
 
 def test_whom_the_question_is_about(checked: str) -> None:
