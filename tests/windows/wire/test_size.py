@@ -21,8 +21,8 @@ from .play import as_json, certificate_in_store, run_play, scripted
 
 MOST_BYTES = 20_000_000
 MOST_SECONDS = 25
-# About a second on the machine that the limit is from. Beside other work, such as the scenario, a processor does less in a
-# second, so this is measured before and after
+# About a second on the machine that the limit is from. Beside other work, such as the scenario, a processor does less
+# in a second, so this is measured before and after
 YARDSTICK = """
 import json, re
 text = json.dumps([{"name": f"customer-{n}", "networks": [f"10.{n % 250}.{n % 199}.0/24"]} for n in range(2000)])
