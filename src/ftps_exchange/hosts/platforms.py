@@ -1,7 +1,7 @@
 """On which systems each role has run: the one place that says so.
 
-A release is in here for a role only after the role ran there and the live checks passed: docs/platforms.md has what ran,
-and what has no result.
+A release is in here for a role only after the role ran there and the live checks passed: docs/platforms.md says what
+ran, and what has no result.
 """
 
 from __future__ import annotations
