@@ -109,7 +109,7 @@ class _Run:
         self.status = asked["status"]
         self.missing = list(self.status["missing"])
         if asked["packs_problem"]:
-            self.missing.append(f"packs: {asked['packs_problem'].splitlines()[0]}")
+            self.missing.append(f"packs: {asked['packs_problem'].splitlines()[0].rstrip('.')}")
         self.folder = Path(asked["notices_dir"])
         self.now = datetime.datetime.now(datetime.UTC)
         self.kept = self.folder / f"sent-{self.model.exchange.name}.json"

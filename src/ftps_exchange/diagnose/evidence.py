@@ -112,7 +112,7 @@ def answers(
     for host, result in (results.get(kind) or {}).items():
         if result.get("failed") or result.get("unreachable") or result.get("skipped"):
             reason = str(result.get("msg") or "").strip() or "no answer"
-            missing.append(f"{what} {host}: {reason.splitlines()[0]}")
+            missing.append(f"{what} {host}: {reason.splitlines()[0].rstrip('.')}")
         else:
             yield str(host), result
 

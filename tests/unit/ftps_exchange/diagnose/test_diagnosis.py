@@ -358,20 +358,17 @@ def blocks(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
 def test_a_failed_module_stays_marked_as_failed_and_does_not_end_the_report(file: str, count: int) -> None:
     """A rescued task keeps its result. failed_when: false would remove the mark, also from a module that crashed."""
     text = (PLAYBOOKS / file).read_text(encoding="utf-8")
-    found = list(blocks(yaml.safe_load(text)))
+    modules = {f"ftps.exchange.{name}" for name in EVIDENCE}
     asking = [
-        (block, task)
-        for block in found
-        for task in block["block"]
-        if any(f"ftps.exchange.{name}" in task for name in EVIDENCE)
+        (block, task) for block in blocks(yaml.safe_load(text)) for task in block["block"] if modules & task.keys()
     ]
-    assert len(asking) == count == sum(text.count(f"ftps.exchange.{name}:") for name in EVIDENCE)
+    assert len(asking) == count == sum(text.count(f"{name}:") for name in modules)
     for block, task in asking:
         assert block["rescue"], task
         assert task["register"], task
-        assert (task["ignore_unreachable"], "failed_when" in task, "ignore_errors" in task) == (True, False, False), (
-            task
-        )
+        assert task["ignore_unreachable"], task
+        # If one with run_once fails, Ansible drops the other hosts, and does not rescue them
+        assert not task.keys() & {"failed_when", "ignore_errors", "run_once"}, task
 
 
 def test_whom_the_question_is_about(checked: str) -> None:
