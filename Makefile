@@ -32,7 +32,7 @@ unit: ## the unit tests
 molecule: ## the molecule scenario alone, with the server and the edge on another release: RELEASE=bookworm (root)
 	@scripts/test molecule
 
-rehearsal: ## README's "Point it at real hosts" as a new user, on plain hosts with SSH, from an empty folder to an upgrade (root, a quarter of an hour)
+rehearsal: ## README's "Point it at real hosts" as a new user, on plain hosts with SSH, from an empty folder to an upgrade (root; long, has not run in one pass yet)
 	@scripts/rehearsal
 
 verify: ## the live checks, and the report reports/verify.html; INVENTORY=… and more: docs/verify.md (the lab: root)

@@ -59,13 +59,13 @@ revoked:
 
 import bisect
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftps.exchange.plugins.module_utils.arguments import from_json
+from ansible_collections.ftps.exchange.plugins.module_utils.commands import runner
 
 Run = Callable[[Sequence[str], str], tuple[int, str, str]]
 
@@ -197,12 +197,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    # sudo may leave out /usr/sbin.
-    module.run_command_environ_update = {"LC_ALL": "C.UTF-8", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-
-    def run(command: Sequence[str], data: str) -> tuple[int, str, str]:
-        code, output, error = module.run_command(list(command), data=data or None, binary_data=True)
-        return code, output, error
+    run = runner(module)
 
     params: dict[str, Any] = module.params
     found: list[Connection] = []

@@ -109,10 +109,10 @@ directory:
   returned: if O(directory) is given
 """
 
-import os
 from collections.abc import Sequence
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.commands import runner
 from ansible_collections.ftps.exchange.plugins.module_utils.preflight import directory, host
 
 
@@ -141,14 +141,12 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    # sudo may leave out /usr/sbin
-    module.run_command_environ_update = {"LC_ALL": "C.UTF-8", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
+    run_there = runner(module)
 
     def run(command: Sequence[str]) -> tuple[int, str, str]:
         if module.get_bin_path(command[0], opt_dirs=["/usr/sbin", "/sbin"]) is None:
             return 127, "", ""
-        code, output, error = module.run_command(list(command))
-        return code, output, error
+        return run_there(command)
 
     found = {"host": host.look(run, module.params)}
     if module.params["directory"]:

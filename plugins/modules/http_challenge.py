@@ -69,7 +69,6 @@ open:
 
 import contextlib
 import http.client
-import os
 import re
 import shutil
 import sys
@@ -80,6 +79,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftps.exchange.plugins.module_utils import http_responder
+from ansible_collections.ftps.exchange.plugins.module_utils.commands import runner
 from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 
 Run = Callable[[Sequence[str]], tuple[int, str, str]]
@@ -248,12 +248,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    # sudo may leave out /usr/sbin.
-    module.run_command_environ_update = {"LC_ALL": "C.UTF-8", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-
-    def run(command: Sequence[str]) -> tuple[int, str, str]:
-        code, output, error = module.run_command(list(command))
-        return code, output, error
+    run = runner(module)
 
     params = module.params
     present = params["state"] == "present"

@@ -44,11 +44,11 @@ added:
 
 import ipaddress
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils.commands import runner
 
 Run = Callable[[Sequence[str]], tuple[int, str, str]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -96,12 +96,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={"networks": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True
     )
-    # sudo may leave out /usr/sbin
-    module.run_command_environ_update = {"LC_ALL": "C.UTF-8", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-
-    def run(command: Sequence[str]) -> tuple[int, str, str]:
-        code, output, error = module.run_command(list(command))
-        return code, output, error
+    run = runner(module)
 
     try:
         networks = [

@@ -124,13 +124,13 @@ confirmation:
   returned: O(state=loaded)
 """
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftps.exchange.plugins.module_utils.arguments import from_json
+from ansible_collections.ftps.exchange.plugins.module_utils.commands import runner
 from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.declared import check_sets, declared_elements
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.diff import diff_of, make_diff
@@ -250,12 +250,7 @@ def main() -> None:
         required_if=[("state", "loaded", ["definition"]), ("state", "confirmed", ["confirmation"])],
         supports_check_mode=True,
     )
-    # nft writes numbers and errors by locale, and sudo may leave out /usr/sbin.
-    module.run_command_environ_update = {"LC_ALL": "C.UTF-8", "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}
-
-    def run(command: Sequence[str], data: str) -> tuple[int, str, str]:
-        code, output, error = module.run_command(list(command), data=data or None, binary_data=True)
-        return code, output, error
+    run = runner(module)
 
     params = {**module.params, "sets": from_json(module, "sets", dict)}
     nft = Nft(run, params["family"], params["name"])

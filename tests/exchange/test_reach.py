@@ -169,6 +169,7 @@ def test_the_whole_range_passes(target: Target, everybody: list[Customer], evide
     """
     address = target.address(ipv6)
     ports = {port for first, last in target.open_ranges for port in range(first, last + 1)}
+    asked = ", ".join(f"{first}-{last}" for first, last in target.open_ranges)
     for customer in everybody:
         answered = customer.host.scan(address, sorted(ports))
         # Once more, with more time: a slow host is not a firewall
@@ -176,7 +177,7 @@ def test_the_whole_range_passes(target: Target, everybody: list[Customer], evide
         if 0 < len(unanswered) < len(ports):
             answered |= customer.host.scan(address, sorted(unanswered), timeout=4)
         silent = sorted(ports - set(answered))
-        evidence(f"{customer.host.name} -> {address}, {len(ports)} data ports: {told(answered)}")
+        evidence(f"{customer.host.name} -> {address}, ports {asked}: {told(answered)}")
         if len(silent) == len(ports) and not target.complete:
             not_tested("the server or a firewall drops packets to ports where nobody listens, so nothing is visible")
         assert not silent, f"{customer.host.name} meets silence on {len(silent)} ports, such as {silent[0]}"

@@ -24,7 +24,6 @@ DEPLOYMENT = "group_vars/all/deployment.yml"
 EXCHANGE = "group_vars/all/exchange.yml"
 VAULT = "group_vars/all/vault.yml"
 ACME = "customers/river-survey.yml"
-ACME_CA = "acme_certificate_url: https://acme.example.com/directory\nacme_certificate_terms_agreed: true\n"
 
 type Change = Callable[[Path], None]
 
@@ -70,6 +69,15 @@ def both(*changes: Change) -> Change:
             one(folder)
 
     return change
+
+
+def acme_ca(*lines: str) -> Change:
+    """A CA that speaks ACME, with more lines."""
+    settings = ("acme_certificate_url: https://acme.example.com/directory", "acme_certificate_terms_agreed: true")
+    return both(
+        line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
+        add(DEPLOYMENT, "".join(f"{one}\n" for one in (*settings, *lines))),
+    )
 
 
 def move(old: str, new: str) -> Change:
@@ -467,42 +475,23 @@ MISTAKES: dict[str, tuple[Change, list[str]]] = {
         ],
     ),
     "ACME with a mistyped variable": (
-        both(
-            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
-            add(DEPLOYMENT, f"{ACME_CA}acme_certificate_chalenge: dns-01\n"),
-        ),
+        acme_ca("acme_certificate_chalenge: dns-01"),
         [DEPLOYMENT, "acme_certificate_chalenge: is not a variable", "Did you mean 'acme_certificate_challenge'?"],
     ),
     "ACME by DNS without tasks": (
-        both(
-            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
-            add(DEPLOYMENT, f"{ACME_CA}acme_certificate_challenge: dns-01\n"),
-        ),
+        acme_ca("acme_certificate_challenge: dns-01"),
         [DEPLOYMENT, "acme_certificate_dns_tasks: is missing", "Name a file with tasks"],
     ),
     "ACME by DNS with tasks that are not there": (
-        both(
-            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
-            add(
-                DEPLOYMENT,
-                f"{ACME_CA}acme_certificate_challenge: dns-01\nacme_certificate_dns_tasks: /nowhere/dns.yml\n",
-            ),
-        ),
+        acme_ca("acme_certificate_challenge: dns-01", "acme_certificate_dns_tasks: /nowhere/dns.yml"),
         [DEPLOYMENT, "acme_certificate_dns_tasks = '/nowhere/dns.yml': is not a file on the control node"],
     ),
     "ACME over HTTP without an edge": (
-        both(
-            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
-            add(DEPLOYMENT, ACME_CA),
-            sub(HOSTS, "      hosts:\n        edge1.example.com:\n", ""),
-        ),
+        both(acme_ca(), sub(HOSTS, "      hosts:\n        edge1.example.com:\n", "")),
         [DEPLOYMENT, "acme_certificate_challenge: is http-01, and no host of the group edges", "Use dns-01"],
     ),
     "half of an external account": (
-        both(
-            line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme"),
-            add(DEPLOYMENT, f"{ACME_CA}acme_certificate_external_account_id: kid-1\n"),
-        ),
+        acme_ca("acme_certificate_external_account_id: kid-1"),
         [DEPLOYMENT, "acme_certificate_external_account_key: is missing", "Give both"],
     ),
     "a signed file without a path": (
@@ -870,8 +859,7 @@ def test_a_job_of_awx_keeps_new_passwords_somewhere_that_stays(tmp_path: Path) -
 
 def test_a_job_of_awx_keeps_its_account_with_an_acme_ca(tmp_path: Path) -> None:
     inventory = linux(tmp_path / "mine")
-    line(DEPLOYMENT, "certificate_provider", "certificate_provider: acme")(inventory)
-    add(DEPLOYMENT, f"{ACME_CA}directory_handover_dir: /var/lib/handover\n")(inventory)
+    acme_ca("directory_handover_dir: /var/lib/handover")(inventory)
     job = {"awx_job_id": 7}
     assert message(inventory) == ""
     assert "acme_certificate_account_key: is missing" in message(inventory, extra=job)

@@ -1,6 +1,7 @@
 """On which systems each role has run: the one place that says so.
 
-A release is in here for a role only after the whole scenario ran with it: docs/platforms.md.
+A release is in here for a role only after the role ran there and the live checks passed: docs/platforms.md says what
+ran, and what has no result.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ SERVERS_AND_EDGES: Final[Mapping[str, Sequence[str]]] = {
     "directory": ("bookworm", "trixie"),
     "domain_member": ("bookworm", "trixie"),
     "edge": ("bookworm", "trixie"),
-    "events": ("bookworm", "trixie"),
+    "events": ("trixie",),
     "folder_tree": ("bookworm", "trixie"),
     "ftps_server": ("bookworm", "trixie"),
     "host_firewall": ("bookworm", "trixie"),
-    "metrics": ("bookworm", "trixie"),
+    "metrics": ("trixie",),
     "nftables_table": ("bookworm", "trixie"),
-    "quota": ("bookworm", "trixie"),
+    "quota": ("trixie",),
     "retention": ("bookworm", "trixie"),
 }
 """Releases by role, for what site.yml does on hosts with Linux."""
@@ -51,12 +52,23 @@ LAB: Final[Mapping[str, Sequence[str]]] = {
 ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **CONTROL_NODE, **LAB}
 """Every role that has run. None of the roles for Windows has: docs/windows.md."""
 
+ADDITIONS: Final = frozenset({"events", "metrics", "quota"})
+"""Roles of servers without which customers still transfer files: one that has not run on a release is only a note."""
+
 PROVEN: Final[Mapping[tuple[str, str], str]] = {
     (identifier, version): name
     for code, (identifier, version, name) in RELEASES.items()
-    if all(code in releases for releases in SERVERS_AND_EDGES.values())
+    if all(code in releases for role, releases in SERVERS_AND_EDGES.items() if role not in ADDITIONS)
 }
 """ID and VERSION_ID -> name of the systems on which servers and edges have run."""
+
+UNTRIED: Final[Mapping[tuple[str, str], Sequence[str]]] = {
+    (identifier, version): untried
+    for code, (identifier, version, _) in RELEASES.items()
+    if (identifier, version) in PROVEN
+    and (untried := [role for role, releases in SERVERS_AND_EDGES.items() if code not in releases])
+}
+"""ID and VERSION_ID -> the additions that have not run there, for systems where the rest has."""
 
 
 def proven() -> str:

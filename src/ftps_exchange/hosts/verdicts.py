@@ -9,7 +9,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface
 from typing import Any, Final
 
 from ftps_exchange.hosts.findings import Finding
-from ftps_exchange.hosts.platforms import PROVEN, proven
+from ftps_exchange.hosts.platforms import PROVEN, UNTRIED, proven
 
 OLDEST_PYTHON: Final = (3, 11)
 LARGEST_CLOCK_SKEW: Final = 300
@@ -51,6 +51,7 @@ def server_findings(facts: Facts, expected: Expected) -> list[Finding]:
     """An FTPS server with Linux."""
     return [
         *_common(facts, expected),
+        *_untried_roles(facts, expected),
         *_quotas(facts, expected),
         *_ports(facts, expected),
         *_domain(facts, expected),
@@ -104,29 +105,39 @@ def _common(facts: Facts, expected: Expected) -> Iterator[Finding]:
         else:
             yield finding("disk", "good", f"{path} has {free} MB free")
     yield from _service_name(facts, expected)
-    for lacking, found, remedy in (
-        ("python_apt", "python3-apt is missing: --check needs it.", "apt install python3-apt"),
-        ("package_lists", "apt has no lists of packages: --check needs them.", "apt update"),
-    ):
-        # Without a source of packages (*_update_package_cache: false) all of them are there already
-        if not facts[lacking] and (lacking == "python_apt" or facts.get("packages")):
-            remedy = f"{remedy}. A run without --check does so by itself."
-            yield finding("packages", "problem" if expected.preview else "note", found, remedy)
+    yield from _packages(facts, expected)
+
+
+def _packages(facts: Facts, expected: Expected) -> Iterator[Finding]:
+    """Whether packages can be installed, and whether --check can predict that."""
+
+    def finding(state: Any, found: str, remedy: str = "") -> Finding:
+        return Finding(expected.host, "packages", state, found, remedy)
+
+    needed_by_check = []
+    if not facts["python_apt"]:
+        needed_by_check.append(("python3-apt is missing: --check needs it.", "apt install python3-apt"))
+    # None without a source of packages (*_update_package_cache: false): all packages are there already
     packages = facts.get("packages")
+    if packages and not facts["package_lists"]:
+        needed_by_check.append(("apt has no lists of packages: --check needs them.", "apt update"))
+    for found, remedy in needed_by_check:
+        yield finding(
+            "problem" if expected.preview else "note", found, f"{remedy}. A run without --check does so by itself."
+        )
     if packages:
         silent, known = packages["silent"], packages["known"]
         if known and len(silent) == known:
             yield finding(
-                "packages",
                 "problem",
                 f"no package source answers: {', '.join(silent[:3])}.",
                 "Open the way to it (docs/edge.md: edge_outbound), set a proxy for apt, or, with all packages there, "
                 "the roles' *_update_package_cache: false.",
             )
         elif silent:
-            yield finding("packages", "note", f"some package sources do not answer: {', '.join(silent[:3])}.", "")
+            yield finding("note", f"some package sources do not answer: {', '.join(silent[:3])}.", "")
         else:
-            yield finding("packages", "good", f"{known} package sources answer")
+            yield finding("good", f"{known} package sources answer")
 
 
 def _service_name(facts: Facts, expected: Expected) -> Iterator[Finding]:
@@ -153,6 +164,15 @@ def _service_name(facts: Facts, expected: Expected) -> Iterator[Finding]:
         )
     else:
         yield Finding(expected.host, "DNS", "good", f"{expected.fqdn} leads to {', '.join(seen)}")
+
+
+def _untried_roles(facts: Facts, expected: Expected) -> Iterator[Finding]:
+    """What has not run on a system on which the rest has."""
+    release = facts["release"]
+    if roles := UNTRIED.get((release["id"], release["version"])):
+        found = f"{release['name']}: some roles have not run there: {', '.join(roles)}."
+        remedy = "The others have (docs/platforms.md). Try these on a test system first."
+        yield Finding(expected.host, "system", "note", found, remedy)
 
 
 _QUOTA_REMEDY: Final = (

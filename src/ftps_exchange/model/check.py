@@ -7,7 +7,7 @@ between files. Later rules skip only broken fields, so one run reports everythin
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from ftps_exchange.model.problems import (
     shorten,
 )
 from ftps_exchange.model.receivers import unknown_names
-from ftps_exchange.model.view import read_model
+from ftps_exchange.model.view import plain, read_model
 from ftps_exchange.model.wording import problems_of
 from ftps_exchange.model.yaml_reader import DUPLICATE
 
@@ -57,7 +57,7 @@ def check_model(
 class _Check:
     def __init__(self, exchange: object, customers_dir: Path, exchange_file: Path | None) -> None:
         _lines_of.cache_clear()
-        self.exchange = _plain(exchange)
+        self.exchange = plain(exchange)
         self.settings: dict[str, Any] = self.exchange if isinstance(self.exchange, dict) else {}
         self.exchange_file = exchange_file
         self.exchange_label = _label(exchange_file, customers_dir)
@@ -110,16 +110,7 @@ class _Check:
         return model
 
     def _refuse_service(self, path: FieldPath, value: object, message: str, remedy: str) -> None:
-        self.service.append(
-            Problem(
-                file=self.exchange_label,
-                field=field_name(path),
-                value=None if value is None else shorten(value),
-                message=message,
-                remedy=remedy,
-                line=self._exchange_line(path),
-            )
-        )
+        self.service.append(_problem(self.exchange_label, path, value, message, remedy, self._exchange_line(path)))
 
     def _exchange_source_flaws(self) -> list[FieldPath]:
         """Report what Ansible's parser hides: duplicate keys, or 21:22 read as 1282.
@@ -168,16 +159,8 @@ class _Check:
         return model
 
     def _refuse(self, file: CustomerFile, path: FieldPath, value: object, message: str, remedy: str) -> None:
-        self.problems.append(
-            Problem(
-                file=file.label,
-                field=field_name(path),
-                value=None if value is None else shorten(value),
-                message=message,
-                remedy=remedy,
-                line=_lines_of(file.path).line_of(path),
-            )
-        )
+        line = _lines_of(file.path).line_of(path)
+        self.problems.append(_problem(file.label, path, value, message, remedy, line))
 
     # -- between files -------------------------------------------------------------------------------------------
 
@@ -382,6 +365,10 @@ class _Check:
                 )
 
 
+def _problem(file: str, path: FieldPath, value: object, message: str, remedy: str, line: int | None) -> Problem:
+    return Problem(file, field_name(path), None if value is None else shorten(value), message, remedy, line)
+
+
 def _account(account: Account, state: str, today: datetime.date) -> dict[str, Any]:
     """Return the account with its login state; the customer's state wins over the account's."""
     because = None
@@ -406,14 +393,3 @@ def _label(exchange_file: Path | None, customers_dir: Path) -> str:
         return printable(str(exchange_file.resolve().relative_to(customers_dir.resolve().parent)))
     except (ValueError, OSError, RuntimeError):
         return printable(str(exchange_file))
-
-
-def _plain(value: object, depth: int = 12) -> Any:
-    """Return the value without the subclasses that Ansible tags its data with."""
-    if depth and isinstance(value, Mapping):
-        return {str(key): _plain(item, depth - 1) for key, item in value.items()}
-    if depth and isinstance(value, (list, tuple)):
-        return [_plain(item, depth - 1) for item in value]
-    if isinstance(value, str):
-        return str(value)
-    return value

@@ -175,7 +175,8 @@ class Exchange:
     @property
     def explicit_ports(self) -> tuple[int, ...]:
         """The ports of explicit TLS, the new one first."""
-        return (self.explicit_port, *((self.also_explicit_port.value,) if self.also_explicit_port else ()))
+        found = (self.explicit_port, former_value(self.also_explicit_port))
+        return tuple(port for port in found if port is not None)
 
     @property
     def implicit_ports(self) -> tuple[int, ...]:
@@ -186,8 +187,8 @@ class Exchange:
     @property
     def passive_ranges(self) -> tuple[rules.Ports, ...]:
         """All passive ports, in ranges that do not touch."""
-        former = self.also_passive_ports
-        return tuple(rules.merged([self.passive_ports, *((former.value,) if former else ())]))
+        found = (self.passive_ports, former_value(self.also_passive_ports))
+        return tuple(rules.merged(range_ for range_ in found if range_ is not None))
 
 
 def _shown(value: object) -> str:
@@ -515,7 +516,7 @@ def _receiver(part: _Part) -> EventReceiver:
     return EventReceiver(
         name=part.checked("name", names.check_service_name),
         kind=kind,
-        settings=_plain(part.part(kind).content),
+        settings=plain(part.part(kind).content),
         complete=part.choice("complete", ("renamed", "quiet")),
         quiet_seconds=part.number("quiet_seconds", 1, 86400),
         temporary_names=chosen("temporary_names") or (),
@@ -528,12 +529,12 @@ def _receiver(part: _Part) -> EventReceiver:
     )
 
 
-def _plain(value: Any) -> Any:
-    """Plain types, since filters must not return Ansible's subclasses."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+def plain(value: Any, depth: int = 12) -> Any:
+    """The value without the subclasses that Ansible tags its data with: filters must not return those."""
+    if depth and isinstance(value, Mapping):
+        return {str(key): plain(item, depth - 1) for key, item in value.items()}
+    if depth and isinstance(value, list | tuple):
+        return [plain(item, depth - 1) for item in value]
     return str(value) if isinstance(value, str) else value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 from tests.exchange.ftps_client import FtpsClient
-from tests.exchange.lab import PROJECT, Customer, Lab
+from tests.exchange.lab import PROJECT, Customer, Host, Lab
 from tests.scenario.playbooks import Run
 
 Connect = Callable[..., FtpsClient]
@@ -25,6 +26,7 @@ class Move:
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab = lab
         self.file = folder / "moving.yml"
+        self.ended = False
         network = lab.public_ip.rpartition(".")[0]
         self.address = f"{network}.11"
         shown = lab.edge.sh(f"ip -o -4 address show to {lab.public_ip}")
@@ -50,14 +52,35 @@ class Move:
     def end(self) -> None:
         """Deploy what the inventory has."""
         Run(self.lab, "playbooks/site.yml", *PARTS)
+        self.ended = True
 
 
 @pytest.fixture(scope="module")
 def move(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
     made = Move(lab, tmp_path_factory.mktemp("moving"))
-    made.begin()
-    yield made
-    lab.edge.sh(f"ip address del {made.address}/24 dev {made.interface}")
+    try:
+        made.begin()
+        yield made
+    finally:
+        # Also after a failure: what comes next expects the inventory's values
+        if not made.ended:
+            made.end()
+        lab.edge.sh(f"ip address del {made.address}/24 dev {made.interface}")
+
+
+@contextmanager
+def opened(firewall: Host, address: str) -> Iterator[None]:
+    """A customer's firewall opens the new values too, and closes them again."""
+    sets = {"service_addresses4": address, "service_ports": f"{NEW_PORT}, {NEW_RANGE[0]}-{NEW_RANGE[1]}"}
+
+    def change(verb: str) -> None:
+        firewall.sh(";".join(f"nft {verb} element inet customer {name} '{{ {some} }}'" for name, some in sets.items()))
+
+    change("add")
+    try:
+        yield
+    finally:
+        change("delete")
 
 
 def works(client: FtpsClient, range_: tuple[int, int]) -> None:
@@ -81,20 +104,12 @@ def test_a_customer_moves_when_it_can(lab: Lab, move: Move, acme: Customer, conn
     works(connect(acme.host).start_tls().login(acme.writer), old)
     assert acme.host.reaches(move.address, NEW_PORT) == "silence", "its own firewall does not open this yet"
     assert acme.firewall is not None
-    ports = f"{NEW_PORT}, {NEW_RANGE[0]}-{NEW_RANGE[1]}"
-    acme.firewall.sh(
-        f"nft add element inet customer service_addresses4 '{{ {move.address} }}';"
-        f"nft add element inet customer service_ports '{{ {ports} }}'"
-    )
-    works(connect(acme.host, address=move.address, port=NEW_PORT).start_tls().login(acme.writer), old)
-    works(connect(acme.host, address=move.address).start_tls().login(acme.writer), old)
+    with opened(acme.firewall, move.address):
+        works(connect(acme.host, address=move.address, port=NEW_PORT).start_tls().login(acme.writer), old)
+        works(connect(acme.host, address=move.address).start_tls().login(acme.writer), old)
 
-    # Back again, without former values: what was new is closed
-    move.end()
-    works(connect(acme.host).start_tls().login(acme.writer), old)
-    assert acme.host.reaches(move.address, NEW_PORT) == "silence"
-    assert acme.host.reaches(lab.public_ip, NEW_PORT) == "silence"
-    acme.firewall.sh(
-        f"nft delete element inet customer service_addresses4 '{{ {move.address} }}';"
-        f"nft delete element inet customer service_ports '{{ {ports} }}'"
-    )
+        # Back again, without former values: what was new is closed
+        move.end()
+        works(connect(acme.host).start_tls().login(acme.writer), old)
+        assert acme.host.reaches(move.address, NEW_PORT) == "silence"
+        assert acme.host.reaches(lab.public_ip, NEW_PORT) == "silence"

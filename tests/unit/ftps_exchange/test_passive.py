@@ -9,6 +9,8 @@ import pytest
 from ftps_exchange.passive import exchange_ports_meanwhile
 from tests.unit.roles.rendering import render
 
+LOADED = {"address": "198.51.100.10", "port": 21, "to": 1021}
+
 
 def rules(first: int, last: int, *also: list[int]) -> str:
     given = {
@@ -17,7 +19,7 @@ def rules(first: int, last: int, *also: list[int]) -> str:
         "edge_customer_sets": {"customers4": [], "customers6": []},
         "edge_passive_ports": [first, last],
         "edge_also_passive_ports": list(also),
-        "edge_translated_ports": [{"address": "198.51.100.10", "port": 21, "to": 1021}],
+        "edge_translated_ports": [LOADED],
         # Of somebody else: no range of ours
         "edge_extra_forward_rules": ["tcp dport 1000-2000 accept"],
     }
@@ -37,7 +39,12 @@ def rules(first: int, last: int, *also: list[int]) -> str:
 def test_old_and_new_ports_are_open_together(
     declared: list[int], also: list[list[int]], opens: bool, closes: bool
 ) -> None:
-    assert exchange_ports_meanwhile(declared, rules(50000, 50099)) == {"also": also, "opens": opens, "closes": closes}
+    assert exchange_ports_meanwhile(declared, rules(50000, 50099)) == {
+        "also": also,
+        "opens": opens,
+        "closes": closes,
+        "translated": [],
+    }
 
 
 def test_a_former_range_that_is_declared_is_not_closed() -> None:
@@ -47,10 +54,38 @@ def test_a_former_range_that_is_declared_is_not_closed() -> None:
         "also": both,
         "opens": True,
         "closes": False,
+        "translated": [],
     }
     opened = rules(40000, 40099, [50000, 50099])
-    assert exchange_ports_meanwhile(**declared, rules=opened) == {"also": both, "opens": False, "closes": False}
-    assert exchange_ports_meanwhile([40000, 40099], rules=opened) == {"also": both, "opens": False, "closes": True}
+    assert exchange_ports_meanwhile(**declared, rules=opened) == {
+        "also": both,
+        "opens": False,
+        "closes": False,
+        "translated": [],
+    }
+    assert exchange_ports_meanwhile([40000, 40099], rules=opened) == {
+        "also": both,
+        "opens": False,
+        "closes": True,
+        "translated": [],
+    }
+
+
+@pytest.mark.parametrize("servers", [1, 2])
+def test_only_translations_that_are_loaded_stay_while_servers_change_over(servers: int) -> None:
+    """Servers do not listen yet at the ports of new ones."""
+    given = {
+        "edge_public_addresses": ["198.51.100.10", "2001:db8:100::10"],
+        "edge_servers": [
+            {"name": f"s{number}", "ip4": f"10.0.0.{number}", "ip6": f"fd00::{number}"} for number in range(servers)
+        ],
+        "edge_customer_sets": {"customers4": [], "customers6": []},
+        "edge_translated_ports": [LOADED],
+    }
+    declared = [{**LOADED, "to": 1022}, LOADED, {**LOADED, "port": 2121}, {**LOADED, "address": "198.51.100.11"}]
+    text = render("edge", "edge.nft.j2", given)
+    assert exchange_ports_meanwhile([50000, 50099], text, translated=declared)["translated"] == [LOADED]
+    assert exchange_ports_meanwhile([50000, 50099], translated=declared)["translated"] == []
 
 
 def test_the_rules_of_the_host_firewall_are_read_alike() -> None:
@@ -65,8 +100,14 @@ def test_the_rules_of_the_host_firewall_are_read_alike() -> None:
             "also": [[50000, 50099], [51000, 51099]],
             "opens": False,
             "closes": True,
+            "translated": [],
         }
 
 
 def test_a_firewall_without_rules_opens_what_is_declared() -> None:
-    assert exchange_ports_meanwhile([50000, 50099]) == {"also": [], "opens": False, "closes": False}
+    assert exchange_ports_meanwhile([50000, 50099]) == {
+        "also": [],
+        "opens": False,
+        "closes": False,
+        "translated": [],
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ftps_exchange.hosts.platforms import PROVEN, RELEASES, ROLES
+from ftps_exchange.hosts.platforms import ADDITIONS, PROVEN, RELEASES, ROLES, SERVERS_AND_EDGES, UNTRIED
 
 PROJECT = Path(__file__).resolve().parents[4]
 METAS = sorted(PROJECT.glob("roles/*/meta/main.yml"))
@@ -25,8 +25,11 @@ def test_the_table_names_roles_and_releases_that_exist() -> None:
     assert {code for releases in ROLES.values() for code in releases} <= set(RELEASES)
 
 
-def test_the_gate_lets_through_what_all_roles_of_a_host_ran_on() -> None:
+def test_the_gate_lets_through_what_all_roles_but_additions_ran_on() -> None:
     assert PROVEN == {("debian", "12"): "Debian 12", ("debian", "13"): "Debian 13"}
+
+    assert UNTRIED == {("debian", "12"): ["events", "metrics", "quota"]}
+    assert set(SERVERS_AND_EDGES) > ADDITIONS
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/preflight.md", "docs/platforms.md"])

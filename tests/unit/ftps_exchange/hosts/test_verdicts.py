@@ -189,6 +189,14 @@ def test_a_host_without_a_source_of_packages_needs_no_lists() -> None:
     assert all(finding.state == "good" for finding in edge_findings(given, replace(EXPECTED, preview=True)))
 
 
+def test_roles_that_have_not_run_on_the_release_are_a_note_on_a_server_and_nothing_on_an_edge() -> None:
+    given = {"release": {"id": "debian", "version": "12", "name": "Debian GNU/Linux 12 (bookworm)"}}
+    finding = only(server_findings(SERVER | given, EXPECTED))
+    assert (finding.what, finding.state) == ("system", "note")
+    assert "some roles have not run there: events, metrics, quota." in finding.found
+    assert all(finding.state == "good" for finding in edge_findings(EDGE | given, EXPECTED))
+
+
 def test_an_unproven_system_is_a_note_where_that_is_allowed() -> None:
     given = system("ubuntu", "24.04", "Ubuntu 24.04 LTS")
     assert only(server_findings(given, replace(EXPECTED, allow_unproven=True))).state == "note"
