@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import datetime
 import http.client
-import importlib.machinery
-import importlib.util
 import json
 import re
 import socket
@@ -32,6 +30,7 @@ from ftps_exchange.notices.metrics import metrics as notices_metrics
 from ftps_exchange.status.output import metrics as status_metrics
 from tests.unit.ftps_exchange.model_inputs import Inventory
 from tests.unit.ftps_exchange.test_status import activity, made, results
+from tests.unit.roles.programs import load_program
 
 MONITORING = Path(__file__).resolve().parents[3] / "monitoring"
 RULES = MONITORING / "prometheus" / "ftps_exchange.rules.yml"
@@ -78,13 +77,7 @@ def test_rules_and_dashboard_name_only_metrics_that_somebody_writes() -> None:
 def load() -> ModuleType:
     """The program of the role metrics."""
     sys.modules["ftps_exchange_events"], sys.modules["ftps_exchange_server"] = events, ftps_server
-    path = MONITORING.parent / "roles" / "metrics" / "files" / "ftps-exchange-metrics"
-    loader = importlib.machinery.SourceFileLoader("ftps_exchange_metrics", str(path))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load_program("metrics", "ftps-exchange-metrics")
 
 
 PROGRAM = load()

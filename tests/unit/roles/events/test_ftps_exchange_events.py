@@ -9,8 +9,6 @@ import gzip
 import hashlib
 import hmac
 import http.server
-import importlib.machinery
-import importlib.util
 import io
 import json
 import socket
@@ -22,27 +20,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests.unit.roles.programs import load_program
 
 PROGRAM = Path(__file__).parents[4] / "roles" / "events" / "files" / "ftps-exchange-events"
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 START = 1_800_000_000.0
 
 
-def load() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("ftps_exchange_events", str(PROGRAM))
-    specification = importlib.util.spec_from_loader(loader.name, loader)
-    assert specification is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[loader.name] = module
-    loader.exec_module(module)
-    return module
-
-
-program: Any = load()
+program: Any = load_program("events", "ftps-exchange-events")
 
 
 class Clock:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import importlib.machinery
-import importlib.util
 import os
 import time
 from pathlib import Path
@@ -12,17 +10,12 @@ from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[4] / "roles" / "ftps_server" / "files" / "ftps-exchange-directory-watch"
+from tests.unit.roles.programs import load_program
 
 
 @pytest.fixture(scope="module")
 def watch() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("ftps_exchange_directory_watch", str(SCRIPT))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load_program("ftps_server", "ftps-exchange-directory-watch")
 
 
 def test_the_examples_in_it(watch: ModuleType) -> None:

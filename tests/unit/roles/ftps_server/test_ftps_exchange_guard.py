@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,6 +11,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests.unit.roles.programs import load_program
 
 FILES = Path(__file__).parents[4] / "roles" / "ftps_server" / "files"
 LIMITS = {
@@ -24,12 +24,7 @@ HERE = "198.51.100.20"
 
 @pytest.fixture(scope="module")
 def guard() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("ftps_exchange_guard", str(FILES / "ftps-exchange-guard"))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load_program("ftps_server", "ftps-exchange-guard")
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import pwd
@@ -14,17 +12,12 @@ from typing import Any
 import pytest
 from ansible_collections.ftps.exchange.plugins.modules import ftps_sessions
 
-SCRIPT = Path(__file__).parents[4] / "roles" / "ftps_server" / "files" / "ftps-exchange-session"
+from tests.unit.roles.programs import load_program
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("ftps_exchange_session", str(SCRIPT))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load_program("ftps_server", "ftps-exchange-session")
 
 
 @pytest.fixture

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import base64
 import errno
-import importlib.machinery
-import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.roles.programs import load_program
+
 ROLE = Path(__file__).parents[4] / "roles" / "ftps_server"
 
 
-def load() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader(
-        "ftps_exchange_transfer_log", str(ROLE / "files" / "ftps-exchange-transfer-log")
-    )
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[loader.name] = module  # dataclasses look their module up
-    loader.exec_module(module)
-    return module
-
-
-script = load()
+script = load_program("ftps_server", "ftps-exchange-transfer-log")
 
 MARK = "0123456789abcdef"
 DEFAULTS = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import re
@@ -17,9 +15,9 @@ from ansible_collections.ftps.exchange.plugins.module_utils import ftps_server
 
 from ftps_exchange.diagnose import events
 from tests.unit.ftps_exchange.diagnose.recorded import JOURNAL
+from tests.unit.roles.programs import load_program
 
 NOW = 1_800_000_000.0
-PROGRAM = Path(__file__).resolve().parents[4] / "roles" / "metrics" / "files" / "ftps-exchange-metrics"
 
 
 @pytest.fixture
@@ -28,12 +26,7 @@ def program(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.setitem(sys.modules, "ftps_exchange_events", events)
     monkeypatch.setitem(sys.modules, "ftps_exchange_server", ftps_server)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    loader = importlib.machinery.SourceFileLoader("ftps_exchange_metrics", str(PROGRAM))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+    return load_program("metrics", "ftps-exchange-metrics")
 
 
 def test_what_the_role_installs_needs_nothing_but_python() -> None:

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import errno
-import importlib.machinery
-import importlib.util
 import json
 import os
 import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[4] / "roles" / "retention" / "files" / "ftps-exchange-retention"
+from tests.unit.roles.programs import load_program
+
 DAY = 86400
 
 
-def load() -> ModuleType:
-    loader = importlib.machinery.SourceFileLoader("ftps_exchange_retention", str(PROGRAM))
-    specification = importlib.util.spec_from_loader(loader.name, loader)
-    assert specification is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[loader.name] = module
-    loader.exec_module(module)
-    return module
-
-
-retention: Any = load()
+retention: Any = load_program("retention", "ftps-exchange-retention")
 
 
 class Tree:
