@@ -140,8 +140,10 @@ def test_events_wait_for_a_receiver_that_fails(
     """
     client = session(customer)
     # A folder in place of the file: tee cannot append to it.
+    # Stopped meanwhile: a batch between the two commands would go to a file that the second one replaces.
     undo = (
-        f"if rmdir {receiver.file}; then mv {receiver.file}.kept {receiver.file}; fi; systemctl restart {receiver.unit}"
+        f"systemctl stop {receiver.unit}; if rmdir {receiver.file}; then mv {receiver.file}.kept {receiver.file}; fi; "
+        f"systemctl start {receiver.unit}"
     )
     with undone(receiver.host, "ftpsx-events", undo):
         receiver.host.sh(
