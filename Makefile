@@ -77,6 +77,9 @@ backup: ## save what cannot be rebuilt, on servers and control node: INVENTORY=i
 restore: ## put it back: FOLDER=homes/acme while the service runs, or all of it onto empty hosts: SNAPSHOT=x INVENTORY=inventories/x
 	@scripts/restore
 
+move: ## to another server, while customers work; the last step interrupts them: INVENTORY=inventories/x PREPARE=1 (only copies)
+	@scripts/move
+
 windows-preview: INVENTORY := $(if $(filter file,$(origin INVENTORY)),inventories/example_windows,$(INVENTORY))
 windows-preview: ## preview the arguments for a Windows host, in reports/windows/; contacts no host: INVENTORY=inventories/x
 	@scripts/run playbooks/windows_preview.yml --inventory $(INVENTORY)

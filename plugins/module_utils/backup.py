@@ -190,7 +190,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--settings", type=Path, default=SETTINGS, help=argparse.SUPPRESS)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("create", help="create the repository")
-    commands.add_parser("save", help="save now")
+    save = commands.add_parser("save", help="save now")
+    save.add_argument(
+        "--quick", action="store_true", help="without the test of rights, and without dropping old snapshots"
+    )
     commands.add_parser("snapshots", help="list what is saved")
     commands.add_parser("status", help="the last run, as JSON")
     restore = commands.add_parser("restore", help="put back everything, or one folder")
@@ -198,6 +201,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     restore.add_argument("--host", default="", help="of another server, whose place this one takes")
     restore.add_argument("--folder", default="", help="only this folder below the root, such as homes/acme")
     restore.add_argument("--over", action="store_true", help="although there are customers' files")
+    restore.add_argument("--exact", action="store_true", help="also remove what the snapshot does not have")
+    restore.add_argument("--only", action="append", default=[], metavar="PATH", help="only this one of the saved paths")
     asked = parser.parse_args(arguments)
     try:
         return _Server(json.loads(asked.settings.read_text(encoding="utf-8"))).obey(asked)
@@ -232,9 +237,9 @@ class _Server:
         else:
             with self._alone():
                 if asked.command == "save":
-                    self._save_and_remember()
+                    self._save_and_remember(quick=asked.quick)
                 else:
-                    self._restore(asked.snapshot, asked.host or self.host, asked.folder, over=asked.over)
+                    self._restore(asked)
         return 0
 
     @contextlib.contextmanager
@@ -247,11 +252,11 @@ class _Server:
                 raise BackupError("another backup or restore runs on this server. Wait for its end") from None
             yield
 
-    def _save_and_remember(self) -> None:
+    def _save_and_remember(self, *, quick: bool) -> None:
         begun = time.time()
         result: dict[str, Any] = {"begun": begun, "result": "failed", "error": "", "snapshot": ""}
         try:
-            result |= self._save(begun)
+            result |= self._save(begun, quick=quick)
             result["result"] = "ok"
         except BackupError as error:
             result["error"] = str(error)
@@ -272,7 +277,7 @@ class _Server:
             return {}
         return found
 
-    def _save(self, begun: float) -> dict[str, Any]:
+    def _save(self, begun: float, *, quick: bool) -> dict[str, Any]:
         self.restic.require()
         there = [str(path) for path in self.paths if path.exists()]
         if str(self.root) in map(str, self.paths) and str(self.root) not in there:
@@ -291,6 +296,8 @@ class _Server:
         unread = [line for line in _errors(done.stdout + done.stderr) if GONE not in line.lower()]
         if done.returncode == INCOMPLETE and unread:
             raise BackupError(f"restic could not read everything: {'; '.join(unread[:5])}")
+        if quick:
+            return {"snapshot": snapshot, "folders_compared": 0}
         compared = self._compare(snapshot, begun) if self.root in self.paths else 0
         self.restic.forget(self.host, self.keep)
         return {"snapshot": snapshot, "folders_compared": compared}
@@ -323,22 +330,26 @@ class _Server:
             )
         return len(live)
 
-    def _restore(self, snapshot: str, host: str, folder: str, *, over: bool) -> None:
+    def _restore(self, asked: argparse.Namespace) -> None:
         self.restic.require()
-        found = self.restic.newest(host, snapshot)
-        if folder:
-            included = [self._below_the_root(folder)]
+        found = self.restic.newest(asked.host or self.host, asked.snapshot)
+        if asked.folder:
+            included = [self._below_the_root(asked.folder)]
         else:
-            included = self.paths
-            if self.root in self.paths and not over and (file := _any_file(self.root)):
+            included = [path for path in self.paths if not asked.only or str(path) in asked.only]
+            if self.root in included and not asked.over and (file := _any_file(self.root)):
                 raise BackupError(
                     f"{file} is there: a restore would replace customers' files by older ones. To restore one folder, "
                     "name it (--folder). To replace everything: --over (make restore OVER=1)"
                 )
-        comparing = ["--overwrite=if-changed"] if self.restic.compares_before_writing() else []
+        options = []
+        if self.restic.compares_before_writing():
+            options += ["--overwrite=if-changed", *(["--delete"] if asked.exact else [])]
+        elif asked.exact:
+            raise BackupError("--exact needs restic 0.17 or newer (Debian 13)")
         # Only what is named: folders above it keep their owner and mode
-        self.restic.run("restore", found, "--target=/", *comparing, *(f"--include={path}" for path in included))
-        print(f"restored {folder or 'everything'} from {found[:8]}")
+        self.restic.run("restore", found, "--target=/", *options, *(f"--include={path}" for path in included))
+        print(f"restored {asked.folder or ', '.join(map(str, included))} from {found[:8]}")
 
     def _below_the_root(self, folder: str) -> Path:
         parts = Path(folder).parts

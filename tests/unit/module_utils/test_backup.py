@@ -145,11 +145,11 @@ def test_everything_comes_back_only_where_nothing_would_be_lost(server: Server) 
     for name in ("acme", "globex"):
         (server.root / "homes" / name / "file").unlink()
     (server.log / "transfer.log").unlink()
-    assert "restored everything" in server.run("restore")
+    assert "restored /" in server.run("restore")
     assert (server.root / "homes" / "acme" / "file").read_text() == "of acme"
     assert (server.log / "transfer.log").exists()
     (server.root / "homes" / "acme" / "file").write_text("damaged")
-    assert "restored everything" in server.run("restore", "--over")
+    assert "restored /" in server.run("restore", "--over")
     assert (server.root / "homes" / "acme" / "file").read_text() == "of acme"
 
 
@@ -158,7 +158,7 @@ def test_the_snapshot_of_another_server_must_be_named(server: Server) -> None:
     server.run("save")
     server.settings["host"] = "ftps2"
     assert "no snapshot latest of ftps2" in server.run("restore", "--over")
-    assert "restored everything" in server.run("restore", "--over", "--host", "ftps1")
+    assert "restored /" in server.run("restore", "--over", "--host", "ftps1")
 
 
 def test_two_at_once_are_refused(server: Server) -> None:
