@@ -67,8 +67,8 @@ EXAMPLES = r"""
     state: saved
     exchange: prod
     parts:
-      hand-over: /home/deploy/exchange/.handover/prod
-      own-ca-key: /home/deploy/ca/issuing.key
+      hand-over: "{{ directory_handover_dir }}"
+      own-ca-key: "{{ certificate_own_ca_key }}"
     repository: /mnt/vault/exchange-control
     password: "{{ backup_control_password }}"
 """

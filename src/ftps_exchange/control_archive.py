@@ -57,7 +57,7 @@ def read_archive(stream: IO[bytes], parts: Mapping[str, Path], found: Restored) 
             name, *inside = PurePosixPath(member.name).parts or ("",)
             content = archive.extractfile(member)
             if content is None or not member.isreg() or member.name.startswith("/") or ".." in inside:
-                raise ArchiveError(f"{member.name} in the archive is no file of the control node")
+                raise ArchiveError(f"{member.name} in the archive is not a file of the control node")
             if name not in parts:
                 found.unknown.append(member.name)
                 continue
