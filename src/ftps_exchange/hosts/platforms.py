@@ -17,6 +17,7 @@ RELEASES: Final[Mapping[str, tuple[str, str, str]]] = {
 
 SERVERS_AND_EDGES: Final[Mapping[str, Sequence[str]]] = {
     "certificate": ("bookworm", "trixie"),
+    "connection_sync": ("trixie",),
     "directory": ("bookworm", "trixie"),
     "domain_member": ("bookworm", "trixie"),
     "edge": ("bookworm", "trixie"),
@@ -28,6 +29,7 @@ SERVERS_AND_EDGES: Final[Mapping[str, Sequence[str]]] = {
     "nftables_table": ("bookworm", "trixie"),
     "quota": ("trixie",),
     "retention": ("bookworm", "trixie"),
+    "virtual_addresses": ("trixie",),
 }
 """Releases by role, for what site.yml does on hosts with Linux."""
 
@@ -52,8 +54,8 @@ LAB: Final[Mapping[str, Sequence[str]]] = {
 ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **CONTROL_NODE, **LAB}
 """Every role that has run. None of the roles for Windows has: docs/windows.md."""
 
-ADDITIONS: Final = frozenset({"events", "metrics", "quota"})
-"""Roles of servers without which customers still transfer files: one that has not run on a release is only a note."""
+ADDITIONS: Final = frozenset({"connection_sync", "events", "metrics", "quota", "virtual_addresses"})
+"""Roles without which customers still transfer files: one that has not run on a release is only a note."""
 
 PROVEN: Final[Mapping[tuple[str, str], str]] = {
     (identifier, version): name
