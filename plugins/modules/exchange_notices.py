@@ -82,8 +82,8 @@ options:
     default: 30
   repeat_days:
     description: >-
-      Days after which some notices are sent again while they hold: an ended certificate, an overdue password, a quota, a
-      pack, a suspended customer who connects.
+      Days after which some notices are sent again while they hold: an ended certificate, an overdue password, a quota,
+      a pack, a suspended customer who connects.
     type: int
     default: 14
   sender:
