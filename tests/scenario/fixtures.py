@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,11 @@ def lab() -> Lab:
     if not path.exists():
         pytest.exit(f"{path} does not exist: run `make lab` first, or set FTPS_EXCHANGE_LAB", returncode=2)
     return Lab(path)
+
+
+def neighbour(lab: Lab, distance: int) -> str:
+    """An address of the lab's internet, counted from the service's."""
+    return str(ip_address(lab.public_ip) + distance)
 
 
 @pytest.fixture(scope="session")

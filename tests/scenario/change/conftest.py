@@ -15,7 +15,7 @@ import yaml
 
 from tests.exchange.ftps_client import FtpsClient
 from tests.exchange.lab import Account, Host, Lab
-from tests.scenario.fixtures import acme, connect, fresh, globex, lab
+from tests.scenario.fixtures import acme, connect, fresh, globex, lab, neighbour
 from tests.scenario.playbooks import Run
 
 __all__ = ["acme", "connect", "fresh", "globex", "lab"]
@@ -79,7 +79,7 @@ def change(lab: Lab) -> Iterator[Change]:
     main_pid = lab.server.sh("systemctl show --property=MainPID --value proftpd")
 
     # Declared changes: a new customer (who was the stranger), a suspension, a share withdrawn.
-    stranger = lab.public_ip.rsplit(".", 1)[0] + ".66"
+    stranger = neighbour(lab, 56)
     (CUSTOMERS / "umbrella.yml").write_text(
         f"state: present\nsources: [{stranger}/32]\n"
         "accounts:\n  - {name: umbrella-up, access: write}\nshares:\n  - {name: maps, access: read}\n"
@@ -95,7 +95,7 @@ def change(lab: Lab) -> Iterator[Change]:
     )
     lab.directory.sh("samba-tool group addmembers ftpsx-share-acme-plans-write globex-up")
     lab.edge.sh(
-        "nft add element inet ftps_exchange_edge customers4 '{ 203.0.113.77 comment \"meddler\" }';"
+        f"nft add element inet ftps_exchange_edge customers4 '{{ {neighbour(lab, 67)} comment \"meddler\" }}';"
         "nft insert rule inet ftps_exchange_edge forward accept"
     )
 

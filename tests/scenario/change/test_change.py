@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.exchange.ftps_client import FtpsClient
 from tests.exchange.lab import PROJECT, Account, Customer, Host, Lab
 from tests.installed import Folder
+from tests.scenario.fixtures import neighbour
 from tests.scenario.playbooks import Run, changes
 
 from .conftest import CUSTOMERS, UPLOAD, Change, packets, password_of
@@ -53,7 +54,7 @@ def test_the_session_with_the_withdrawn_share_ended_at_once_and_the_preview_said
 
 def test_the_edge_tracks_nothing_of_the_suspended_customer(lab: Lab, change: Change, globex: Customer) -> None:
     tracked = lab.edge.sh("conntrack -L --proto tcp 2>/dev/null || true")
-    assert "203.0.113.30" not in tracked, tracked
+    assert neighbour(lab, 20) not in tracked, tracked
 
 
 def test_the_suspended_customer_meets_silence(lab: Lab, change: Change, globex: Customer) -> None:
@@ -113,7 +114,7 @@ def test_what_was_meddled_with_is_put_right(lab: Lab, change: Change) -> None:
     assert "other::---" in lab.server.sh(f"getfacl -p {root}/shares/acme-plans")
     assert "globex-up" not in lab.directory.sh("samba-tool group listmembers ftpsx-share-acme-plans-write")
     table = lab.edge.sh("nft list table inet ftps_exchange_edge")
-    assert "203.0.113.77" not in table
+    assert neighbour(lab, 67) not in table
     forward = table.split("chain forward {")[1].split("}")[0]
     assert "policy drop" in forward
     assert "accept" not in [line.strip() for line in forward.splitlines()]

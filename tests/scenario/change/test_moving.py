@@ -13,6 +13,7 @@ import yaml
 
 from tests.exchange.ftps_client import FtpsClient
 from tests.exchange.lab import PROJECT, Customer, Host, Lab
+from tests.scenario.fixtures import neighbour
 from tests.scenario.playbooks import Run
 
 Connect = Callable[..., FtpsClient]
@@ -27,11 +28,10 @@ class Move:
         self.lab = lab
         self.file = folder / "moving.yml"
         self.ended = False
-        network = lab.public_ip.rpartition(".")[0]
-        self.address = f"{network}.11"
+        self.address = neighbour(lab, 1)
         shown = lab.edge.sh(f"ip -o -4 address show to {lab.public_ip}")
         self.interface = shown.split()[1]
-        lab.edge.sh(f"ip address replace {self.address}/24 dev {self.interface}")
+        lab.edge.sh(f"ip address replace {self.address}/32 dev {self.interface}")
 
     def begin(self) -> None:
         """Deploy new values beside the former ones, whose last day is tomorrow."""
@@ -65,7 +65,7 @@ def move(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Move]:
         # Also after a failure: what comes next expects the inventory's values
         if not made.ended:
             made.end()
-        lab.edge.sh(f"ip address del {made.address}/24 dev {made.interface}")
+        lab.edge.sh(f"ip address del {made.address}/32 dev {made.interface}")
 
 
 @contextmanager
