@@ -20,7 +20,7 @@ lab: ## the lab on this machine: build it, deploy the exchange on it, make a cus
 lab-down: ## remove the lab and nothing else (root)
 	@scripts/lab_down
 
-test: ## lint, unit tests and the molecule scenario with its end-to-end transfer (root)
+test: ## lint, unit tests and the molecule scenarios with their end-to-end transfers (root)
 	@scripts/test
 
 lint: ## yamllint, ruff, mypy, ansible-lint
@@ -29,10 +29,10 @@ lint: ## yamllint, ruff, mypy, ansible-lint
 unit: ## the unit tests
 	@scripts/test unit
 
-molecule: ## the molecule scenario alone, with the server and the edge on another release: RELEASE=bookworm (root)
+molecule: ## the molecule scenarios alone: RELEASE=bookworm (server and edge on another release), SCENARIO=pool (two edges) (root)
 	@scripts/test molecule
 
-rehearsal: ## README's "Point it at real hosts" as a new user, on plain hosts with SSH, from an empty folder to an upgrade (root; long, has not run in one pass yet)
+rehearsal: ## README's "Point it at real hosts" as a new user, on plain hosts with SSH, from an empty folder to an upgrade (root; 15 minutes)
 	@scripts/rehearsal
 
 verify: ## the live checks, and the report reports/verify.html; INVENTORY=… and more: docs/verify.md (the lab: root)

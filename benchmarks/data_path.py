@@ -36,16 +36,15 @@ NEAR, FAR = "/var/tmp/data-path", "/srv/ftps-exchange/data-path"  # noqa: S108 (
 BOTH_WAYS = ("upload", "download")
 CA = "/etc/ssl/ftps-exchange-lab-ca.pem"
 
-# One connection, one direction, 128 KiB per call. Like the others, it writes what it uploads to a file. The client prints
-# its seconds after the handshake.
+# One connection, one direction, 128 KiB per call. Like the others, it writes uploads to a file. The client prints its
+# seconds after the handshake.
 TLS = """
 import socket, ssl, sys, time
 side, way, port, size = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if side == "server" else ssl.PROTOCOL_TLS_CLIENT)
 context.maximum_version = ssl.TLSVersion.TLSv1_2
 sending = (side == "client") == (way == "upload")
-def file_of(side, sending):
-    return ("big", "rb") if sending else ("received" if side == "server" else "/dev/null", "wb")
+name, mode = ("big", "rb") if sending else ("received" if side == "server" else "/dev/null", "wb")
 if side == "server":
     context.load_cert_chain("cert.pem", "key.pem")
     listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
@@ -53,7 +52,7 @@ if side == "server":
 else:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     connection = socket.create_connection((sys.argv[5], port))
-with context.wrap_socket(connection, server_side=side == "server") as secured, open(*file_of(side, sending), buffering=0) as file:
+with context.wrap_socket(connection, server_side=side == "server") as secured, open(name, mode, 0) as file:
     began, left, buffer = time.monotonic(), size, memoryview(bytearray(1 << 17))
     while left:
         count = file.readinto(buffer[:left]) if sending else secured.recv_into(buffer)

@@ -119,7 +119,8 @@ def main(customers: int) -> None:
         # The generated customers are nowhere, but the run looks for a way to them
         for family, network in (("-4", "198.18.0.0/15"), ("-6", "2001:2::/48")):
             subprocess.run(
-                ["podman", "exec", "ftpsx-test-edge1", "ip", family, "route", "add", network, "dev", "internet"], check=True
+                ["podman", "exec", "ftpsx-test-edge1", "ip", family, "route", "add", network, "dev", "internet"],
+                check=True,
             )
         generate = [sys.executable, "-m", "benchmarks.generate", str(customers), str(FOLDER / "customers")]
         subprocess.run([*generate, "--share", "maps:read", "--share", "dropbox:write"], check=True, cwd=PROJECT)

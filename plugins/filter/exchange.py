@@ -27,6 +27,7 @@ try:
     from ftps_exchange.folders import exchange_folders, exchange_predicted_sids
     from ftps_exchange.iis.render import exchange_iis_application_host
     from ftps_exchange.iis.settings import exchange_iis_settings
+    from ftps_exchange.pair import exchange_edge_pair
     from ftps_exchange.passive import exchange_ports_meanwhile
     from ftps_exchange.quotas import exchange_quotas
     from ftps_exchange.retention import exchange_retention
@@ -62,6 +63,7 @@ class FilterModule:
             exchange_diagnosis,
             exchange_diagnosis_subject,
             exchange_directory,
+            exchange_edge_pair,
             exchange_edge_sets,
             exchange_event_flows,
             exchange_event_receivers,

@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 CONFIGURATION = "/etc/ftps-exchange/quota.json"
 KINDS = {"homes": "home", "shares": "share"}
-"""The folders of the root whose folders have limits, and what these are."""
+"""The folders below the root that contain the folders with limits, and what these are."""
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

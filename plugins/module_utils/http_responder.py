@@ -72,7 +72,7 @@ class Responder(socketserver.ThreadingTCPServer):
         super().server_bind()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error."""
+        """A client that hangs up is not an error."""
 
 
 def main(arguments: list[str]) -> None:

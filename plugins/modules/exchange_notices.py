@@ -81,7 +81,9 @@ options:
     type: int
     default: 30
   repeat_days:
-    description: Days after which a notice that still holds is sent again, if no later threshold follows.
+    description: >-
+      Days after which some notices are sent again while they hold: an ended certificate, an overdue password, a quota,
+      a pack, a suspended customer who connects.
     type: int
     default: 14
   sender:

@@ -103,7 +103,7 @@ NONE: Limits = (None, None)
 
 @dataclass(frozen=True)
 class Step:
-    """A folder whose number or limits change. Without a path it is no folder any more."""
+    """A folder whose number or limits change. Without a path, the folder no longer exists."""
 
     path: str
     number: int
@@ -169,7 +169,7 @@ def steps(
 
 
 def missing(declared: Mapping[str, Limits], found: Mapping[str, int]) -> list[Step]:
-    """The folders that come with this run, in check mode."""
+    """The folders that this run would create, in check mode."""
     return [Step(path, 0, NONE, limits, True) for path, limits in sorted(declared.items()) if path not in found]
 
 

@@ -79,7 +79,7 @@ _ALL: Final = (
     Cause(
         "account expired",
         "Account {account} has expired ({detail}).",
-        "If it shall continue, set a later day in expires of the customer file and run site.yml.",
+        "To keep it, set a later day in expires of the customer file and run site.yml.",
         "Your account {account} expired ({detail}). Please contact us if you still need it.",
     ),
     Cause(

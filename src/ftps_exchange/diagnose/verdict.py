@@ -308,14 +308,14 @@ def _of_the_firewalls(question: Question) -> Iterator[Finding]:
         if not firewall.loaded:
             yield question.finding("not deployed", detail=f"of {firewall.host} is not loaded, so it")
             continue
-        lacking = [network for network in question.networks if not _in_set(firewall, network, question.customer.name)]
+        lacking = [network for network in question.networks if not _in_set(firewall, network)]
         if lacking:
             yield question.finding(
                 "not deployed", detail=f"of {firewall.host}", proof=[f"{firewall.host} lacks {', '.join(lacking)}"]
             )
 
 
-def _in_set(firewall: Firewall, network: str, customer: str) -> bool:
+def _in_set(firewall: Firewall, network: str) -> bool:
     """Whether the elements of a set cover a network. (Customers behind one exit share elements.)"""
     wanted = ip_network(network)
     first, last = int(wanted.network_address), int(wanted.broadcast_address)

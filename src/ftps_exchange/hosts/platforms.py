@@ -21,16 +21,22 @@ SERVERS_AND_EDGES: Final[Mapping[str, Sequence[str]]] = {
     "directory": ("bookworm", "trixie"),
     "domain_member": ("bookworm", "trixie"),
     "edge": ("bookworm", "trixie"),
-    "events": ("trixie",),
+    "events": ("bookworm", "trixie"),
     "folder_tree": ("bookworm", "trixie"),
     "ftps_server": ("bookworm", "trixie"),
     "host_firewall": ("bookworm", "trixie"),
-    "metrics": ("trixie",),
+    "metrics": ("bookworm", "trixie"),
     "nftables_table": ("bookworm", "trixie"),
-    "quota": ("trixie",),
+    "quota": ("bookworm", "trixie"),
     "retention": ("bookworm", "trixie"),
 }
 """Releases by role, for what site.yml does on hosts with Linux."""
+
+TWO_EDGES: Final[Mapping[str, Sequence[str]]] = {
+    "connection_sync": ("trixie",),
+    "virtual_addresses": ("trixie",),
+}
+"""Those of exchanges with two edges."""
 
 CONTROL_NODE: Final[Mapping[str, Sequence[str]]] = {
     "acme_certificate": ("bookworm",),
@@ -50,7 +56,7 @@ LAB: Final[Mapping[str, Sequence[str]]] = {
 }
 """Those of the lab: on its machine, and in its containers."""
 
-ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **CONTROL_NODE, **LAB}
+ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **TWO_EDGES, **CONTROL_NODE, **LAB}
 """Every role that has run. None of the roles for Windows has: docs/windows.md."""
 
 ADDITIONS: Final = frozenset({"backup", "events", "metrics", "quota"})

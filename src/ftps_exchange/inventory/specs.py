@@ -22,6 +22,9 @@ OF_THE_PLAYBOOKS: Final[Mapping[str, Mapping[str, Any]]] = {
         "type": "dict",
         "options": {"name": {"type": "str", "required": True}, "ip4": {"type": "str"}, "ip6": {"type": "str"}},
     },
+    # Two edges: the addresses that stay, of each, and those that move, of both (ftps_exchange.pair)
+    "edge_pair": {"type": "dict"},
+    "edge_virtual_addresses": {"type": "dict"},
     "exchange_allow_unproven_os": {"type": "bool"},
     "iis_root": {"type": "str"},
     "iis_options": {"type": "dict"},

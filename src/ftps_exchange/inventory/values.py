@@ -13,6 +13,7 @@ from ftps_exchange.inventory.specs import Known, flaws
 from ftps_exchange.model.problems import Problem, looks_secret, nearest, shorten
 from ftps_exchange.model.receiving import KINDS
 from ftps_exchange.model.rules import HIGHEST_PORT
+from ftps_exchange.pair import pair_problems
 from ftps_exchange.preflight import (
     LARGEST_PACKET,
     SHORTEST_ROLLBACK_SECONDS,
@@ -114,6 +115,7 @@ class _Check:
             yield from self._outbound(host, values)
             yield from self._ranges(host, values)
         yield from self._servers()
+        yield from self._pair()
         if self.loaded.deploys:
             yield from self._required()
             yield from self._directory()
@@ -481,6 +483,16 @@ class _Check:
                     "Give each server its own name.",
                     part="edge_server.name",
                 )
+
+    def _pair(self) -> Iterator[Problem]:
+        if not self.edges:
+            return
+        virtual = self._value(self.edges[0], "edge_virtual_addresses", {})
+        fixed = {host: self._value(host, "edge_pair", {}) for host in self.edges}
+        if not all(isinstance(one, Mapping) for one in (virtual, *fixed.values())):
+            return
+        for host, name, key, value, message, remedy in pair_problems(virtual, fixed):
+            yield self._problem(host, name, value, message, remedy, part=f"{host}.{name}.{key}".rstrip("."))
 
     def _server_address(
         self,

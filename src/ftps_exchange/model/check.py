@@ -322,7 +322,7 @@ class _Check:
         four, six = collapse(customer.sources)
         accounts = [_account(account, customer.state, today) for account in customer.accounts]
         if customer.state != "absent":
-            self._note(file.name, customer, accounts, (*four, *six))
+            self._note(file.name, accounts, (*four, *six))
         return {
             "name": file.name,
             "file": file.label,
@@ -341,7 +341,7 @@ class _Check:
             "shares": [{"name": share.name, "access": share.access} for share in customer.shares],
         }
 
-    def _note(self, name: str, customer: Customer, accounts: list[dict[str, Any]], sources: Sequence[Network]) -> None:
+    def _note(self, name: str, accounts: list[dict[str, Any]], sources: Sequence[Network]) -> None:
         expired = [account for account in accounts if account["disabled_because"] == "expired"]
         for account in expired:
             self.notes.append(

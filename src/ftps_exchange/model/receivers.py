@@ -31,7 +31,8 @@ def _check_address(text: str) -> str:
         address = ip_address(text)
     except ValueError:
         raise RefusedError(
-            "is not an address.", "Write an address, such as 203.0.113.5 or 2001:db8:113::5: rules have no names."
+            "is not an address.",
+            "Write an address, such as 203.0.113.5 or 2001:db8:113::5: firewall rules contain no names.",
         ) from None
     if str(address) != text:
         raise RefusedError("is not in its usual form.", f"Write '{address}'.")
@@ -49,7 +50,7 @@ def _check_program(text: str) -> str:
 def _check_path(text: str) -> str:
     if not re.fullmatch(r"(/[A-Za-z0-9._-]+)+", text) or "/.." in text:
         raise RefusedError(
-            "is not a path that systemd takes as it is.",
+            "is not a path that systemd accepts as it is.",
             "Write an absolute path of letters, digits, '.', '_' and '-', such as /srv/gis/inbox.",
         )
     return text
@@ -65,7 +66,7 @@ def _check_user(text: str) -> str:
 
 def _check_argument(text: str) -> str:
     if "\0" in text:
-        raise RefusedError("has a zero byte.", "No program can get that.")
+        raise RefusedError("has a zero byte.", "Remove it: no program can receive one in an argument.")
     return text
 
 
@@ -83,7 +84,7 @@ _ADDRESSES_ARE: Final = (
     "and the unit open these addresses only."
 )
 _CA_FILE_IS: Final = (
-    "File on the control node with the CA of the receiver's certificate, PEM; without it the CAs of the system count."
+    "File on the control node with the CA of the receiver's certificate, PEM; without it the system's CAs are trusted."
 )
 
 
@@ -105,7 +106,7 @@ class Command(Strict):
     )
     user: Annotated[str, AfterValidator(as_validator(_check_user))] | None = Field(
         default=None,
-        description="Local account that runs it, never root; without it one without rights that exists only meanwhile.",
+        description="Local account that runs it, never root; without it a temporary one without privileges.",
     )
     writes: list[Annotated[str, AfterValidator(as_validator(_check_path))]] = Field(
         default_factory=list, description="Existing folders and files that it may write, such as [/srv/gis/inbox]."

@@ -128,7 +128,7 @@ def _of_customer(
     if customer.state != "present":
         return
     for account in row["accounts"]:
-        yield from _account(name, account, thresholds, now.date())
+        yield from _account(name, account, thresholds)
         yield from _password(name, account, thresholds, model.exchange.directory.password_max_age_days, now.date())
     if home is not None:
         yield from _quota(home, name, thresholds)
@@ -141,7 +141,7 @@ def _of_customer(
         yield Notice("pack", "missing", name, name, repeats=True)
 
 
-def _account(customer: str, account: AccountRow, thresholds: Thresholds, today: datetime.date) -> Iterator[Notice]:
+def _account(customer: str, account: AccountRow, thresholds: Thresholds) -> Iterator[Notice]:
     left, expires = account["days_left"], account["expires"]
     if left is None or expires is None:
         return

@@ -19,7 +19,7 @@ OPERATORS: Final = {
     "playbooks/renew_certificate.yml.",
     ("certificate", "ended"): "{server}: the certificate ended on {date}. Nobody can connect. Renew it: "
     "playbooks/renew_certificate.yml.",
-    ("account", "ends"): "{account} expires after {date} ({days_left}). If it shall continue, set a later day in the "
+    ("account", "ends"): "{account} expires after {date} ({days_left}). To keep it, set a later day in the "
     "customer file.",
     ("account", "ended"): "{account} expired after {date}.",
     ("password", "due"): "{account}: the password is due on {date} ({days_left}). New one: "
@@ -32,7 +32,7 @@ OPERATORS: Final = {
     ("pack", "outdated"): "the pack of {date} is out of date. Write it again with make packs, and send it.",
     ("pack", "missing"): "there is no pack. Write it with make packs, and send it.",
     ("knocking", "suspended"): "suspended, but its networks still try to connect ({packets} packets refused). "
-    "Programs on their side may go on for ever: ask them to stop, or open the access again.",
+    "Programs on their side may go on forever: ask them to stop, or open the access again.",
 }
 """By kind and variant."""
 

@@ -109,7 +109,7 @@ def from_inventory(
     """
     variables = _common_variables(listing)
     service = _service(variables, folder)
-    vantage = _vantage_points(listing, folder)
+    vantage = _vantage_points(listing)
     customers = []
     for customer in service.pop("customers"):
         accounts = [
@@ -265,7 +265,7 @@ def _first_host(listing: Mapping[str, Any], group: str) -> dict[str, Any] | None
     return None
 
 
-def _vantage_points(listing: Mapping[str, Any], folder: Path) -> dict[str, dict[str, Any]]:
+def _vantage_points(listing: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Hosts by as whom they act: a customer's name, or `stranger`."""
     found: dict[str, dict[str, Any]] = {}
     for name in _group(listing, "vantage_points"):

@@ -172,7 +172,7 @@ def test_the_relay_receives_one_mail_for_each_contact_and_the_next_run_sends_not
     assert (customer["From"], customer["Reply-To"]) == ("ftps@exchange.example", "desk@exchange.example")
     assert customer["Auto-Submitted"] == "auto-generated"
     assert customer.get_content().startswith("Bonjour Zoé,\n\nce message concerne votre accès")
-    assert "Votre compte acme-up est valable jusqu'au 2026-12-07" in customer.get_content()
+    assert "Votre compte acme-up est valable jusqu\u2019au 2026-12-07" in customer.get_content()
     again = run(inventory, open_relay)
     assert (again["changed"], again["mails"], len(relay.received)) == (False, [], 2)
     assert len(again["notices"]) == 3, "they hold all the same"

@@ -105,9 +105,9 @@ def test_the_edge_opens_the_addresses_and_the_port_of_each_receiver(inventory: I
         ({"webhook": None, "command": COMMAND | {"user": "root"}}, "user = 'root': is not an unprivileged account."),
         (
             {"webhook": None, "command": COMMAND | {"writes": ["/srv/a b"]}},
-            "is not a path that systemd takes as it is.",
+            "is not a path that systemd accepts as it is.",
         ),
-        ({"webhook": None, "command": COMMAND | {"writes": ["/srv/../etc"]}}, "is not a path that systemd takes"),
+        ({"webhook": None, "command": COMMAND | {"writes": ["/srv/../etc"]}}, "is not a path that systemd accepts"),
         ({"webhook": None, "mail": MAIL | {"to": ["desk"]}}, "is not an e-mail address."),
         (
             {"webhook": None, "mail": MAIL | {"security": "none", "username": "u"}},

@@ -91,7 +91,7 @@ def test_certificates(inventory: Inventory, ends: str, text: str | None) -> None
 def test_accounts(inventory: Inventory, expires: str, text: str | None) -> None:
     inventory.globex["accounts"][0]["expires"] = expires
     found = said(held(inventory))
-    assert [line.split(" If ")[0] for line in found] == [text] * bool(text)
+    assert [line.split(" To keep ")[0] for line in found] == [text] * bool(text)
 
 
 @pytest.mark.parametrize(
