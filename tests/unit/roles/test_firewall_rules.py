@@ -91,6 +91,16 @@ def test_an_address_family_that_is_not_public_has_no_rule() -> None:
     assert len(chain(rules, "translate")) == 3
 
 
+def test_a_server_without_clients_may_only_open_connections() -> None:
+    """The one that a move leads to."""
+    flow = {"to": ["10.0.0.9"], "ports": [22], "protocol": "tcp", "purpose": "backup"}
+    rules = edge(edge_outbound=[flow], edge_other_servers=[{"name": "new", "ip4": "10.77.10.99"}])
+    assert [line for line in rules.splitlines() if "10.77.10.99" in line] == [
+        line for line in rules.splitlines() if 'comment "backup"' in line
+    ]
+    assert "10.77.10.99" in rules
+
+
 def test_several_servers_share_the_clients_by_source_address_always_alike() -> None:
     rules = edge(edge_servers=[*DUAL_STACK["edge_servers"], SECOND])
     choice = "mod 2 seed 0x46545053 map { 0 : 10.77.10.10, 1 : 10.77.10.11 }"
