@@ -16,6 +16,7 @@ RELEASES: Final[Mapping[str, tuple[str, str, str]]] = {
 """Code name -> ID and VERSION_ID of os-release(5), and the name for people."""
 
 SERVERS_AND_EDGES: Final[Mapping[str, Sequence[str]]] = {
+    "backup": ("trixie",),
     "certificate": ("bookworm", "trixie"),
     "directory": ("bookworm", "trixie"),
     "domain_member": ("bookworm", "trixie"),
@@ -58,7 +59,7 @@ LAB: Final[Mapping[str, Sequence[str]]] = {
 ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **TWO_EDGES, **CONTROL_NODE, **LAB}
 """Every role that has run. None of the roles for Windows has: docs/windows.md."""
 
-ADDITIONS: Final = frozenset({"events", "metrics", "quota"})
+ADDITIONS: Final = frozenset({"backup", "events", "metrics", "quota"})
 """Roles of servers without which customers still transfer files: one that has not run on a release is only a note."""
 
 PROVEN: Final[Mapping[tuple[str, str], str]] = {
