@@ -42,9 +42,7 @@ def test_both_edges_have_the_same_rules(target: Target) -> None:
 
 
 @pytest.mark.risk("transfers")
-def test_each_edge_knows_the_connections_of_the_other_one(
-    target: Target, customer: Customer, secured: Connect
-) -> None:
+def test_each_edge_knows_the_connections_of_the_other_one(target: Target, customer: Customer, secured: Connect) -> None:
     """A connection goes on when the addresses move: the other edge knows it, with its translation.
 
     Source: conntrackd(8); docs/edge.md (two edges).

@@ -122,9 +122,7 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
     activity = _Activity(servers.values())
     counters = [_counters(edge) for edge in edges]
     rows = [
-        _customer(
-            customer, moment, activity, directories[0] if directories else None, counters, packs, refused
-        )
+        _customer(customer, moment, activity, directories[0] if directories else None, counters, packs, refused)
         for customer in model.customers
     ]
     shares: list[ShareRow] = [

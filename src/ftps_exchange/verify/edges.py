@@ -18,7 +18,8 @@ _SOURCE: Final = re.compile(r"ESTABLISHED src=(\S+) dst=\S+ sport=(\d+)")
 def rules(listing: str, other: Collection[str]) -> list[str]:
     """A table as ``nft --json`` lists it -> its parts, one a line, equal for edges that do the same.
 
-    Each edge names the other one's addresses; they become "the other edge". Elements that vanish by themselves are left out.
+    Each edge names the other one's addresses; they become "the other edge". Elements that vanish by themselves are left
+    out.
     """
     return sorted(
         json.dumps(_plain(part, other), sort_keys=True)
