@@ -156,6 +156,14 @@ class Target:
         return self._host("edge", "no edge is named on which commands could be run")
 
     @functools.cached_property
+    def edges(self) -> list[Host]:
+        """Two edges; with one, what is about two of them does not apply."""
+        found = [host_of(entry) for entry in self.description.get("edges", ())]
+        if not found:
+            not_tested("no edge is named on which commands could be run")
+        return found if len(found) > 1 else does_not_apply("there is one edge")
+
+    @functools.cached_property
     def directory(self) -> Host:
         return self._host("directory", "no directory controller is named on which commands could be run")
 

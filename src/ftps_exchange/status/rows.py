@@ -77,7 +77,9 @@ class CustomerRow(TypedDict):
     bytes_out: int
     failed: int
     edge_rules: int | None
+    """Of the edge that has the fewest: each of two edges needs all of them."""
     edge_packets: int | None
+    """Of all edges together."""
     pack_version: str | None
     pack_date: str | None
     knocks: int
@@ -118,11 +120,9 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
     now = max((float(result["now"]) for result in servers.values()), default=None)
     moment = datetime.datetime.now(datetime.UTC) if now is None else datetime.datetime.fromtimestamp(now, datetime.UTC)
     activity = _Activity(servers.values())
-    counters = _counters(edges)
+    counters = [_counters(edge) for edge in edges]
     rows = [
-        _customer(
-            customer, moment, activity, directories[0] if directories else None, counters, bool(edges), packs, refused
-        )
+        _customer(customer, moment, activity, directories[0] if directories else None, counters, packs, refused)
         for customer in model.customers
     ]
     shares: list[ShareRow] = [
@@ -142,6 +142,7 @@ def status(model: Model, results: Mapping[str, Mapping[str, Any]], packs: Mappin
         "log_reached": _reached(servers.values()) if all_servers else None,
         "attention": [
             *_servers_attention(servers, moment),
+            *_edges_attention(edges),
             *(f"exchange.{text}" for text in model.exchange.ended_changes),
             *(f"{row['name']}: {text}" for row in rows for text in row["attention"]),
             *(f"share {row['name']} {text}" for row in shares for text in _fullness(row["quota"])),
@@ -185,13 +186,23 @@ class _Activity:
             }
 
 
-def _counters(edges: Sequence[Firewall]) -> dict[str, list[int]]:
+def _edges_attention(edges: Sequence[Firewall]) -> Iterator[str]:
+    """Of two edges either may be the one that customers meet, so both need the same customers."""
+    for edge in edges[1:]:
+        differing = {(one.element, one.comment) for one in edges[0].elements} ^ {
+            (one.element, one.comment) for one in edge.elements
+        }
+        if differing:
+            names = sorted({comment for _, comment in differing})
+            yield f"{edges[0].host} and {edge.host} have different rules for {', '.join(names)}: run site.yml"
+
+
+def _counters(edge: Firewall) -> dict[str, list[int]]:
     """Packets of each element, by the customers that its comment names."""
     found: dict[str, list[int]] = {}
-    for edge in edges:
-        for element in edge.elements:
-            for name in element.comment.split(" and ")[0].split(", "):
-                found.setdefault(name, []).append(element.packets)
+    for element in edge.elements:
+        for name in element.comment.split(" and ")[0].split(", "):
+            found.setdefault(name, []).append(element.packets)
     return found
 
 
@@ -200,14 +211,13 @@ def _customer(
     now: datetime.datetime,
     activity: _Activity,
     directory: Mapping[str, DirectoryAccount | None] | None,
-    counters: Mapping[str, Sequence[int]],
-    asked_edges: bool,
+    counters: Sequence[Mapping[str, Sequence[int]]],
     packs: Mapping[str, Mapping[str, Any]],
     refused: Mapping[str, int],
 ) -> CustomerRow:
     accounts = [_account(account, now, activity, directory) for account in customer.accounts]
     totals = [activity.transfers.get(account.name, {}) for account in customer.accounts]
-    own = counters.get(customer.name, ())
+    own = [edge.get(customer.name, ()) for edge in counters]
     pack = packs.get(customer.name, {})
     row: CustomerRow = {
         "name": customer.name,
@@ -224,8 +234,8 @@ def _customer(
         "bytes_in": sum(one.get("bytes_in", 0) for one in totals),
         "bytes_out": sum(one.get("bytes_out", 0) for one in totals),
         "failed": sum(one.get("failed", 0) for one in totals),
-        "edge_rules": len(own) if asked_edges else None,
-        "edge_packets": sum(own) if asked_edges else None,
+        "edge_rules": min(map(len, own), default=None),
+        "edge_packets": sum(map(sum, own)) if own else None,
         "pack_version": str(pack["version"])[:12] if pack.get("version") else None,
         "pack_date": str(pack["date"]) if pack.get("date") else None,
         "knocks": sum(number for source, number in refused.items() if _comes_from(source, customer))

@@ -5,7 +5,8 @@
      "real_customers",
      "customers": [{"name", "host": HOST | null, "firewall": HOST | null, "accounts": [{"name", "password", "access"}],
                     "shares": [{"path", "access"}]}],
-     "stranger": HOST | null, "server": HOST | null, "edge": HOST | null, "directory": HOST | null}
+     "stranger": HOST | null, "server": HOST | null, "edge": HOST | null, "edges": [HOST],
+     "directory": HOST | null}
 
 HOST is {"name", "connection": "local" | "podman" | "ssh" | "namespace", …}. ``complete`` means that there is a host for
 everything, so that everything that could not be checked is a fault. With
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,7 +96,8 @@ def from_lab(lab: Mapping[str, Any]) -> Description:
         ],
         "stranger": container(lab.get("stranger_container")),
         "server": container(lab.get("server_container")),
-        "edge": container(lab.get("edge_container")),
+        "edge": container(next(iter(lab.get("edge_containers", ())), None)),
+        "edges": [container(name) for name in lab.get("edge_containers", ())],
         "directory": container(lab.get("directory_container")),
     }
 
@@ -152,8 +154,9 @@ def from_inventory(
         "real_customers": not full,
         "customers": customers,
         "stranger": stranger,
-        "server": _first_host(listing, "ftps_servers"),
-        "edge": _first_host(listing, "edges"),
+        "server": next(_hosts(listing, "ftps_servers"), None),
+        "edge": next(_hosts(listing, "edges"), None),
+        "edges": list(_hosts(listing, "edges")),
         "directory": None,
     }
 
@@ -256,13 +259,12 @@ def _group(listing: Mapping[str, Any], name: str) -> list[str]:
     return hosts
 
 
-def _first_host(listing: Mapping[str, Any], group: str) -> dict[str, Any] | None:
-    """The first host of the group that a shell can be had on: none of Windows."""
+def _hosts(listing: Mapping[str, Any], group: str) -> Iterator[dict[str, Any]]:
+    """The hosts of the group that a shell can be had on: none of Windows."""
     for name in _group(listing, group):
         variables = listing["_meta"]["hostvars"].get(name, {})
         if str(variables.get("ansible_connection", "ssh")) in _PODMAN | _SSH | _LOCAL:
-            return _host(name, variables, sudo=True)
-    return None
+            yield _host(name, variables, sudo=True)
 
 
 def _vantage_points(listing: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -26,6 +26,8 @@ COPIED_THUMBPRINT = "a1 b2 c3 d4 e5 f6 07 18 29 3a 4b 5c 6d 7e 8f 90 a1 b2 c3 d4
 NETWORKS = ["192.0.2.7"]
 PORTS = [50000, 50199]
 RULES = "tcp dport 50000-50099 dnat x"
+MOVING = {"dmz": ["10.20.30.1/24", "fd20:30::1/64"]}
+STAYING = {"edge1": {"dmz": "10.20.30.2"}, "edge2": {"dmz": "10.20.30.3"}}
 OPTIONS = {"root": "D:\\ftps-exchange"}
 RESULTS = {"edges": {"edge1": {"failed": True, "msg": "no answer"}}}
 
@@ -38,6 +40,7 @@ EXPRESSIONS = {
     "exchange_diagnosis": f"model | ftps.exchange.exchange_diagnosis({RESULTS}, customer='acme')",
     "exchange_diagnosis_subject": "model | ftps.exchange.exchange_diagnosis_subject(account='acme-up')",
     "exchange_directory": "model | ftps.exchange.exchange_directory",
+    "exchange_edge_pair": f"{MOVING} | ftps.exchange.exchange_edge_pair({STAYING}, host='edge1')",
     "exchange_edge_sets": "model | ftps.exchange.exchange_edge_sets",
     "exchange_event_flows": "model | ftps.exchange.exchange_event_flows",
     "exchange_event_receivers": "model | ftps.exchange.exchange_event_receivers",
@@ -94,6 +97,8 @@ def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: A
             return filters[name](model, RESULTS, customer="acme")
         case "exchange_diagnosis_subject":
             return filters[name](model, account="acme-up")
+        case "exchange_edge_pair":
+            return filters[name](MOVING, STAYING, host="edge1")
         case "exchange_firewall_addresses":
             return filters[name](apply("exchange_edge_sets", filters, model, sids), NETWORKS)
         case "exchange_ports_meanwhile":

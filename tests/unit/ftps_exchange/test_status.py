@@ -181,6 +181,25 @@ def test_a_customer_without_a_rule(inventory: Inventory) -> None:
     assert made(inventory, found)["attention"] == ["acme: no rule at the edge", "globex: no rule at the edge"]
 
 
+def test_a_rule_of_two_edges_counts_once(inventory: Inventory) -> None:
+    both = results()["edges"]["edge1"]["elements"]
+    found = made(inventory, results(edges={"edge1": firewall(elements=both), "edge2": firewall(elements=both)}))
+    acme, _ = found["customers"]
+    assert (acme["edge_rules"], acme["edge_packets"]) == (2, 962), "rules of one, packets of both"
+    assert found["attention"] == []
+
+
+def test_an_edge_that_lacks_a_customer_is_named(inventory: Inventory) -> None:
+    both = results()["edges"]["edge1"]["elements"]
+    without = [one for one in both if one["comment"] != "globex"]
+    found = made(inventory, results(edges={"edge1": firewall(elements=both), "edge2": firewall(elements=without)}))
+    assert found["attention"] == [
+        "edge1 and edge2 have different rules for globex: run site.yml",
+        "globex: no rule at the edge",
+    ]
+    assert found["customers"][1]["edge_rules"] == 0
+
+
 def test_what_did_not_answer_is_not_taken_for_nothing(inventory: Inventory) -> None:
     found = made(
         inventory, results(servers={"ftps1": {"unreachable": True, "msg": "timed out"}}, edges={}, directory={})

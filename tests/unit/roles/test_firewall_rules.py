@@ -372,3 +372,27 @@ def test_the_host_firewall_opens_all_ranges() -> None:
     given = {"host_firewall_also_passive_ports": [[50050, 50149]], "host_firewall_service_ports": [21, 1021]}
     rules = render("host_firewall", "host_firewall.nft.j2", given)
     assert "tcp dport { 21, 1021, 50000-50149 } goto service" in rules
+
+
+def test_only_the_other_edge_may_announce_itself_and_send_connections() -> None:
+    rules = role_variables("edge", DUAL_STACK | {"edge_peers": ["10.20.30.3"], "connection_sync_port": 3999})
+    assert rules.template(trust_as_template("{{ __edge_peer_rules }}")) == [
+        "ip saddr { 10.20.30.3 } ip protocol 112 ip ttl 255 accept",
+        "ip saddr { 10.20.30.3 } udp dport 3999 accept",
+    ]
+    alone = role_variables("edge", DUAL_STACK)
+    assert alone.template(trust_as_template("{{ __edge_peer_rules }}")) == []
+    assert "net.netfilter.nf_conntrack_tcp_be_liberal" not in alone.template(
+        trust_as_template("{{ __edge_kernel_parameters }}")
+    )
+
+
+def test_an_edge_whose_rules_failed_gets_no_addresses() -> None:
+    given = {
+        "virtual_addresses_after": ["rules.service", "b.service"],
+        "virtual_addresses_not_without": ["rules.service"],
+    }
+    unit = render("virtual_addresses", "keepalived.drop-in.j2", given)
+    assert "After=rules.service b.service" in unit
+    assert unit.count("ExecStartPre=") == 1
+    assert "is-failed --quiet rules.service" in unit

@@ -147,6 +147,7 @@ def test_a_lab_is_complete_and_has_no_real_customers() -> None:
         ],
         "customer_firewalls": {"acme": "x-acme-fw"},
         "server_container": "x-ftps1",
+        "edge_containers": ["x-edge1", "x-edge2"],
     }
     found = describe.from_lab(lab)
     assert (found["complete"], found["real_customers"]) == (True, False)
@@ -154,7 +155,11 @@ def test_a_lab_is_complete_and_has_no_real_customers() -> None:
     assert found["customers"][0]["firewall"] == {"name": "x-acme-fw", "connection": "podman"}
     assert found["customers"][1]["firewall"] is None
     assert found["server"] == {"name": "x-ftps1", "connection": "podman"}
-    assert found["edge"] is None
+    edges = [{"name": name, "connection": "podman"} for name in ("x-edge1", "x-edge2")]
+    assert (found["edge"], found["edges"]) == (edges[0], edges)
+    del lab["edge_containers"]
+    found = describe.from_lab(lab)
+    assert (found["edge"], found["edges"]) == (None, [])
 
 
 def test_passwords_come_from_a_file_a_handover_file_or_the_environment() -> None:
