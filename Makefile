@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 INVENTORY ?= inventories/lab
 export INVENTORY
 
-.PHONY: help lab lab-down test lint unit molecule rehearsal verify sabotage faults clients preflight audit unlock packs import diagnose status notices windows-preview bench mutants venv docs translations requirements collection clean
+.PHONY: help lab lab-down test lint unit molecule rehearsal verify sabotage faults clients preflight audit unlock packs import diagnose status notices backup restore move windows-preview bench mutants venv docs translations requirements collection clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
@@ -70,6 +70,15 @@ status: ## all customers at a glance, in reports/status.html: QUERY='customers[]
 
 notices: ## mails to operators and customers about what expires, fills up or went quiet: DRY_RUN=1 INVENTORY=inventories/x (the lab: root)
 	@scripts/notices
+
+backup: ## save what cannot be rebuilt, on servers and control node: INVENTORY=inventories/x CREATE=1 (the first time)
+	@scripts/backup
+
+restore: ## put it back: FOLDER=homes/acme while the service runs, or all of it onto empty hosts: SNAPSHOT=x INVENTORY=inventories/x
+	@scripts/restore
+
+move: ## to another server, while customers work; the last step interrupts them: INVENTORY=inventories/x PREPARE=1 (only copies)
+	@scripts/move
 
 windows-preview: INVENTORY := $(if $(filter file,$(origin INVENTORY)),inventories/example_windows,$(INVENTORY))
 windows-preview: ## preview the arguments for a Windows host, in reports/windows/; contacts no host: INVENTORY=inventories/x

@@ -16,22 +16,27 @@ RELEASES: Final[Mapping[str, tuple[str, str, str]]] = {
 """Code name -> ID and VERSION_ID of os-release(5), and the name for people."""
 
 SERVERS_AND_EDGES: Final[Mapping[str, Sequence[str]]] = {
+    "backup": ("trixie",),
     "certificate": ("bookworm", "trixie"),
-    "connection_sync": ("trixie",),
     "directory": ("bookworm", "trixie"),
     "domain_member": ("bookworm", "trixie"),
     "edge": ("bookworm", "trixie"),
-    "events": ("trixie",),
+    "events": ("bookworm", "trixie"),
     "folder_tree": ("bookworm", "trixie"),
     "ftps_server": ("bookworm", "trixie"),
     "host_firewall": ("bookworm", "trixie"),
-    "metrics": ("trixie",),
+    "metrics": ("bookworm", "trixie"),
     "nftables_table": ("bookworm", "trixie"),
-    "quota": ("trixie",),
+    "quota": ("bookworm", "trixie"),
     "retention": ("bookworm", "trixie"),
-    "virtual_addresses": ("trixie",),
 }
 """Releases by role, for what site.yml does on hosts with Linux."""
+
+TWO_EDGES: Final[Mapping[str, Sequence[str]]] = {
+    "connection_sync": ("trixie",),
+    "virtual_addresses": ("trixie",),
+}
+"""Those of exchanges with two edges."""
 
 CONTROL_NODE: Final[Mapping[str, Sequence[str]]] = {
     "acme_certificate": ("bookworm",),
@@ -51,11 +56,11 @@ LAB: Final[Mapping[str, Sequence[str]]] = {
 }
 """Those of the lab: on its machine, and in its containers."""
 
-ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **CONTROL_NODE, **LAB}
+ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **TWO_EDGES, **CONTROL_NODE, **LAB}
 """Every role that has run. None of the roles for Windows has: docs/windows.md."""
 
-ADDITIONS: Final = frozenset({"connection_sync", "events", "metrics", "quota", "virtual_addresses"})
-"""Roles without which customers still transfer files: one that has not run on a release is only a note."""
+ADDITIONS: Final = frozenset({"backup", "events", "metrics", "quota"})
+"""Roles of servers without which customers still transfer files: one that has not run on a release is only a note."""
 
 PROVEN: Final[Mapping[tuple[str, str], str]] = {
     (identifier, version): name

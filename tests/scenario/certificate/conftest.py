@@ -69,8 +69,9 @@ class Ca:
         }
         self.host.write(f"{FOLDER}/{name}.json", json.dumps({"pebble": config}).encode())
         self.host.sh(
-            f"systemd-run --quiet --collect --unit={name} --setenv=PEBBLE_VA_NOSLEEP=1 {FOLDER}/pebble"
-            f" -config {FOLDER}/{name}.json -dnsserver 127.0.0.1:8053"
+            # Each order needs a proof: by default half of them, by chance, do not
+            f"systemd-run --quiet --collect --unit={name} --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_AUTHZREUSE=0"
+            f" {FOLDER}/pebble -config {FOLDER}/{name}.json -dnsserver 127.0.0.1:8053"
         )
 
     def root(self, port: int) -> str:
