@@ -32,13 +32,17 @@ def test_both_edges_have_the_same_rules(target: Target) -> None:
     Source: docs/edge.md (two edges).
     """
     first, second = target.edges
-    own = {edge.name: addresses(edge) for edge in (first, second)}
+    # The addresses that stay: the rules of each edge name those of the other one
+    search = "sed -n 's/^[[:space:]]*unicast_src_ip //p' /etc/keepalived/keepalived.conf"
+    own = {edge.name: edge.sh(search).split() for edge in (first, second)}
 
     def seen(edge: Host, other: Collection[str]) -> list[str]:
         return rules(edge.sh("nft --json list table inet ftps_exchange_edge"), other)
 
     found = differences(seen(first, own[second.name]), seen(second, own[first.name]))
-    assert not found, f"{first.name} and {second.name} have different rules: {'; '.join(found)}"
+    assert not found, (
+        f"{first.name} and {second.name} have {len(found)} different rules, such as {'; '.join(found[:3])}"
+    )
 
 
 @pytest.mark.risk("transfers")

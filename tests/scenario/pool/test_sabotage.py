@@ -42,7 +42,12 @@ def faults(edges: Edges) -> list[Fault]:
         Fault(
             "a-stranger-at-one-edge",
             "A stranger is admitted when the addresses move",
-            standby(edges, "nft insert rule inet ftps_exchange_edge forward tcp dport 21 accept"),
+            # Without the fault before
+            standby(
+                edges,
+                "systemctl reload ftps-exchange-edge;"
+                " nft insert rule inet ftps_exchange_edge forward tcp dport 21 accept",
+            ),
             "both_edges_have_the_same_rules",
         ),
     ]
