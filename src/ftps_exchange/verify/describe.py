@@ -96,7 +96,7 @@ def from_lab(lab: Mapping[str, Any]) -> Description:
         ],
         "stranger": container(lab.get("stranger_container")),
         "server": container(lab.get("server_container")),
-        "edge": container(next(iter(lab.get("edge_containers", ())), None)),
+        "edge": container(lab.get("edge_container")),
         "edges": [container(name) for name in lab.get("edge_containers", ())],
         "directory": container(lab.get("directory_container")),
     }

@@ -13,6 +13,7 @@ from ftps_exchange.errors import ExchangeError
 from ftps_exchange.verify import describe
 
 FOLDER = Path("/inventory")
+PROJECT = Path(__file__).resolve().parents[4]
 TARGET = {
     "fqdn": "ftp.example",
     "public_ip": "203.0.113.10",
@@ -147,6 +148,7 @@ def test_a_lab_is_complete_and_has_no_real_customers() -> None:
         ],
         "customer_firewalls": {"acme": "x-acme-fw"},
         "server_container": "x-ftps1",
+        "edge_container": "x-edge1",
         "edge_containers": ["x-edge1", "x-edge2"],
     }
     found = describe.from_lab(lab)
@@ -157,9 +159,16 @@ def test_a_lab_is_complete_and_has_no_real_customers() -> None:
     assert found["server"] == {"name": "x-ftps1", "connection": "podman"}
     edges = [{"name": name, "connection": "podman"} for name in ("x-edge1", "x-edge2")]
     assert (found["edge"], found["edges"]) == (edges[0], edges)
-    del lab["edge_containers"]
+    del lab["edge_containers"], lab["edge_container"]
     found = describe.from_lab(lab)
     assert (found["edge"], found["edges"]) == (None, [])
+
+
+def test_lab_json_keeps_the_names_that_tools_outside_read() -> None:
+    declared = yaml.safe_load((PROJECT / "playbooks" / "vars" / "lab_description.yml").read_text(encoding="utf-8"))
+    assert {
+        "ca_file", "inventory", "server_container", "edge_container", "directory_container", "stranger_container",
+    } <= declared["lab_description_more"].keys()  # fmt: skip
 
 
 def test_passwords_come_from_a_file_a_handover_file_or_the_environment() -> None:
