@@ -8,7 +8,8 @@ DOCUMENTATION = r"""
 module: control_backup
 short_description: Save or restore what the control node alone has
 description:
-  - Runs on the control node, in Ansible's own process, for any host of the task. Needs the program restic there.
+  - Runs on the control node, in Ansible's own process, for any host of the task.
+  - Needs the program restic there.
   - Saves files and folders by name in one archive inside a repository of restic, so a restore may put them elsewhere.
   - A restore never replaces anything. It writes what is missing, and reports what differs.
   - Neither the repository nor its password is an argument of a process.
