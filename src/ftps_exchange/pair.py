@@ -52,21 +52,28 @@ class Pair(TypedDict):
     """Addresses that stay, of the other one."""
     addresses: list[str]
     """All addresses of both, without the length of a prefix."""
+    sync_own: str
+    """This edge's address where they send each other their connections; empty with one edge."""
+    sync_peer: str
+    """The other one's address there."""
 
 
 def exchange_edge_pair(
-    virtual_addresses: Mapping[str, Sequence[str]], edges: Mapping[str, Mapping[str, str]], host: str
+    virtual_addresses: Mapping[str, Sequence[str]],
+    edges: Mapping[str, Mapping[str, str]],
+    host: str,
+    sync_interface: str = "",
 ) -> Pair:
     """The addresses that move, and those that stay by edge -> what the edge ``host`` has to know.
 
     A single edge gets empty lists. Mistakes are an error that names all of them.
     """
     virtual, fixed = plain(virtual_addresses or {}), {name: plain(own or {}) for name, own in edges.items()}
-    found = list(pair_problems(virtual, fixed))
+    found = list(pair_problems(virtual, fixed, sync_interface))
     if found:
         raise ExchangeError(" ".join(map(str, found)), remedy="docs/edge.md has an example of two edges.")
     if not virtual:
-        return {"instances": [], "own": [], "peers": [], "addresses": []}
+        return {"instances": [], "own": [], "peers": [], "addresses": [], "sync_own": "", "sync_peer": ""}
     [other] = [name for name in fixed if name != host]
     return {
         "instances": [
@@ -84,10 +91,14 @@ def exchange_edge_pair(
             *(str(ip_interface(one).ip) for addresses in virtual.values() for one in addresses),
             *(address for own in fixed.values() for address in own.values()),
         ],
+        "sync_own": fixed[host][sync_interface],
+        "sync_peer": fixed[other][sync_interface],
     }
 
 
-def pair_problems(virtual: Mapping[str, Any], edges: Mapping[str, Mapping[str, Any]]) -> Iterator[PairProblem]:
+def pair_problems(
+    virtual: Mapping[str, Any], edges: Mapping[str, Mapping[str, Any]], sync_interface: str
+) -> Iterator[PairProblem]:
     """What is wrong with the declaration of a pair."""
     first = next(iter(edges), "edges")
     if not virtual:
@@ -104,6 +115,12 @@ def pair_problems(virtual: Mapping[str, Any], edges: Mapping[str, Mapping[str, A
             "Add the other one, or remove edge_virtual_addresses.",
         )  # fmt: skip
         return
+    if sync_interface not in virtual:
+        yield PairProblem(
+            first, "connection_sync_interface", "", sync_interface or None,
+            "is not an interface of edge_virtual_addresses." if sync_interface else "is missing.",
+            f"Name the one on which the edges send each other their connections: {', '.join(virtual)}.",
+        )  # fmt: skip
     taken: dict[str, str] = {}
     for interface, addresses in virtual.items():
         moving = yield from _moving(first, interface, addresses)
@@ -130,7 +147,7 @@ def _moving(host: str, interface: str, addresses: Any) -> Generator[PairProblem,
     found: list[Address] = []
     if not isinstance(addresses, list) or not addresses:
         yield PairProblem(
-            host, "edge_virtual_addresses", interface, addresses, "is no list of addresses.",
+            host, "edge_virtual_addresses", interface, addresses, "is not a list of addresses.",
             "Write for example [10.20.30.1/24, 'fd20:30::1/64'].",
         )  # fmt: skip
         return found

@@ -491,7 +491,8 @@ class _Check:
         fixed = {host: self._value(host, "edge_pair", {}) for host in self.edges}
         if not all(isinstance(one, Mapping) for one in (virtual, *fixed.values())):
             return
-        for host, name, key, value, message, remedy in pair_problems(virtual, fixed):
+        sync = str(self._value(self.edges[0], "connection_sync_interface", ""))
+        for host, name, key, value, message, remedy in pair_problems(virtual, fixed, sync):
             yield self._problem(host, name, value, message, remedy, part=f"{host}.{name}.{key}".rstrip("."))
 
     def _server_address(

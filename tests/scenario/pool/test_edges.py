@@ -1,4 +1,7 @@
-"""An edge dies: transfers go on through the other one, and nothing moves when it comes back."""
+"""An edge dies: transfers go on through the other one, and nothing moves when it comes back.
+
+Whether both edges are ready for that is for the live checks: tests/exchange/test_edges.py.
+"""
 
 from __future__ import annotations
 
@@ -104,29 +107,6 @@ def transfers(lab: Lab, globex: Customer) -> Iterator[Transfers]:
     made = Transfers(lab, globex)
     with made.ready():
         yield made
-
-
-def test_one_edge_has_all_addresses_and_both_have_the_same_rules(edges: Edges) -> None:
-    assert edges.holders() == [edges.active()]
-    rules = {
-        name: edges.host(name).sh("nft --stateless list table inet ftps_exchange_edge | grep -v 'counter packets'")
-        for name in edges.names
-    }
-    peers = {name: set(text.splitlines()) for name, text in rules.items()}
-    differing = peers[edges.names[0]] ^ peers[edges.names[1]]
-    # Each names the other one
-    assert all("ip protocol" in line or "dport 3780" in line for line in differing), differing
-
-
-def test_the_other_edge_knows_each_connection(edges: Edges, lab: Lab, globex: Customer, connect: object) -> None:
-    with connect(globex.host).start_tls().login(globex.writer) as client:  # type: ignore[operator]
-        source = client.control.getsockname()
-        standby = edges.host(edges.other(edges.active()))
-        search = f"conntrack -L -p tcp 2> /dev/null | grep -c ' sport={source[1]} ' || true"
-        deadline = time.monotonic() + 5
-        while int(standby.sh(search)) == 0:
-            assert time.monotonic() < deadline, "the other edge does not know the connection"
-            time.sleep(0.1)
 
 
 def test_transfers_go_on_when_the_active_edge_dies_and_nothing_moves_when_it_comes_back(

@@ -40,7 +40,7 @@ EXPRESSIONS = {
     "exchange_diagnosis": f"model | ftps.exchange.exchange_diagnosis({RESULTS}, customer='acme')",
     "exchange_diagnosis_subject": "model | ftps.exchange.exchange_diagnosis_subject(account='acme-up')",
     "exchange_directory": "model | ftps.exchange.exchange_directory",
-    "exchange_edge_pair": f"{MOVING} | ftps.exchange.exchange_edge_pair({STAYING}, host='edge1')",
+    "exchange_edge_pair": f"{MOVING} | ftps.exchange.exchange_edge_pair({STAYING}, host='edge1', sync_interface='dmz')",
     "exchange_edge_sets": "model | ftps.exchange.exchange_edge_sets",
     "exchange_event_flows": "model | ftps.exchange.exchange_event_flows",
     "exchange_event_receivers": "model | ftps.exchange.exchange_event_receivers",
@@ -98,7 +98,7 @@ def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: A
         case "exchange_diagnosis_subject":
             return filters[name](model, account="acme-up")
         case "exchange_edge_pair":
-            return filters[name](MOVING, STAYING, host="edge1")
+            return filters[name](MOVING, STAYING, host="edge1", sync_interface="dmz")
         case "exchange_firewall_addresses":
             return filters[name](apply("exchange_edge_sets", filters, model, sids), NETWORKS)
         case "exchange_ports_meanwhile":
