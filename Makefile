@@ -81,7 +81,7 @@ move: ## to another server, while customers work; the last step interrupts them:
 	@scripts/move
 
 windows-preview: INVENTORY := $(if $(filter file,$(origin INVENTORY)),inventories/example_windows,$(INVENTORY))
-windows-preview: ## preview the arguments for a Windows host, in reports/windows/; contacts no host: INVENTORY=inventories/x
+windows-preview: ## preview the arguments for each Windows host, in reports/windows/; contacts no host: INVENTORY=inventories/x
 	@scripts/run playbooks/windows_preview.yml --inventory $(INVENTORY)
 
 mutants: ## break the PowerShell modules on purpose, one place at a time, and check that the tests notice: MODULES=win_iis_settings EVERY=10

@@ -16,6 +16,7 @@ from ansible.parsing.vault import AnsibleVaultError
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.ftps.exchange.plugins.plugin_utils.plain import plain
 
+from ftps_exchange.iis.pool import FILE_SERVERS
 from ftps_exchange.inventory import Asked, Files, Known, Loaded, NotTemplated, known_variables, read_files
 from ftps_exchange.inventory.run import known_tags
 from ftps_exchange.inventory.values import ALSO_LOOKED_AT
@@ -70,7 +71,8 @@ def extra_names(loader: DataLoader) -> list[str]:
 def load(hostvars: Any, groups: Mapping[str, Sequence[str]], extra: Sequence[str], *, deploys: bool) -> Loaded:
     """The values that each host of the exchange has."""
     wanted = {*known().options, *ALSO_LOOKED_AT}
-    hosts = dict.fromkeys((*groups.get("ftps_servers", ()), *groups.get("edges", ())))
+    managed = ("ftps_servers", "edges", FILE_SERVERS)
+    hosts = dict.fromkeys(host for group in managed for host in groups.get(group, ()))
     return Loaded(
         groups={name: list(members) for name, members in groups.items()},
         hosts={host: _values(hostvars, host, wanted) for host in hosts},

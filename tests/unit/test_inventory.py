@@ -133,6 +133,24 @@ def windows(folder: Path) -> Path:
 SERVER = '          edge_server: {name: ftps1, ip4: 10.20.30.11, ip6: "fd20:30::11"}\n'
 SECOND = '        ftps2.dmz.example.com:\n          edge_server: {name: ftps2, ip4: 10.20.30.12, ip6: "fd20:30::12"}\n'
 
+WINDOWS_SERVER = "              edge_server: {name: ftps1, ip4: 10.20.30.11}\n"
+SERVICE = "group_vars/iis_servers/service.yml"
+FILES = "files1.dmz.example.com"
+
+
+def second_windows(folder: Path) -> None:
+    """A second server with Windows."""
+    second = "            ftps2.dmz.example.com:\n              edge_server: {name: ftps2, ip4: 10.20.30.12}\n"
+    sub(HOSTS, WINDOWS_SERVER, WINDOWS_SERVER + second)(folder)
+
+
+def on_a_share(share: str = r"iis_root: '\\files.example.com\ftps$\exchange'") -> Change:
+    """Two servers with Windows, whose content is on a share."""
+    return both(
+        second_windows, add(SERVICE, f"{share}\n"), add(HOSTS, f"    iis_file_servers: {{hosts: {{{FILES}: }}}}\n")
+    )
+
+
 RECEIVER = """  event_receivers:
     - name: gis
       webhook: {url: "https://gis.example.com/", addresses: [10.20.60.21]}
@@ -630,6 +648,90 @@ WINDOWS_MISTAKES: dict[str, tuple[Change, list[str]]] = {
         ),
         [DEPLOYMENT, "windows_certificate_pfx_file = '/nowhere/server.pfx': is not a file on the control node"],
     ),
+    "one address for all servers with Windows": (
+        both(second_windows, sub(SERVICE, '"{{ edge_server.ip4 }}"', "10.20.30.11")),
+        [
+            SERVICE,
+            "iis_options.address = '10.20.30.11': is the address of ftps1.dmz.example.com too",
+            "edge_server.ip4",
+        ],
+    ),
+    "one request for the keys of two servers": (
+        both(second_windows, sub(DEPLOYMENT, "{{ inventory_hostname }}.csr", "server.csr")),
+        [
+            DEPLOYMENT,
+            "windows_certificate_request_copy = '",
+            "is the file of ftps1.dmz.example.com too",
+            "Put {{ inventory_hostname }} into the path",
+        ],
+    ),
+    "a share, and nobody who makes its folders": (
+        both(on_a_share(), sub(HOSTS, f"    iis_file_servers: {{hosts: {{{FILES}: }}}}\n", "")),
+        [SERVICE, "iis_root = ", "the group iis_file_servers has no host", "Put the file server into iis_file_servers"],
+    ),
+    "a file server, and nobody who serves its share": (
+        on_a_share("# iis_root: later"),
+        [HOSTS, f"{FILES}: is in iis_file_servers, and no server with Windows serves a share", "Set iis_root in"],
+    ),
+    "a share on one server, a folder on the other": (
+        both(on_a_share(), add("host_vars/ftps2.dmz.example.com.yml", "iis_root: 'D:\\ftps-exchange'\n")),
+        [
+            "host_vars/ftps2.dmz.example.com.yml",
+            "line 1: iis_root = ",
+            "is a folder of this host, and not the share of ftps1.dmz.example.com",
+            "set iis_root in group_vars/iis_servers/service.yml",
+        ],
+    ),
+    "two shares": (
+        both(on_a_share(), add("host_vars/ftps2.dmz.example.com.yml", "iis_root: '\\\\files2.example.com\\ftps$'\n")),
+        ["host_vars/ftps2.dmz.example.com.yml", "is not the share of ftps1.dmz.example.com"],
+    ),
+    "a file server that would make its folders over the network": (
+        both(on_a_share(), add(f"host_vars/{FILES}.yml", "iis_root: '\\\\files.example.com\\ftps$'\n")),
+        [
+            f"host_vars/{FILES}.yml",
+            "line 1: iis_root = ",
+            "is no folder on a disk of the file server",
+            "iis_root: 'D:\\ftps-exchange'",
+        ],
+    ),
+    "a root of Linux for a file server": (
+        both(on_a_share(), line(EXCHANGE, "root", "root: /srv/ftps-exchange")),
+        [HOSTS, f"{FILES}.iis_root: is missing, and exchange.root is no folder on a disk of the file server"],
+    ),
+    "two backslashes in double quotes": (
+        on_a_share(r'iis_root: "\\files.example.com\\ftps$"'),
+        [SERVICE, "iis_root", "does not begin with two backslashes", "in single quotes"],
+    ),
+    "a share by address": (on_a_share(r"iis_root: '\\10.20.30.40\ftps'"), [SERVICE, "iis_root", "by its address"]),
+    "a share of administrators": (
+        on_a_share(r"iis_root: '\\files.example.com\D$\ftps'"),
+        [SERVICE, "iis_root", "is an administrative share", "Make a share for this service"],
+    ),
+    "a file server and no share": (
+        on_a_share(r"iis_root: '\\files.example.com'"),
+        [SERVICE, "iis_root", "has no share", r"such as '\\files.example.com\ftps-exchange'"],
+    ),
+    "a folder of the system for a server with Windows": (
+        add(SERVICE, "iis_root: 'C:\\Windows\\ftps'\n"),
+        [SERVICE, "iis_root", "belongs to the operating system"],
+    ),
+    "accounts of the host on a share": (
+        both(on_a_share(), sub(SERVICE, "iis_options:\n", "iis_options:\n  homes_below: LocalUser\n")),
+        [SERVICE, "iis_options.homes_below = 'LocalUser': is for accounts of the host itself", "Remove it"],
+    ),
+    "a file server that serves": (
+        both(on_a_share(), sub(HOSTS, f"{FILES}: ", "edge1.example.com: ")),
+        [HOSTS, "edge1.example.com: is in iis_file_servers and in edges", "Use two hosts"],
+    ),
+    "two file servers": (
+        both(on_a_share(), sub(HOSTS, f"{FILES}: ", f"{FILES}: , files2.dmz.example.com: ")),
+        [HOSTS, "files2.dmz.example.com: is the second host in iis_file_servers", "For a cluster"],
+    ),
+    "file_servers for iis_file_servers": (
+        both(on_a_share(), sub(HOSTS, "iis_file_servers", "file_servers")),
+        [HOSTS, "file_servers: is not a group of the exchange", "Did you mean 'iis_file_servers'?"],
+    ),
 }
 
 # Mistakes that are more than one, or make others
@@ -641,6 +743,8 @@ SEVERAL: dict[str, int] = {
     "ACME without an answer to anything": 2,
     "ACME on Windows": 2,
     "a Windows host outside ftps_servers": 4,
+    # Also: a share, and nobody who makes its folders
+    "file_servers for iis_file_servers": 2,
 }
 
 
@@ -660,6 +764,25 @@ def test_a_mistake_ends_with_one_message_that_says_what_to_do(mistake: str, tmp_
     assert int(head[1]) == SEVERAL.get(mistake, 1), said
     assert "s3cret" not in said
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_servers_with_one_share_and_a_file_server_have_no_problem(tmp_path: Path) -> None:
+    inventory = windows(tmp_path / "mine")
+    on_a_share()(inventory)
+    assert message(inventory) == ""
+
+
+def test_servers_whose_folders_the_company_replicates_have_no_problem(tmp_path: Path) -> None:
+    inventory = windows(tmp_path / "mine")
+    second_windows(inventory)
+    assert message(inventory) == ""
+
+
+def test_a_run_for_the_servers_alone_says_that_the_file_server_stays(tmp_path: Path) -> None:
+    inventory = windows(tmp_path / "mine")
+    on_a_share()(inventory)
+    [warning, *_] = Run(inventory, subset="iis_servers").check()["warnings"][-1:]
+    assert FILES in warning
 
 
 @pytest.mark.parametrize("example", [linux, windows])

@@ -103,7 +103,7 @@ def test_windows_preview_with_the_password(tmp_path: Path, password_file: str) -
     encrypt(VAULT)(inventory)
     done = run("make", "windows-preview", f"INVENTORY={inventory}", ANSIBLE_VAULT_PASSWORD_FILE=password_file)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "reports" / "windows" / "applicationHost.config").is_file()
+    assert (tmp_path / "reports" / "windows" / "ftps1.dmz.example.com" / "applicationHost.config").is_file()
 
 
 def test_make_asks_for_the_password(mine: Path) -> None:

@@ -24,6 +24,8 @@ PLAYBOOK = PROJECT / "playbooks" / "windows_preview.yml"
 OWN_MODULES = sorted(path.stem for path in (PROJECT / "plugins" / "modules").glob("win_*.ps1"))
 
 PASSWORD = "never shown"
+FOLDERS = "win_folder_tree.json"
+SERVER = "ftps1.dmz.example.com"
 THUMBPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 
 
@@ -52,11 +54,11 @@ def run(inventory: Path, reports: Path, **environment: str) -> subprocess.Comple
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The preview of the example, and what the run said."""
+    """The preview of the example's server, and what the run said."""
     reports = tmp_path_factory.mktemp("reports") / "windows"
     done = run(PROJECT / "inventories" / "example_windows", reports)
     assert done.returncode == 0, done.stdout + done.stderr
-    return reports, done.stdout
+    return reports / SERVER, done.stdout
 
 
 def arguments(reports: Path, module: str) -> dict[str, Any]:
@@ -116,7 +118,39 @@ def test_no_host_is_contacted(tmp_path: Path, shown: tuple[Path, str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert not mark.exists()
     for path in shown[0].iterdir():
-        assert (tmp_path / "reports" / path.name).read_text() == path.read_text()
+        assert (tmp_path / "reports" / SERVER / path.name).read_text() == path.read_text()
+
+
+def test_two_servers_with_one_share_and_the_file_server_that_makes_its_folders(
+    tmp_path: Path, shown: tuple[Path, str]
+) -> None:
+    inventory = tmp_path / "inventory"
+    shutil.copytree(PROJECT / "inventories" / "example_windows", inventory)
+    hosts = inventory / "hosts.yml"
+    first = "              edge_server: {name: ftps1, ip4: 10.20.30.11}\n"
+    second = "            ftps2:\n              edge_server: {name: ftps2, ip4: 10.20.30.12}\n"
+    hosts.write_text(hosts.read_text().replace(first, first + second) + "    iis_file_servers: {hosts: {files1: }}\n")
+    with (inventory / "group_vars" / "iis_servers" / "service.yml").open("a") as service:
+        service.write("iis_root: '\\\\files.example.com\\ftps$\\exchange'\n")
+    done = run(inventory, tmp_path / "reports")
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = {
+        host: sorted(path.name for path in (tmp_path / "reports" / host).iterdir()) for host in (SERVER, "ftps2")
+    }
+    assert written[SERVER] == written["ftps2"] == sorted({path.name for path in shown[0].iterdir()} - {FOLDERS})
+    assert [path.name for path in (tmp_path / "reports" / "files1").iterdir()] == [FOLDERS]
+    # The file server makes, on its disk, what a single server makes on its own
+    assert (tmp_path / "reports" / "files1" / FOLDERS).read_text() == (shown[0] / FOLDERS).read_text()
+    configurations = {
+        host: (tmp_path / "reports" / host / "applicationHost.config").read_text() for host in (SERVER, "ftps2")
+    }
+    # The address is the only difference between the servers, and the place of the content the only one to one server
+    assert configurations["ftps2"].replace("10.20.30.12", "10.20.30.11") == configurations[SERVER]
+    place = r"\\files.example.com\ftps$\exchange"
+    assert (
+        configurations[SERVER].replace(place, r"D:\ftps-exchange") == (shown[0] / "applicationHost.config").read_text()
+    )
+    assert rf'physicalPath="{place}\homes\harbour-works"' in configurations[SERVER]
 
 
 def test_an_inventory_without_windows_is_told(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ _OPTION_FORMS: Final = (
 
 
 def _windows_root(root: str) -> str:
-    if not re.fullmatch(r'[A-Za-z]:(?:\\[^\\/:*?"<>|%\x00-\x1f]+)+', root):
+    if not re.fullmatch(r'(?:[A-Za-z]:|\\\\[A-Za-z0-9.-]+)(?:\\[^\\/:*?"<>|%\x00-\x1f]+)+', root):
         raise ExchangeError(
             "is not a folder of a Windows host",
             field="root",

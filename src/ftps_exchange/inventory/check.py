@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from ftps_exchange.iis.pool import FILE_SERVERS
 from ftps_exchange.inventory.files import Files, Variable
 from ftps_exchange.inventory.specs import Known
 from ftps_exchange.inventory.values import Loaded, check_values
@@ -15,7 +16,7 @@ from ftps_exchange.model.problems import Problem, nearest, printable
 SERVERS: Final = "ftps_servers"
 WINDOWS: Final = "iis_servers"
 EDGES: Final = "edges"
-GROUPS: Final = (SERVERS, WINDOWS, EDGES, "directory_controllers")
+GROUPS: Final = (SERVERS, WINDOWS, FILE_SERVERS, EDGES, "directory_controllers")
 _OF_ANSIBLE: Final = ("all", "ungrouped", "localhost")
 HOSTS_FILE: Final = "hosts.yml"
 EXCHANGE_FILE: Final = "group_vars/all/exchange.yml"
@@ -121,6 +122,28 @@ def _groups(files: Files, groups: Groups) -> Iterator[Problem]:
                 None,
                 f"is in {EDGES} and in {SERVERS}.",
                 "Use two hosts: the edge translates addresses for servers behind it.",
+                line,
+            )
+    file_servers = groups.get(FILE_SERVERS, ())
+    for host in file_servers:
+        place, line = files.host_lines.get(host, (file, None))
+        other = next((group for group in (SERVERS, EDGES) if host in groups.get(group, ())), None)
+        if other:
+            yield Problem(
+                place,
+                host,
+                None,
+                f"is in {FILE_SERVERS} and in {other}.",
+                "Use two hosts: the servers serve the content that is on the file server.",
+                line,
+            )
+        if host != file_servers[0]:
+            yield Problem(
+                place,
+                host,
+                None,
+                f"is the second host in {FILE_SERVERS}, and one makes the folders of a share.",
+                "Leave one. For a cluster, write the name under which it offers the share.",
                 line,
             )
     for host in groups.get("ungrouped", ()):

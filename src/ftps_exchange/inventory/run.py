@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+from ftps_exchange.iis.pool import FILE_SERVERS
 from ftps_exchange.model.problems import Problem, nearest, shorten
 
 COMMAND_LINE: Final = "command line"
@@ -103,7 +104,7 @@ def notes(limit: str | None, chosen: Collection[str], groups: Mapping[str, Seque
     """Return side effects of a limited run that are easy to miss."""
     found = []
     servers, edges = groups.get("ftps_servers", ()), groups.get("edges", ())
-    left = [host for host in (*servers, *edges) if host not in chosen]
+    left = [host for host in (*servers, *edges, *groups.get(FILE_SERVERS, ())) if host not in chosen]
     if limit and left:
         others = f"{', '.join(left[:5])}{', …' if len(left) > 5 else ''} stay as they are until a run without --limit"
         if any(host in chosen for host in servers):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
+from ftps_exchange.iis.pool import FILE_SERVERS, pool_problems
 from ftps_exchange.inventory.files import Files
 from ftps_exchange.inventory.specs import Known, flaws
 from ftps_exchange.model.problems import Problem, looks_secret, nearest, shorten
@@ -116,6 +117,7 @@ class _Check:
             yield from self._ranges(host, values)
         yield from self._servers()
         yield from self._pair()
+        yield from self._windows_pool()
         if self.loaded.deploys:
             yield from self._required()
             yield from self._directory()
@@ -494,6 +496,24 @@ class _Check:
         sync = str(self._value(self.edges[0], "connection_sync_interface", ""))
         for host, name, key, value, message, remedy in pair_problems(virtual, fixed, sync):
             yield self._problem(host, name, value, message, remedy, part=f"{host}.{name}.{key}".rstrip("."))
+
+    def _windows_pool(self) -> Iterator[Problem]:
+        def variables(hosts: Sequence[str]) -> dict[str, dict[str, Any]]:
+            values = {host: self.loaded.hosts.get(host, {}) for host in hosts}
+            return {
+                host: {name: value for name, value in own.items() if not isinstance(value, NotTemplated)}
+                for host, own in values.items()
+            }
+
+        found = pool_problems(
+            variables(self.windows), variables(self.groups.get(FILE_SERVERS, ())), self._service().get("root", "")
+        )
+        for host, name, key, value, message, remedy in found:
+            if name in self.loaded.hosts.get(host, {}):
+                yield self._problem(host, name, value, message, remedy, part=f"{name}.{key}".rstrip("."))
+            else:
+                file, line = self.files.host_lines.get(host, ("hosts.yml", None))
+                yield Problem(file, f"{host}.{name}".rstrip("."), None, message, remedy, line)
 
     def _server_address(
         self,

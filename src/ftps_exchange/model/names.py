@@ -13,6 +13,7 @@ access.conf(5); YAML 1.1, "Language-Independent Types"; the languages of the pac
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from ftps_exchange.model.problems import RefusedError, printable
@@ -291,8 +292,13 @@ def check_root(path: str) -> str:
     own = "Give a folder of the service's own, such as /srv/ftps-exchange or D:\\ftps-exchange."
     if len(path) > 100:
         raise RefusedError(f"is {len(path)} characters long.", "Use at most 100: Windows limits whole paths.")
-    if re.match(r"[A-Za-z]:", path):
+    if is_windows_folder(path):
         return _check_windows_root(path, own)
+    if is_share(path):
+        raise RefusedError(
+            "is a share, and the root is a folder on a disk.",
+            "Give the folder that the share offers, and set iis_root for the servers with Windows to the share.",
+        )
     if not path.startswith("/"):
         raise RefusedError("is not an absolute path.", own)
     parts = path.split("/")[1:]
@@ -314,13 +320,69 @@ def _check_windows_root(path: str, own: str) -> str:
     parts = path[3:].split("\\")
     if any(part in ("", ".", "..") for part in parts):
         raise RefusedError("is a whole drive, ends with '\\', or has an empty, '.' or '..' part.", own)
+    _check_windows_parts(parts, own)
+    if parts[0].lower() in _WINDOWS_SYSTEM_TREES:
+        raise RefusedError("belongs to the operating system, whose permissions would be replaced.", own)
+    return path
+
+
+def _check_windows_parts(parts: Sequence[str], own: str) -> None:
     for part in parts:
         if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9 ()._-]*[A-Za-z0-9)_-])?", part):
             raise RefusedError("has a character that is not safe in a path.", "Use letters, digits, '.', '_', '-'.")
         if part.split(".", 1)[0].lower() in _WINDOWS_DEVICES:
             raise RefusedError("has the name of a Windows device in it.", own)
-    if parts[0].lower() in _WINDOWS_SYSTEM_TREES:
-        raise RefusedError("belongs to the operating system, whose permissions would be replaced.", own)
+
+
+def is_windows_folder(path: str) -> bool:
+    """Whether a path begins with a drive of Windows."""
+    return re.match(r"[A-Za-z]:", path) is not None
+
+
+def is_share(path: str) -> bool:
+    """Whether a path begins with the name of another host, as Windows writes it (UNC)."""
+    return path.startswith("\\\\")
+
+
+_SHARE_REMEDY = "Give a share of a file server, such as '\\\\files.example.com\\ftps-exchange'."
+# Windows makes them, for administrators alone
+_ADMINISTRATIVE_SHARE = re.compile(r"(?:[a-z]|admin|ipc|print)\$", re.IGNORECASE)
+
+
+def check_windows_folder(path: str) -> str:
+    """Return where the content is for a host with Windows: a folder on a drive, or a share."""
+    if is_windows_folder(path):
+        return check_root(path)
+    if is_share(path):
+        return _check_share(path)
+    if path.startswith(("//", "\\")):
+        right = "\\\\" + path.lstrip("\\/").replace("/", "\\")
+        raise RefusedError(
+            "does not begin with two backslashes.",
+            f"Write '{printable(right)}', in single quotes: in double ones YAML reads two backslashes as one.",
+        )
+    raise RefusedError("is not a folder of a Windows host.", "Give one such as D:\\ftps-exchange, or a share.")
+
+
+def _check_share(path: str) -> str:
+    server, _, rest = path[2:].partition("\\")
+    parts = rest.split("\\")
+    if len(path) > 100:
+        raise RefusedError(f"is {len(path)} characters long.", "Use at most 100: Windows limits whole paths.")
+    if re.fullmatch(r"[0-9.]+", server):
+        raise RefusedError(
+            "names the file server by its address, for which nobody has a Kerberos ticket.",
+            "Write its name, as the domain knows it.",
+        )
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?", server) or server.lower() == "localhost":
+        raise RefusedError("does not begin with the name of a file server.", _SHARE_REMEDY)
+    if "/" in path or any(part in ("", ".", "..") for part in parts):
+        raise RefusedError("has no share, ends with '\\', or has an empty, '.' or '..' part.", _SHARE_REMEDY)
+    if _ADMINISTRATIVE_SHARE.fullmatch(parts[0]):
+        raise RefusedError(
+            "is an administrative share, which opens for administrators only.", "Make a share for this service."
+        )
+    _check_windows_parts([parts[0].removesuffix("$"), *parts[1:]], _SHARE_REMEDY)
     return path
 
 

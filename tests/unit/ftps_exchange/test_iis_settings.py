@@ -424,6 +424,13 @@ def test_a_root_of_linux_is_refused() -> None:
         settings(acme(), root="/srv/ftps-exchange")
 
 
+def test_the_root_may_be_a_share_of_a_file_server() -> None:
+    share = r"\\files.example.com\ftps$\exchange"
+    on_disk, shared = (json.dumps(settings(acme(), root=root)) for root in (r"D:\x", share))
+    assert shared == on_disk.replace(json.dumps(r"D:\x")[1:-1], json.dumps(share)[1:-1])
+    assert on_disk != shared
+
+
 def test_a_share_that_the_exchange_does_not_have_is_refused() -> None:
     with pytest.raises(ExchangeError, match=r"customer acme: shares.name = 'plans'"):
         settings(acme(shares=[{"name": "plans", "access": "read"}]))
@@ -485,6 +492,8 @@ def test_the_list_is_the_same_for_every_host() -> None:
         ({"store": "MY\n"}, "iis_options.store"),
         ({"homes_below": "a/b"}, "iis_options.homes_below"),
         ({"root": "D:\\"}, "is not a folder of a Windows host"),
+        ({"root": "\\\\files.example.com"}, "is not a folder of a Windows host"),
+        ({"root": "\\\\?\\D:\\x"}, "is not a folder of a Windows host"),
         ("address", "is not a dictionary"),
         ({"former_site_names": "Old"}, "is not a list"),
         ({"former_site_names": ["a/b"]}, "contains an invalid site name"),

@@ -823,6 +823,28 @@ def test_strays_go_and_are_told(iis: Iis) -> None:
         assert stray in gone, stray
 
 
+def test_content_moves_to_a_share_which_is_opened_as_the_customer_alone(iis: Iis) -> None:
+    """Without userName the customer's own login opens the share: an account that somebody adds goes."""
+    wanted = generated(2)
+    done(iis.apply(wanted))
+    local, share = (json.dumps(path)[1:-1] for path in (r"D:\ftps-exchange", r"\\files.example.com\ftps$\exchange"))
+    shared = json.loads(json.dumps(wanted).replace(local, share))
+    done(iis.apply(shared))
+    clean = iis.text
+    paths = re.findall(
+        r'<virtualDirectory path="/(?:CORP[^"]*)?" physicalPath="([^"]*)"', clean.split(f'name="{SITE}"')[1]
+    )
+    assert len(paths) > len(wanted["rows"]["directories"]) // 2
+    assert {path.startswith(r"\\files.example.com\ftps$\exchange") for path in paths} == {True}
+    home = r'physicalPath="\\files.example.com\ftps$\exchange\homes\gen00000" '
+    assert home in clean
+    iis.text = clean.replace(home, f'{home}userName="CORP\\service" password="x" logonMethod="Network" ', 1)
+    answer = done(iis.apply(shared))
+    assert "userName='CORP\\service'" in answer["diff"]["before"]
+    assert meaning(iis.text) == meaning(clean)
+    assert unchanged(iis.apply(shared))
+
+
 def test_what_a_level_above_allows_does_not_reach_a_folder(iis: Iis) -> None:
     """At the server level of this file somebody may read everywhere."""
     done(iis.apply(generated(1)))

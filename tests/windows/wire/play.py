@@ -35,7 +35,7 @@ UTILS = {
 # What playbooks/directory.yml leaves behind: that play speaks LDAPS from the control node, and to no Windows host
 _DIRECTORY = """
 - name: The directory of the test
-  hosts: iis_servers
+  hosts: "{{ groups['iis_servers'] + groups['iis_file_servers'] | default([]) }}"
   gather_facts: false
   tasks:
     - name: Make up the SIDs
