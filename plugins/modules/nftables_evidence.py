@@ -10,7 +10,7 @@ description:
   - Runs on a host with Linux.
   - The host is an edge, or an FTPS server with Linux. Needs root. Changes nothing.
   - Returns the elements that name the customer in their comment or overlap one of its networks, each with its counter,
-    and the latest packets that the table refused and logged.
+    and the latest packets that the table refused and logged or remembers.
 options:
   table:
     description: Name of the table of the family C(inet).
@@ -34,6 +34,11 @@ options:
     description: How the kernel's log lines of refused packets begin. Empty to read none.
     type: str
     default: ""
+  refused_sets:
+    description: Names of sets that remember who was refused at which port. One that does not exist counts as empty.
+    type: list
+    elements: str
+    default: [refused_data4, refused_data6]
   refused_from:
     description: Only packets from these networks. Empty for all.
     type: list
@@ -48,7 +53,7 @@ attributes:
     support: full
     description: Changes nothing anyway.
 notes:
-  - In a container the kernel's log is not visible, so RV(refused) is empty there.
+  - In a container the kernel's log is not visible, so RV(refused) has only what the sets remember.
 author: the ftps-exchange contributors
 """
 
@@ -79,6 +84,7 @@ refused:
 import ipaddress
 import json
 import re
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -87,7 +93,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.nftables.listing imp
 from ansible_collections.ftps.exchange.plugins.module_utils.nftables.table import parse_interval
 
 REFUSED = re.compile(r"(?P<time>\d+\.\d+) .*\bSRC=(?P<source>\S+) .*\bDPT=(?P<port>\d+)")
-MOST_REFUSED = 50
+MOST_REFUSED = 500
 
 
 def names_in(comment: str) -> list[str]:
@@ -128,6 +134,20 @@ def refused_packets(lines: Iterable[str], networks: Sequence[str] = ()) -> list[
     return found[:MOST_REFUSED]
 
 
+def remembered_packets(listing: str, now: float, networks: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The elements of a set of sources and ports -> when each was refused for the last time."""
+    wanted = [ipaddress.ip_network(network) for network in networks]
+    found: list[dict[str, Any]] = []
+    for declared in (item["set"] for item in json.loads(listing)["nftables"] if "set" in item):
+        for item in declared.get("elem", []):
+            element = item["elem"]
+            source, port = element["val"]["concat"]
+            age = element.get("timeout", declared.get("timeout", 0)) - element["expires"]
+            if not wanted or any(ipaddress.ip_address(source) in network for network in wanted):
+                found.append({"time": float(now - age), "source": source, "port": int(port)})
+    return found
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
@@ -136,6 +156,7 @@ def main() -> None:
             "customer": {"type": "str", "required": True},
             "networks": {"type": "list", "elements": "str", "default": []},
             "log_prefix": {"type": "str", "default": ""},
+            "refused_sets": {"type": "list", "elements": "str", "default": ["refused_data4", "refused_data6"]},
             "refused_from": {"type": "list", "elements": "str", "default": []},
             "hours": {"type": "int", "default": 24},
         },
@@ -155,6 +176,11 @@ def main() -> None:
         command = ["journalctl", "--quiet", "--no-pager", "--dmesg", "--reverse", "--output=short-unix", "--lines=2000"]
         command += [f"--since=-{asked['hours']}h", f"--grep={re.escape(asked['log_prefix'].strip())}"]
         refused = refused_packets(module.run_command(command)[1].splitlines(), asked["refused_from"])
+    for name in asked["refused_sets"]:
+        code, output, _error = module.run_command(["nft", "-j", "list", "set", "inet", asked["table"], name])
+        if code == 0:
+            refused += remembered_packets(output, time.time(), asked["refused_from"])
+    refused = sorted(refused, key=lambda packet: -packet["time"])[:MOST_REFUSED]
     module.exit_json(
         changed=False, loaded=True, elements=matching(listings, asked["customer"], asked["networks"]), refused=refused
     )

@@ -22,9 +22,13 @@ from ftps_exchange.model.view import Account, Customer, Exchange, Model, Network
 
 from .causes import CAUSES, Cause
 from .events import FAILURES, SUCCESS, Event, events, plain_address
-from .evidence import Element, Evidence, Firewall
+from .evidence import Element, Evidence, Firewall, Refused
 
 FULL_PERCENT: Final = 1
+DATA_FOLLOWS: Final = 30
+"""Seconds after a login in which a refused data connection belongs to it."""
+CLOCK: Final = 2
+"""Seconds by which two of the host's times of the same moment may differ."""
 _OF_EVENT: Final = {
     "foreign address": "wrong source address",
     "banned": "banned",
@@ -173,6 +177,7 @@ def findings(question: Question) -> list[Finding]:
         *_of_bans(question),
         *_of_events(question, mine),
         *_of_sessions(question),
+        *_of_exits(question, mine),
         *_of_transfers(question),
     ]
     # The latest attempt explains what the customer sees now; what holds now comes before it
@@ -428,14 +433,18 @@ def _of_sessions(question: Question) -> Iterator[Finding]:
                 f"waits at "
                 f"port {', '.join(map(str, session.waiting))}"
             ]
-            other = _second_exit(question, session.address)
-            if other:
+            others = [
+                packet
+                for packet in _from_elsewhere(question, session.address)
+                if packet.port in session.waiting and packet.time >= session.since
+            ]
+            if others:
                 yield question.finding(
                     "two addresses",
                     account=session.account,
                     address=session.address,
-                    detail=other,
-                    proof=proof,
+                    detail=others[0].source,
+                    proof=[*proof, *map(_refusal, others[:3])],
                     time=server.now,
                 )
             else:
@@ -448,15 +457,46 @@ def _of_sessions(question: Question) -> Iterator[Finding]:
                 )
 
 
-def _second_exit(question: Question, address: str) -> str:
-    """Another address whose packets to the passive range were refused lately."""
-    ranges = question.exchange.passive_ranges
-    for edge in (*question.evidence.edges, *question.evidence.hosts):
-        for packet in edge.refused:
-            passive = any(first <= packet.port <= last for first, last in ranges)
-            if passive and packet.source != address and question.evidence.now - packet.time < 900:
-                return packet.source
-    return ""
+def _from_elsewhere(question: Question, address: str) -> list[Refused]:
+    """Refused packets, newest first, that can be the data of a session from this address.
+
+    They have the same family. At the server they come from another address of the customer; at the edge from anybody,
+    because nobody knows whose an undeclared address is.
+    """
+    version = ip_address(address).version
+    packets = [
+        *(packet for edge in question.evidence.edges for packet in edge.refused),
+        *(packet for host in question.evidence.hosts for packet in host.refused if question.covers(packet.source)),
+    ]
+    return sorted(
+        (one for one in packets if one.source != address and ip_address(one.source).version == version),
+        key=lambda packet: -packet.time,
+    )
+
+
+def _refusal(packet: Refused) -> str:
+    return f"{moment(packet.time)}: a connection from {packet.source} to port {packet.port} was refused"
+
+
+def _of_exits(question: Question, mine: Sequence[Event]) -> Iterator[Finding]:
+    """A login, and just after it data from another address of the customer.
+
+    Most clients end the session then, and no log has a line about it.
+    """
+    for event in mine:
+        if event.kind != SUCCESS or not event.address or _later_transfer(question, event):
+            continue
+        for packet in _from_elsewhere(question, event.address):
+            if question.covers(packet.source) and 0 <= packet.time - event.time + CLOCK < DATA_FOLLOWS:
+                yield question.finding(
+                    "two addresses",
+                    account=event.account,
+                    address=event.address,
+                    detail=packet.source,
+                    proof=[f"{moment(event.time)} from {event.address}: {event.line}", _refusal(packet)],
+                    time=packet.time,
+                )
+                break
 
 
 def seconds(record: Any) -> float:

@@ -188,6 +188,15 @@ CAUSES = (
         "Your rule has too few ports: open all of TCP {data} outwards to {addresses}.",
     ),
     Cause(
+        62,
+        "ports",
+        "Your connections leave from several public addresses in turn. Login and data must come from one, or the data "
+        "is refused.",
+        YOU,
+        "Let all connections of this computer to {addresses} leave from one public address: no pool of addresses in "
+        "the NAT rule, and persistence by source address on a load balancer or SD-WAN. We let in: {sources}.",
+    ),
+    Cause(
         70,
         "data ports",
         "The service announces an address or a data port that is not in this pack.",
@@ -320,7 +329,7 @@ SYMPTOMS = (
     ),
     Symptom(
         "Sometimes works, sometimes times out",
-        "Only part of the range is open, or you have several exits (61)",
+        "Only part of the range is open (61), or you have several exits (62)",
         YOU,
         "Open the whole range; make sure that both connections leave from one address.",
     ),

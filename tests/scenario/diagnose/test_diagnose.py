@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from tests.exchange.ftps_client import FtpsClient
-from tests.exchange.lab import Customer, Lab
+from tests.exchange.lab import PROJECT, Customer, Lab
+from tests.scenario.exits import Exits
 from tests.scenario.playbooks import Run
 
 
 def verdict(lab: Lab, **asked: str) -> str:
     """The report about a question; it must leave every host as it is."""
-    options = [option for key, value in asked.items() for option in ("--extra-vars", f"diagnose_{key}={value}")]
+    named = {key if "_" in key else f"diagnose_{key}": value for key, value in asked.items()}
+    options = [option for key, value in named.items() for option in ("--extra-vars", f"{key}={value}")]
     run = Run(lab, "playbooks/diagnose.yml", *options)
     assert set(run.changed.values()) == {0}, run.output
     found = re.search(r"Verdict: .*For the customer: .*?$", run.output, re.S | re.M)
@@ -79,3 +86,50 @@ def test_a_quota_that_is_used_up(lab: Lab, acme: Customer, connect: Callable[...
     assert report.startswith("Verdict: A quota is used up: "), report
     assert "acme-plans" in report.splitlines()[0], report
     assert "your space on" in report
+
+
+# Two exits: the fixture lasts to the end of this folder, so these tests come last
+
+
+def test_data_from_an_exit_that_nobody_declared(
+    lab: Lab, acme: Customer, exits: Exits, connect: Callable[..., FtpsClient]
+) -> None:
+    """The edge refuses it, and the session waits."""
+    exits.begin()
+    client = connect(acme.host, ipv6=True).start_tls().login(acme.writer)
+    client.epsv()
+    assert client.data_address is not None
+    with pytest.raises(TimeoutError):
+        acme.host.connect(*client.data_address, 1)
+    report = verdict(lab, account=acme.writer.name)
+    one, other = exits.ipv6
+    assert f"Control and data connections come from two addresses: {one} and {other}." in report.splitlines()[0], report
+    assert f"a connection from {other} to port {client.data_address[1]} was refused" in report
+
+
+def test_data_from_another_exit_that_is_declared(
+    lab: Lab, acme: Customer, exits: Exits, connect: Callable[..., FtpsClient], tmp_path: Path
+) -> None:
+    """The edge lets it in, and the server refuses it. The client gives up, and no log has a line about it."""
+    one, other = exits.ipv4
+    scenario = os.environ.get("MOLECULE_EPHEMERAL_DIRECTORY", PROJECT / lab.data["inventory"])
+    shutil.copytree(Path(scenario) / "customers", tmp_path / "customers")
+    file = tmp_path / "customers" / "acme.yml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(f"sources: [{one}/32", f"sources: [{one}/32, {other}/32", 1), encoding="utf-8")
+    tables = ((lab.edge, "inet ftps_exchange_edge"), (lab.server, "inet ftps_exchange_host"))
+    for host, table in tables:
+        host.sh(f"nft add element {table} customers4 '{{ {other} comment \"acme\" }}'")
+    try:
+        exits.begin()
+        client = connect(acme.host).start_tls().login(acme.writer)
+        client.pasv()
+        with pytest.raises(ConnectionRefusedError):
+            client.open_data()
+        client.command("QUIT")
+        report = verdict(lab, account=acme.writer.name, exchange_model_customers_dir=str(tmp_path / "customers"))
+    finally:
+        for host, table in tables:
+            host.sh(f"nft delete element {table} customers4 '{{ {other} }}'")
+    assert f"Control and data connections come from two addresses: {one} and {other}." in report.splitlines()[0], report
+    assert f"Your control connection comes from {one}, your data connection from {other}." in report

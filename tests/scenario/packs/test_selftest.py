@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.exchange.lab import Customer, Lab
+from tests.scenario.exits import two_exits
 from tests.scenario.packs.conftest import Firewall
 
 FOLDER = "/tmp/packs-selftest"
@@ -197,6 +198,15 @@ def test_acmes_firewall_has_no_rule_at_all(firewall: Firewall, selftest: SelfTes
     told = selftest("--no-login", password=None)
     assert told.code == 20, told.output
     assert "does your firewall have the rules" in told.output
+
+
+def test_an_exit_that_the_provider_does_not_know(
+    firewall: Firewall, selftest: SelfTest, lab: Lab, acme: Customer
+) -> None:
+    with two_exits(lab, acme):
+        told = selftest("--no-login", password=None)
+    assert (told.code, told.who()) == (62, "your side (network or workstation)"), told.output
+    assert "the same ports answer one time and not the next" in told.output
 
 
 # PowerShell: the engine runs here, in the network of acme's computer. It has no prompt, so a stand-in answers.

@@ -23,6 +23,11 @@ class Whole(TLS_FTPHandler):
     tls_data_required = True
     auth_failed_timeout = 0.1
 
+    def ftp_STAT(self, path: str) -> None:  # noqa: N802 (the library's name)
+        """As ProFTPD says it."""
+        self.push(f"211-Status of 'x'\r\n Connected from {self.remote_ip} ({self.remote_ip})\r\n")
+        self.respond("211 End of status")
+
 
 class Short(Whole):
     def on_file_received(self, file: str) -> None:

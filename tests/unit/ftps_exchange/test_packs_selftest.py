@@ -212,6 +212,53 @@ def test_a_refused_data_connection(network: Namespace, folder: Path) -> None:
     assert (told.code, told.who()) == (71, YOU), told.output
 
 
+EXITS = ("198.51.100.20", "198.51.100.21")
+
+
+def spread(network: Namespace, exits: tuple[str, ...] = EXITS) -> None:
+    """A load balancer of the customer, which sends connections out from two addresses in turn."""
+    network.addresses("lo", *(f"{address}/32" for address in exits))
+    turns = ", ".join(f"{number} : {address}" for number, address in enumerate(exits))
+    network.run(
+        "nft",
+        "-f",
+        "-",
+        text=f"""
+        table ip exits {{
+            chain postrouting {{
+                type nat hook postrouting priority srcnat;
+                snat to numgen inc mod {len(exits)} map {{ {turns} }}
+            }}
+        }}
+    """,
+    )
+
+
+# The service knows both exits: the daemon refuses the data (425), or nobody listens there. Or it knows one of them.
+SEVERAL_EXITS = {
+    "425": ("", "your sessions come from 198.51.100.2"),
+    "nobody listens": (f"tcp dport {FIRST}-{LAST} reject with tcp reset", "your sessions come from 198.51.100.2"),
+    "one is known": (f"ip saddr {EXITS[1]} drop", "the same ports answer one time and not the next: 2"),
+}
+
+
+@pytest.mark.parametrize(("rule", "words"), SEVERAL_EXITS.values(), ids=SEVERAL_EXITS)
+def test_several_exits(network: Namespace, folder: Path, rule: str, words: str) -> None:
+    spread(network)
+    block(network, rule)
+    with serving(network, folder):
+        told = selftest(network, folder)
+    assert (told.code, told.who()) == (62, YOU), told.output
+    assert words in told.output
+
+
+def test_a_device_that_refuses_data_is_no_exit(network: Namespace, folder: Path) -> None:
+    block(network, f"tcp dport {FIRST}-{LAST} reject with tcp reset")
+    with serving(network, folder):
+        told = selftest(network, folder)
+    assert (told.code, told.who()) == (60, YOU), told.output
+
+
 # A record of a TLS handshake, behind a TCP header with time stamps (32 bytes), on its way to the server
 TLS = f"tcp dport {PORT} @th,256,16 0x1603"
 
@@ -329,3 +376,16 @@ def test_powershell_says_the_same(
     said = "Everything works." if code == 0 else "What it means:"
     assert catalogue(language or "en")(said) in told.output
     assert list((folder / "home").iterdir()) == [], "it leaves something behind"
+
+
+@pytest.mark.parametrize("case", ["nobody listens", "one is known"])
+def test_powershell_sees_several_exits(network: Namespace, folder: Path, pwsh: Path, case: str) -> None:
+    rule, words = SEVERAL_EXITS[case]
+    (folder / "wrapper.ps1").write_text(WRAPPER, encoding="utf-8")
+    spread(network)
+    block(network, rule)
+    call = (pwsh, "-NoProfile", "-File", folder / "wrapper.ps1", folder / "pack" / "selftest.ps1")
+    with serving(network, folder):
+        told = run(network, folder, *call, PACKS_PASSWORD=PASSWORD)
+    assert (told.code, told.who()) == (62, YOU), told.output
+    assert words in told.output

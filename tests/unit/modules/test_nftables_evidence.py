@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.ftps.exchange.plugins.modules.nftables_evidence import matching, names_in, refused_packets
+import json
+
+from ansible_collections.ftps.exchange.plugins.modules.nftables_evidence import (
+    matching,
+    names_in,
+    refused_packets,
+    remembered_packets,
+)
 
 LISTED = [
     {"elem": {"val": "198.51.100.20", "comment": "acme", "counter": {"packets": 7, "bytes": 70}}},
@@ -48,3 +55,16 @@ def test_refused_packets() -> None:
     ]
     assert [one["source"] for one in refused_packets(lines, ["198.51.100.0/24"])] == ["198.51.100.21"]
     assert refused_packets(lines, ["203.0.113.0/24", "fd00::/8"]) == []
+
+
+def test_what_a_set_remembers() -> None:
+    elements = [
+        {"elem": {"val": {"concat": ["198.51.100.21", 50007]}, "expires": 3590}},
+        {"elem": {"val": {"concat": ["2001:db8::66", 50008]}, "timeout": 60, "expires": 50}},
+    ]
+    listing = json.dumps({"nftables": [{"metainfo": {}}, {"set": {"name": "x", "timeout": 3600, "elem": elements}}]})
+    assert remembered_packets(listing, 1796081700.5) == [
+        {"time": 1796081690.5, "source": "198.51.100.21", "port": 50007},
+        {"time": 1796081690.5, "source": "2001:db8::66", "port": 50008},
+    ]
+    assert [one["port"] for one in remembered_packets(listing, 0, ["198.51.100.0/24"])] == [50007]

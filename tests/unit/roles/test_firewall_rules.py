@@ -68,6 +68,14 @@ def test_both_sides_of_a_connection_are_told_how_large_a_segment_may_be() -> Non
     assert "segment_size" not in edge(edge_max_packet_size=0)
 
 
+# What make diagnose reads; it accepts nothing
+_UPDATE = "tcp dport { 50000-50099 } limit rate 100/second update"
+REFUSED_DATA = (
+    f"ip daddr {{ 10.77.10.11 }} {_UPDATE} @refused_data4 {{ ip saddr . tcp dport }}",
+    f"ip6 daddr {{ fd77:10::11 }} {_UPDATE} @refused_data6 {{ ip6 saddr . tcp dport }}",
+)
+
+
 def test_only_customers_are_forwarded_and_only_replies_come_back() -> None:
     translated = "ct status dnat ct direction original"
     assert chain(edge(), "forward") == [
@@ -76,6 +84,7 @@ def test_only_customers_are_forwarded_and_only_replies_come_back() -> None:
         f"{translated} ip6 daddr {{ fd77:10::11 }} tcp dport {PORTS} ip6 saddr @customers6 accept",
         "ct state established ct direction reply accept",
         "ct state related meta l4proto { icmp, icmpv6 } accept",
+        *(f"ct state new ct status dnat {remembered}" for remembered in REFUSED_DATA),
         "jump refuse",
     ]
 

@@ -170,6 +170,19 @@ foreach ($address in $addresses | Where-Object { $families -contains $_.Contains
         Write-Row $address '-' _'this machine has no route to the outside in this family'
         continue
     }
+    $silent = @()
+    if ((@('open', 'refused') -notcontains $control)) { $silent += $port }
+    if ($implicit -and @('open', 'refused') -notcontains $second) { $silent += $implicit }
+    if ($quiet.Count -lt $dataPorts.Count) { $silent += $quiet }
+    if ($answered -gt 0 -and $silent.Count -gt 0) {
+        # If they answer now, only some connections arrive: those from an address that the service knows
+        $again = @($silent | Select-Object -First 2) * 4
+        $now = Test-Ports $address $again
+        if (@($now | Where-Object { $_ -eq 'open' -or $_ -eq 'refused' }).Count -gt 0) {
+            $seen = $silent -join ' '
+            Stop-Here 62 'ports' _'{address}: the same ports answer one time and not the next: {seen}'
+        }
+    }
     if ($control -ne 'open') {
         if ($answered -eq 0) {
             if (@($states | Where-Object { $_ -eq 'barred' }).Count -gt 0) {
@@ -377,6 +390,20 @@ function Get-Reply([string] $Pattern) {
     return $found[-1].Substring(2)
 }
 
+# A data connection was refused: whether the cause is that the service sees sessions of this computer come from several
+# addresses, which its STAT shows
+function Stop-SeveralExits {
+    $seen = @()
+    foreach ($number in 1..8) {
+        Invoke-Session @($family, '--head', '-Q', 'STAT', $url)
+        $shown = @($trace | Where-Object { $_ -match '^< .*Connected from .*\([0-9A-Fa-f.:]+\)' })
+        if ($shown.Count -eq 0) { break }
+        $seen += $shown[0] -replace '^.*\(([0-9A-Fa-f.:]+)\).*$', '$1'
+    }
+    $seen = @($seen | Select-Object -Unique)
+    if ($seen.Count -gt 1) { $seen = $seen -join ' '; Stop-Here 62 'data ports' _'{address}: your sessions come from {seen}' }
+}
+
 # Why the last session failed
 function Stop-Session([string] $Step, [int] $Otherwise) {
     $told = (@($trace | Where-Object { $_ -match '^curl: \(\d+\) ' }) + @(''))[0] -replace '^curl: \(\d+\) ', ''
@@ -385,9 +412,13 @@ function Stop-Session([string] $Step, [int] $Otherwise) {
     if ($code -eq 35 -or $code -eq 64) { Stop-Tls $address $told }
     if (Get-Reply '421') { Stop-Here 51 'login' (Get-Reply '421') }
     if ($code -eq 67) { Stop-Here 50 'login' "${Account}: $(Get-Reply '530')" }
-    if (Get-Reply '425') { Stop-Here 71 'data ports' (Get-Reply '425') }
-    if ((Get-Reply '22[79]') -and -not (Get-Reply '(226|55[03])') -and (7, 13, 14, 28) -contains $code) {
-        Stop-Here 60 'data ports' $told
+    $refused = Get-Reply '425'
+    if ($refused) { Stop-SeveralExits; Stop-Here 71 'data ports' $refused }
+    if ((Get-Reply '22[79]') -and -not (Get-Reply '55[03]') -and (7, 13, 14, 28) -contains $code) {
+        $opened = Get-Reply '226'
+        Stop-SeveralExits
+        if (-not $opened) { Stop-Here 60 'data ports' $told }
+        Stop-Here $Otherwise $Step $told
     }
     if (-not (Get-Reply '230')) { Stop-Here 30 'TLS' $told }
     Stop-Here $Otherwise $Step "$(Get-Reply '[45]') $told"

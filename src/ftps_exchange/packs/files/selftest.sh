@@ -146,6 +146,21 @@ data_ports=${data_ports# }
 
 count() { result=0; for word in $1; do case " $2 " in *" $word "*) result=$(( result + 1 )) ;; esac; done; echo "$result"; }
 
+# several_exits PORT...: whether these ports, which gave no answer, answer now. Then only some connections arrive: those
+# from an address that the service knows.
+several_exits() {
+    jobs=
+    for again in 1 2 3 4; do
+        for silent in "$1" "${2:-$1}"; do
+            probe "$address" "$silent" telnet "$work/again.$silent.$again" & jobs="$jobs $!"
+        done
+    done
+    # shellcheck disable=SC2086 # a list of numbers
+    wait $jobs
+    cat "$work"/again.*.? >"$work/again"
+    grep -q -e open -e refused "$work/again"
+}
+
 usable='' tried=$data_ports
 for entry in $addresses; do
     family=${entry%%=*} address=${entry#*=}
@@ -172,6 +187,14 @@ for entry in $addresses; do
         continue
     fi
     answered=$(count "$all" "open refused")
+    quiet=${quiet# } seen=
+    if [ "$(count "$data" "open refused")" -gt 0 ]; then seen=$quiet; fi
+    case $second in '' | open | refused) ;; *) seen="$implicit $seen" ;; esac
+    case $control in open | refused) ;; *) seen="$port $seen" ;; esac
+    # shellcheck disable=SC2086 # a list of numbers
+    if [ "$answered" -gt 0 ] && [ -n "$seen" ] && several_exits $seen; then
+        fail 62 "ports" _'{address}: the same ports answer one time and not the next: {seen}'
+    fi
     if [ "$control" != open ]; then
         if [ "$answered" -eq 0 ]; then
             if [ "$(count "$all" barred)" -gt 0 ]; then
@@ -191,7 +214,6 @@ for entry in $addresses; do
         [ "$second" = open ] || fail 23 "TCP $implicit" "$address: $second"
         row "TCP $implicit" ok "$address"
     fi
-    quiet=${quiet# }
     if [ -n "$quiet" ]; then
         if [ "$(count "$data" "open refused")" -gt 0 ]; then
             fail 61 "data ports" _'{address}: no answer at {quiet}; the other tested ports answer'
@@ -334,6 +356,19 @@ END
 
 reply() { sed -n "s/^< \($1.*\)/\1/p" "$trace" | tr -d '\r' | tail -n 1; }
 
+# A data connection was refused: whether the cause is that the service sees sessions of this computer come from several
+# addresses, which its STAT shows
+fail_several_exits() {
+    seen=
+    for session in 1 2 3 4 5 6 7 8; do
+        session exits "-$family" --head -Q STAT "$url/"
+        one=$(sed -n 's/^< .*[Cc]onnected from .*(\([0-9A-Fa-f.:]*\)).*/\1/p' "$trace" | sed -n 1p)
+        [ -n "$one" ] || break
+        case " $seen " in *" $one "*) ;; *) seen="${seen:+$seen }$one" ;; esac
+    done
+    case $seen in *" "*) fail 62 "data ports" _'{address}: your sessions come from {seen}' ;; esac
+}
+
 # judge STEP CODE-WHEN-NOTHING-ELSE-EXPLAINS-IT: why the last session failed
 judge() {
     told=$(sed -n 's/^curl: ([0-9]*) //p' "$trace" | tail -n 1)
@@ -356,9 +391,16 @@ judge() {
             fail 50 login "$account: $(reply 530)" ;;
     esac
     if [ -n "$(reply 421)" ]; then fail 51 login "$(reply 421)"; fi
-    if [ -n "$(reply 425)" ]; then fail 71 "data ports" "$(reply 425)"; fi
-    if grep -q -e '^< 227' -e '^< 229' "$trace" && ! grep -q -e '^< 226' -e '^< 550' -e '^< 553' "$trace"; then
-        case $code in 7 | 28 | 13 | 14) fail 60 "data ports" "$told" ;; esac
+    refused=$(reply 425)
+    if [ -n "$refused" ]; then fail_several_exits; fail 71 "data ports" "$refused"; fi
+    if grep -q -e '^< 227' -e '^< 229' "$trace" && ! grep -q -e '^< 550' -e '^< 553' "$trace"; then
+        opened=$(grep -c '^< 226' "$trace")
+        case $code in
+            7 | 28 | 13 | 14)
+                fail_several_exits
+                if [ "$opened" -eq 0 ]; then fail 60 "data ports" "$told"; fi
+                fail "$2" "$1" "$told" ;;
+        esac
     fi
     if ! grep -q '^< 230' "$trace"; then fail 30 TLS "$told"; fi
     fail "$2" "$1" "$(reply '[45]')${told:+ ($told)}"

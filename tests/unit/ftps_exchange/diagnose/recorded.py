@@ -204,13 +204,16 @@ def account(**values: Any) -> dict[str, Any]:
 
 
 def results(
-    directory: dict[str, Any] | None = None, edge: dict[str, Any] | None = None, **of_server: Any
+    directory: dict[str, Any] | None = None,
+    edge: dict[str, Any] | None = None,
+    host: dict[str, Any] | None = None,
+    **of_server: Any,
 ) -> dict[str, Any]:
     """Results as the playbook collects them."""
     accounts = {"acme-up": account(), "acme-read": account(), **(directory or {})}
     return {
         "servers": {"ftps1": server(**of_server)},
-        "hosts": {"ftps1": firewall()},
+        "hosts": {"ftps1": firewall(**(host or {}))},
         "edges": {"edge1": firewall(**(edge or {}))},
         "directory": {"ftps1": {"now": NOW, "accounts": accounts}},
     }

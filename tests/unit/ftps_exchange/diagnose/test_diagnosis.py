@@ -229,6 +229,47 @@ def test_two_exits(checked: str) -> None:
         assert cause(checked, found) == "port blocked"
 
 
+def declares_two_exits(inventory: Inventory) -> tuple[str, list[dict[str, Any]]]:
+    """The model, and the elements of the firewalls."""
+    inventory.acme["sources"] += ["198.51.100.21/32"]
+    inventory.check()
+    element = {"element": "198.51.100.21", "comment": "acme", "packets": 9, "bytes": 9}
+    return model(inventory), [*firewall()["elements"], element]
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [("198.51.100.21", "two addresses"), (SOURCE, "port blocked"), ("198.51.100.30", "port blocked")],
+    ids=["the other exit", "the same", "another customer's"],
+)
+def test_two_declared_exits(inventory: Inventory, source: str, named: str) -> None:
+    """The edge lets both in, and the server refuses the second."""
+    both, elements = declares_two_exits(inventory)
+    host = {"elements": elements, "refused": [{"time": NOW - 5, "source": source, "port": 50007}]}
+    found = results(edge={"elements": elements}, host=host, journal=journal("login"), sessions=[session()])
+    assert cause(both, found) == named
+
+
+@pytest.mark.parametrize(
+    ("source", "after", "named"),
+    [
+        ("198.51.100.21", 1, "two addresses"),
+        ("198.51.100.21", 600, "no fault"),
+        ("198.51.100.21", -60, "no fault"),
+        ("2001:db8:100::20", 1, "no fault"),
+        (SOURCE, 1, "no fault"),
+    ],
+)
+def test_two_declared_exits_after_the_session(inventory: Inventory, source: str, after: int, named: str) -> None:
+    """The client has given up, and no log says why. At the edge anybody may try ports."""
+    both, elements = declares_two_exits(inventory)
+    lines = journal("login")
+    login = max(line["time"] for line in lines)
+    host = {"elements": elements, "refused": [{"time": login + after, "source": source, "port": 50007}]}
+    edge = {"elements": elements, "refused": [{"time": login + after, "source": "203.0.113.99", "port": 50007}]}
+    assert cause(both, results(edge=edge, host=host, journal=lines)) == named
+
+
 @pytest.mark.parametrize(
     "text",
     [
