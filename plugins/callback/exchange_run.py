@@ -18,9 +18,15 @@ from ansible import context
 from ansible.executor.task_queue_manager import TaskQueueManager
 from ansible.playbook import Playbook
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import filter_loader, test_loader
 from ansible_collections.ftps.exchange.plugins.plugin_utils.run import this_run
 
 from ftps_exchange.audit import Run
+
+# The same for the filters and tests themselves: the first look for one reads the files of them all
+filter_loader.get("ansible.builtin.to_json")
+test_loader.get("ansible.builtin.match")
+filter_loader.get("community.general.json_query")
 
 DOCUMENTATION = r"""
 name: exchange_run

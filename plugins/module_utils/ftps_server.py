@@ -26,6 +26,7 @@ BLOCK = 1 << 16
 STATE = Path("/var/lib/ftps-exchange/guard")
 SESSIONS = Path("/run/ftps-exchange/sessions")
 SHUT = Path("/etc/shutmsg")
+BACKUP = Path("/etc/ftps-exchange/backup.json")
 PROGRAMS = ("proftpd", "ftps-exchange-guard", "ftps-exchange-session", "ftps-exchange-directory-watch")
 """Whose lines in the journal say what became of a login."""
 LINE = re.compile(r"(?P<time>\d+\.\d+) \S+ (?P<program>[\w.-]+)\[(?P<pid>\d+)\]: (?P<text>.*)")
@@ -128,6 +129,22 @@ def read_disk(root: str) -> dict[str, Any]:
         "files_free": stats.f_favail,
         "files_total": stats.f_files,
     }
+
+
+def read_backup(settings: Path) -> dict[str, float] | None:
+    """When the last backup ended well (0: none has yet), and how old it may be. None on a server without backup."""
+    try:
+        configured = json.loads(settings.read_text(encoding="utf-8"))
+        allowed = float(configured["max_age_hours"]) * 3600
+        state = Path(configured["state_dir"]) / "status.json"
+    except (FileNotFoundError, KeyError):
+        # KeyError: an earlier version of the role wrote the settings
+        return None
+    try:
+        ended = json.loads(state.read_text(encoding="utf-8")).get("last_success") or 0
+    except (FileNotFoundError, ValueError):
+        ended = 0
+    return {"ended": float(ended), "max_age": allowed}
 
 
 def read_certificate(path: str) -> dict[str, Any]:

@@ -63,6 +63,11 @@ quotas:
 certificate: {description: End of the certificate., returned: always, type: dict}
 services: {description: State of each service., returned: always, type: dict}
 metrics_written: {description: When the role metrics last counted; null without it., returned: always, type: float}
+backup:
+  description: C(ended), the time of the last backup that ended well (0 if none has), and C(max_age), how many seconds
+    old it may be; null on a server without backup.
+  returned: always
+  type: dict
 """
 
 import datetime
@@ -76,8 +81,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftps.exchange.plugins.module_utils.folder_quota import read_quotas
 from ansible_collections.ftps.exchange.plugins.module_utils.ftps_server import (
+    BACKUP,
     STATE,
     lines_backwards,
+    read_backup,
     read_certificate,
     read_disk,
     read_seen,
@@ -192,6 +199,7 @@ def main() -> None:
         certificate=read_certificate(asked["certificate_file"]),
         services=read_services(),
         metrics_written=read_written(METRICS),
+        backup=read_backup(BACKUP),
     )
 
 

@@ -1,11 +1,11 @@
 #!/usr/bin/python
-"""Folders and text files of the system, many in one call."""
+"""Folders and text files of the system, and the units that they describe, many in one call."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: managed_files
-short_description: Folders and text files of the system, many in one call
+short_description: Folders and text files of the system, and the units that they describe, many in one call
 description:
   - Runs on a host with Linux.
   - Creates folders and writes text files with given content, owner and mode. It does for all of them in one call what
@@ -54,6 +54,17 @@ options:
       - If a run fails before its handlers, they are lost, and the next run finds no change that would notify them
         again. With this file, they are notified until the last one has removed it.
     type: path
+  started:
+    description:
+      - Units that must be enabled and active once the files are written, as in M(ftps.exchange.units). One that runs
+        already is not restarted, a handler does that.
+    type: list
+    elements: str
+    default: []
+  started_seconds:
+    description: How long each of these must have run, as O(ftps.exchange.units#module:seconds).
+    type: float
+    default: 3.0
 extends_documentation_fragment: [ftps.exchange.removal]
 attributes:
   check_mode:
@@ -61,7 +72,7 @@ attributes:
     description: Reports what it would change.
   diff_mode:
     support: full
-    description: Content, owner and mode, of every file that differs.
+    description: Content, owner and mode, of every file that differs, and the state of every unit that does.
 author: the ftps-exchange contributors
 """
 
@@ -111,6 +122,12 @@ pending_paths:
   type: list
   elements: str
   sample: [/etc/example/example.conf]
+changed_units:
+  description: Those of O(started) that were changed (in check mode, would be).
+  returned: always
+  type: list
+  elements: str
+  sample: [example.timer]
 """
 
 import grp
@@ -124,6 +141,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.ftps.exchange.plugins.module_utils import commands
 from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file, temporary_file
 from ansible_collections.ftps.exchange.plugins.module_utils.removal import (
     REMOVAL_SPEC,
@@ -131,6 +149,7 @@ from ansible_collections.ftps.exchange.plugins.module_utils.removal import (
     read_removal,
     refusal,
 )
+from ansible_collections.ftps.exchange.plugins.module_utils.units import Units, UnitsError, steady
 
 # Runs a command: (exit status, output, errors)
 Runner = Callable[[str], tuple[int, str, str]]
@@ -318,6 +337,15 @@ def manage(wanted: list[Wanted], run: Runner, pending: Pending, *, check_mode: b
     return differences
 
 
+def start(run: commands.Runner, names: list[str], seconds: float, check_mode: bool) -> Units:
+    """Enable and start units, and wait until they have run for long enough."""
+    units = Units(run, names, [], check_mode=check_mode)
+    units.apply()
+    if names and not check_mode:
+        steady(run, names, seconds, timeout=30.0)
+    return units
+
+
 def main() -> None:
     """Run the module."""
     place = {
@@ -337,6 +365,8 @@ def main() -> None:
             "folders": {"type": "list", "elements": "dict", "default": [], "options": folder},
             "files": {"type": "list", "elements": "dict", "default": [], "options": file},
             "pending_file": {"type": "path"},
+            "started": {"type": "list", "elements": "str", "default": []},
+            "started_seconds": {"type": "float", "default": 3.0},
             "removal": REMOVAL_SPEC,
         },
         supports_check_mode=True,
@@ -349,11 +379,18 @@ def main() -> None:
         pending_file = module.params["pending_file"]
         pending = Pending(Path(pending_file) if pending_file else None, check_mode=module.check_mode)
         differences = manage(wanted, module.run_command, pending, check_mode=module.check_mode)
-    except (FilesError, OSError, ValueError) as problem:
+        units = start(
+            commands.runner(module), module.params["started"], module.params["started_seconds"], module.check_mode
+        )
+    except (FilesError, UnitsError, OSError, ValueError) as problem:
         module.fail_json(msg=str(problem))
     paths = [one["after_header"] for one in differences]
     module.exit_json(
-        changed=bool(differences or pending.paths), changed_paths=paths, pending_paths=pending.paths, diff=differences
+        changed=bool(differences or pending.paths or units.changed),
+        changed_paths=paths,
+        pending_paths=pending.paths,
+        changed_units=units.changed,
+        diff=[*differences, units.diff()] if units.changed else differences,
     )
 
 

@@ -190,6 +190,21 @@ def package_servers(folder: Path = Path("/etc/apt")) -> list[tuple[str, int]]:
     return list(found)
 
 
+def installed_packages(status: Path = Path("/var/lib/dpkg/status")) -> list[str]:
+    """The names of the installed packages. Read here, because dpkg-query would be one more process."""
+    try:
+        stanzas = status.read_text(errors="replace").split("\n\n")
+    except OSError:
+        return []
+    found = set()
+    for stanza in stanzas:
+        fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and not line.startswith(" "))
+        # Neither removed with its configuration left, nor half installed
+        if fields.get("Status", "").split()[1:] == ["ok", "installed"]:
+            found.add(fields["Package"])
+    return sorted(found)
+
+
 def proxy(run: Run) -> tuple[str, int] | None:
     """Host and port of apt's proxy."""
     code, output, _ = run(["apt-config", "dump"])
@@ -235,6 +250,7 @@ def look(run: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
         "addresses": own_addresses(run),
         "routes": {target: route_to(run, target) for target in (*targets, *controllers)},
         "packages": unreachable_packages(run) if asked["packages"] else None,
+        "installed": installed_packages(),
         # The module apt needs both, and gets them by itself, though not in check mode
         "python_apt": importlib.util.find_spec("apt") is not None,
         "package_lists": any(Path("/var/lib/apt/lists").glob("*Packages*")),

@@ -131,6 +131,11 @@ def json_text(status: Status) -> str:
     return json.dumps(status, ensure_ascii=False, indent=1) + "\n"
 
 
+def _saved(backup: str | None) -> str:
+    """A server without a backup shows nothing; the list of what needs attention has one that is too old."""
+    return f", saved {short(backup)}" if backup else ""
+
+
 def page(status: Status, changes: Sequence[Change]) -> str:
     """The page. Whatever came from elsewhere is escaped, and nothing is fetched."""
     environment = Environment(
@@ -150,7 +155,7 @@ def page(status: Status, changes: Sequence[Change]) -> str:
     ]
     for server in status["servers"]:
         until, free = str(server["certificate_ends"])[:10], size(server["bytes_free"])
-        tiles.append((server["name"], f"certificate until {until}, {free} free"))
+        tiles.append((server["name"], f"certificate until {until}, {free} free{_saved(server['last_backup'])}"))
     return environment.get_template("status.html.j2").render(status=status, tiles=tiles, changes=changes)
 
 

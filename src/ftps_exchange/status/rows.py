@@ -344,7 +344,26 @@ def _server(host: str, result: Mapping[str, Any]) -> dict[str, Any]:
         "bytes_free": disk.get("bytes_free"),
         "bytes_total": disk.get("bytes_total"),
         "services": dict(result["services"]),
+        "last_backup": _moment(result["backup"]),
     }
+
+
+def _moment(backup: Mapping[str, float] | None) -> str | None:
+    """When the last backup ended."""
+    if not backup or not backup["ended"]:
+        return None
+    return datetime.datetime.fromtimestamp(backup["ended"], datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _backup_attention(backup: Mapping[str, float] | None, now: datetime.datetime) -> Iterator[str]:
+    """A backup that is missing or too old. Without one in the inventory there is nothing to say."""
+    if backup is None:
+        return
+    age = now.timestamp() - backup["ended"]
+    if not backup["ended"]:
+        yield "it has no backup yet"
+    elif age > backup["max_age"]:
+        yield f"its last backup is {int(age) // 3600} hours old"
 
 
 def _servers_attention(servers: Mapping[str, Mapping[str, Any]], now: datetime.datetime) -> Iterator[str]:
@@ -355,6 +374,7 @@ def _servers_attention(servers: Mapping[str, Mapping[str, Any]], now: datetime.d
         written = result["metrics_written"]
         if written is not None and now.timestamp() - written > METRICS_SECONDS:
             yield f"{host}: its metrics are {int(now.timestamp() - written) // 60} minutes old"
+        yield from (f"{host}: {text}" for text in _backup_attention(result["backup"], now))
         ends = result["certificate"].get("ends")
         if ends:
             left = (datetime.datetime.fromisoformat(str(ends)) - now).days

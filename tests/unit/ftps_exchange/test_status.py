@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import json
 import re
@@ -46,6 +47,7 @@ def activity(**values: Any) -> dict[str, Any]:
         "reached": "2026-01-01T00:00:00.000Z",
         "quotas": [],
         "metrics_written": None,
+        "backup": None,
         **values,
     }
 
@@ -107,10 +109,21 @@ def test_what_needs_attention_in_the_directory(inventory: Inventory, state: Any,
         ({"disk": {"bytes_free": 5, "bytes_total": 100}}, "ftps1: 5 % of the disk is free"),
         ({"banned": [f"acme-up {SOURCE}"]}, "acme: acme-up is banned"),
         ({"metrics_written": NOW - 3600}, "ftps1: its metrics are 60 minutes old"),
+        ({"backup": {"ended": 0.0, "max_age": 108000.0}}, "ftps1: it has no backup yet"),
+        ({"backup": {"ended": NOW - 112000, "max_age": 108000.0}}, "ftps1: its last backup is 31 hours old"),
     ],
 )
 def test_what_needs_attention_on_a_server(inventory: Inventory, values: dict[str, Any], said: str) -> None:
     assert made(inventory, results(servers={"ftps1": activity(**values)}))["attention"] == [said]
+
+
+def test_a_backup_in_time_is_only_shown(inventory: Inventory) -> None:
+    backup = {"ended": NOW - 107000, "max_age": 108000.0}
+    found = made(inventory, results(servers={"ftps1": activity(backup=backup)}))
+    assert found["attention"] == []
+    assert [server["last_backup"] for server in found["servers"]] == [
+        datetime.datetime.fromtimestamp(NOW - 107000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    ]
 
 
 def quota(folder: str, used: int, limit: int | None, files: tuple[int | None, int | None] = (None, None)) -> Any:

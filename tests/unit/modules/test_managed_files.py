@@ -8,6 +8,7 @@ import os
 import pwd
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -236,3 +237,29 @@ def test_a_list_that_would_lose_most_customers_stops_the_call_before_its_first_c
 
     assert call(known='["acme"]')["changed"]
     assert (tmp_path / "first.conf").exists() is not check_mode
+
+
+def test_units_are_started_once_the_files_are_there_and_only_where_they_do_not_run() -> None:
+    done: list[str] = []
+    state = {"UnitFileState": "disabled", "ActiveState": "inactive"}
+
+    def systemd(command: Sequence[str], data: str = "") -> tuple[int, str, str]:
+        if "show" in command:
+            return 0, "\n".join(f"{key}={value}" for key, value in {"LoadState": "loaded", **state}.items()), ""
+        done.append(command[1])
+        state.update(UnitFileState="enabled", ActiveState="active")
+        return 0, "", ""
+
+    assert managed_files.start(systemd, ["example.timer"], 0, check_mode=True).changed == ["example.timer"]
+    assert done == []
+    assert managed_files.start(systemd, ["example.timer"], 0, check_mode=False).changed == ["example.timer"]
+    assert done == ["enable", "start"]
+    assert managed_files.start(systemd, ["example.timer"], 0, check_mode=False).changed == []
+    assert done == ["enable", "start"]
+
+
+def test_a_call_without_units_does_not_ask_systemd() -> None:
+    def systemd(command: Sequence[str], data: str = "") -> tuple[int, str, str]:
+        raise AssertionError(command)
+
+    assert managed_files.start(systemd, [], 3.0, check_mode=False).changed == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from ansible_collections.ftps.exchange.plugins.modules import units
+from ansible_collections.ftps.exchange.plugins.module_utils import units
 
 SHOWN = """Id=winbind.service
 ActiveState=active

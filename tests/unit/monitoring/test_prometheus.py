@@ -99,6 +99,7 @@ def files(step: int, age: float = 0, inventory: Inventory | None = None) -> list
         "services": {"proftpd.service": "active"},
         "disk": {"bytes_free": 50, "bytes_total": 100, "files_free": 5, "files_total": 10},
         "certificate_end": now + 90 * 86400,
+        "backup": {"ended": now - 3600, "max_age": 108000.0},
     }
     server = "\n".join([*PROGRAM.metrics(state, facts, {"max_sessions": 50, "per_customer": True}), ""])
     moment = datetime.datetime.now(datetime.UTC)

@@ -118,6 +118,7 @@ def facts(**values: Any) -> dict[str, Any]:
         "services": {"proftpd.service": "active", "winbind.service": "failed"},
         "disk": {"bytes_free": 1, "bytes_total": 10, "files_free": 2, "files_total": 20},
         "certificate_end": NOW + 5,
+        "backup": None,
         **values,
     }
 
@@ -142,6 +143,12 @@ def test_every_counter_is_there_from_the_beginning(program: ModuleType) -> None:
     assert not [
         line for line in shown(program, program.new_state(NOW), certificate_end=None) if "certificate_end" in line
     ]
+
+
+def test_the_age_of_the_backup_only_where_there_is_one(program: ModuleType) -> None:
+    assert not [line for line in shown(program, program.new_state(NOW)) if "backup" in line]
+    lines = shown(program, program.new_state(NOW), backup={"ended": 0.0, "max_age": 7200.0})
+    assert {"ftps_exchange_backup_time_seconds 0", "ftps_exchange_backup_max_age_seconds 7200"} <= set(lines)
 
 
 def test_customers_if_they_are_wanted(program: ModuleType, tmp_path: Path) -> None:

@@ -1,70 +1,11 @@
-#!/usr/bin/python
-"""Set kernel parameters (sysctl) now and for the next boot, several at once."""
+"""Kernel parameters (sysctl), in the running kernel and for the next boot."""
 
 from __future__ import annotations
-
-DOCUMENTATION = r"""
-module: kernel_parameters
-short_description: Sets kernel parameters now and for the next boot
-description:
-  - Runs on a host with Linux.
-  - Owns one file of C(/etc/sysctl.d) and makes the running kernel agree with it. It does not write values that are
-    already right, so it also works where C(/proc/sys) is read-only but the values were set from outside, for example
-    with the C(--sysctl) option of a container engine.
-  - A parameter that is a list of numbers, such as C(net.ipv4.ip_local_reserved_ports), may have several owners.
-    With O(number_lists) only the declared numbers are owned. Numbers of others stay; numbers from the last run are
-    removed when they are no longer declared.
-options:
-  path:
-    description: The file to own.
-    type: path
-    required: true
-  values:
-    description:
-      - Value by name of the parameter. With V(*) instead of an interface the value applies to each existing interface
-        and to future ones, as in C(net.ipv4.conf.*.send_redirects).
-    type: dict
-    default: {}
-  number_lists:
-    description: Numbers to have in the list, by name, as C(first-last) or single numbers, separated by commas.
-    type: dict
-    default: {}
-  optional:
-    description: Names of parameters that not every kernel has. They are skipped where they are missing.
-    type: list
-    elements: str
-    default: []
-attributes:
-  check_mode:
-    support: full
-  diff_mode:
-    support: full
-author: ftps-exchange
-"""
-
-EXAMPLES = r"""
-- name: Forward packets, and keep the passive ports for the service
-  ftps.exchange.kernel_parameters:
-    path: /etc/sysctl.d/90-ftps-exchange.conf
-    values:
-      net.ipv4.ip_forward: 1
-    number_lists:
-      net.ipv4.ip_local_reserved_ports: 50000-50099
-"""
-
-RETURN = r"""
-set:
-  description: Parameters of the running kernel that were changed.
-  type: list
-  elements: str
-  returned: always
-"""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.ftps.exchange.plugins.module_utils.files import replace_file
 
 HEADER = "# Managed by Ansible: changes made here are lost.\n"
@@ -204,32 +145,3 @@ def apply(
             {"before_header": str(path), "after_header": str(path), "before": file_before, "after": content},
         ],
     }
-
-
-def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "values": {"type": "dict", "default": {}},
-            "number_lists": {"type": "dict", "default": {}},
-            "optional": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    params = module.params
-    try:
-        result = apply(
-            Kernel(),
-            Path(params["path"]),
-            params["values"],
-            params["number_lists"],
-            params["optional"],
-            module.check_mode,
-        )
-    except ParameterError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""local_networks: whole networks that a host takes for its own."""
+"""Local networks: whole networks that a host takes for its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 
 import pytest
-from ansible_collections.ftps.exchange.plugins.modules import local_networks as module
-from ansible_collections.ftps.exchange.plugins.modules.local_networks import RouteError
+from ansible_collections.ftps.exchange.plugins.module_utils.network import local_networks as module
+from ansible_collections.ftps.exchange.plugins.module_utils.network.local_networks import RouteError
 
 LISTED = [
     {"type": "local", "dst": "127.0.0.0/8", "dev": "lo"},

@@ -1,4 +1,4 @@
-"""kernel_parameters: the running kernel and the next boot, and other owners of a list of ports."""
+"""Kernel parameters: the running kernel and the next boot, and other owners of a list of ports."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.ftps.exchange.plugins.modules import kernel_parameters as module
-from ansible_collections.ftps.exchange.plugins.modules.kernel_parameters import Kernel, ParameterError
+from ansible_collections.ftps.exchange.plugins.module_utils.network import parameters as module
+from ansible_collections.ftps.exchange.plugins.module_utils.network.parameters import Kernel, ParameterError
 
 FORWARD = "net.ipv4.ip_forward"
 RESERVED = "net.ipv4.ip_local_reserved_ports"
