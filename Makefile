@@ -14,10 +14,10 @@ export INVENTORY
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 @ \2/p' $(MAKEFILE_LIST) | column -t -s@
 
-lab: ## the lab on this machine: build it, deploy the exchange on it, make a customer's transfer (root)
+lab: ## the lab on this machine: build it, deploy the exchange on it, make a transfer; POOL=1: three servers, two edges (root)
 	@scripts/lab
 
-lab-down: ## remove the lab and nothing else (root)
+lab-down: ## remove the lab and nothing else: POOL=1 (root)
 	@scripts/lab_down
 
 test: ## lint, unit tests and the molecule scenarios with their end-to-end transfers (root)
@@ -29,7 +29,7 @@ lint: ## yamllint, ruff, mypy, ansible-lint
 unit: ## the unit tests
 	@scripts/test unit
 
-molecule: ## the molecule scenarios alone: RELEASE=bookworm (server and edge on another release), SCENARIO=pool (two edges) (root)
+molecule: ## the molecule scenarios alone: RELEASE=bookworm (server and edge on another release), SCENARIO=pool (three servers, two edges) (root)
 	@scripts/test molecule
 
 rehearsal: ## README's "Point it at real hosts" as a new user, on plain hosts with SSH, from an empty folder to an upgrade (root; 15 minutes)

@@ -29,6 +29,7 @@ try:
     from ftps_exchange.iis.settings import exchange_iis_settings
     from ftps_exchange.pair import exchange_edge_pair
     from ftps_exchange.passive import exchange_ports_meanwhile
+    from ftps_exchange.pool import exchange_server_pool
     from ftps_exchange.quotas import exchange_quotas
     from ftps_exchange.retention import exchange_retention
     from ftps_exchange.service_ports import exchange_service_ports
@@ -77,6 +78,7 @@ class FilterModule:
             exchange_predicted_sids,
             exchange_quotas,
             exchange_retention,
+            exchange_server_pool,
             exchange_service_ports,
             exchange_thumbprint,
         )

@@ -53,6 +53,7 @@ options:
         size, in a file of the volume C(<prefix>-<host>-<name>-disk), and mounts it with these options.
       - C(sysctls) - kernel parameters of its network namespace by name. A host forwards nothing unless it is set here.
       - C(capabilities) - capabilities beyond Podman's default.
+      - C(devices) - devices of this machine that the host may use, such as C(/dev/fuse).
     type: dict
     default: {}
   boot_timeout_seconds:

@@ -16,14 +16,14 @@ from .model.view import plain
 Address = IPv4Interface | IPv6Interface
 
 
-class PairProblem(NamedTuple):
+class Mistake(NamedTuple):
     """A mistake in the inventory."""
 
     host: str
     name: str
     """The variable."""
     key: str
-    """The interface, if it is about one."""
+    """The part of it, if it is about one."""
     value: object
     message: str
     remedy: str
@@ -42,10 +42,23 @@ class Instance(TypedDict):
     peers: list[str]
 
 
+class Group(TypedDict):
+    """Addresses that move together."""
+
+    name: str
+    number: int
+    """Distinguishes the groups of a network: it is added to ``virtual_addresses_router_id``."""
+    priority: int
+    """VRRP priority of this host. The highest one wins."""
+    returns: bool
+    """Whether the addresses go back to the host with the highest priority after it comes back."""
+    instances: list[Instance]
+
+
 class Pair(TypedDict):
     """What an edge has to know."""
 
-    instances: list[Instance]
+    groups: list[Group]
     own: list[str]
     """Addresses that stay, of this edge."""
     peers: list[str]
@@ -73,17 +86,22 @@ def exchange_edge_pair(
     if found:
         raise ExchangeError(" ".join(map(str, found)), remedy="docs/edge.md has an example of two edges.")
     if not virtual:
-        return {"instances": [], "own": [], "peers": [], "addresses": [], "sync_own": "", "sync_peer": ""}
+        return {"groups": [], "own": [], "peers": [], "addresses": [], "sync_own": "", "sync_peer": ""}
     [other] = [name for name in fixed if name != host]
+    instances: list[Instance] = [
+        {
+            "interface": interface,
+            "addresses": sorted((str(one) for one in addresses), key=lambda one: ":" in one),
+            "own": fixed[host][interface],
+            "peers": [fixed[other][interface]],
+        }
+        for interface, addresses in virtual.items()
+    ]
+    # The first one has the addresses after both have started
+    priority = 150 if host == next(iter(fixed)) else 100
     return {
-        "instances": [
-            {
-                "interface": interface,
-                "addresses": sorted((str(one) for one in addresses), key=lambda one: ":" in one),
-                "own": fixed[host][interface],
-                "peers": [fixed[other][interface]],
-            }
-            for interface, addresses in virtual.items()
+        "groups": [
+            {"name": "edges", "number": 0, "priority": priority, "returns": False, "instances": instances},
         ],
         "own": list(fixed[host].values()),
         "peers": list(fixed[other].values()),
@@ -98,25 +116,25 @@ def exchange_edge_pair(
 
 def pair_problems(
     virtual: Mapping[str, Any], edges: Mapping[str, Mapping[str, Any]], sync_interface: str
-) -> Iterator[PairProblem]:
+) -> Iterator[Mistake]:
     """What is wrong with the declaration of a pair."""
     first = next(iter(edges), "edges")
     if not virtual:
         for host, own in edges.items():
             if own:
-                yield PairProblem(
+                yield Mistake(
                     host, "edge_pair", "", own, "is set without edge_virtual_addresses.",
                     "Set edge_virtual_addresses for both edges: the addresses that move, by interface.",
                 )  # fmt: skip
         return
     if len(edges) != 2:
-        yield PairProblem(
+        yield Mistake(
             first, "edge_virtual_addresses", "", None, f"needs two edges, and the group edges has {len(edges)}.",
             "Add the other one, or remove edge_virtual_addresses.",
         )  # fmt: skip
         return
     if sync_interface not in virtual:
-        yield PairProblem(
+        yield Mistake(
             first, "connection_sync_interface", "", sync_interface or None,
             "is not an interface of edge_virtual_addresses." if sync_interface else "is missing.",
             f"Name the one on which the edges send each other their connections: {', '.join(virtual)}.",
@@ -126,7 +144,7 @@ def pair_problems(
         moving = yield from _moving(first, interface, addresses)
         network = next((one.network for one in moving if isinstance(one, IPv4Interface)), None)
         if moving and network is None:
-            yield PairProblem(
+            yield Mistake(
                 first, "edge_virtual_addresses", interface, addresses, "has no IPv4 address.",
                 "Add one: the edges announce the others with it.",
             )  # fmt: skip
@@ -136,17 +154,17 @@ def pair_problems(
                 yield from _staying(host, interface, own.get(interface), network, taken)
     for host, own in edges.items():
         for interface in own.keys() - virtual.keys():
-            yield PairProblem(
+            yield Mistake(
                 host, "edge_pair", interface, own[interface], "is an interface without addresses that move.",
                 f"Add it to edge_virtual_addresses, or remove it. There are: {', '.join(virtual)}.",
             )  # fmt: skip
 
 
-def _moving(host: str, interface: str, addresses: Any) -> Generator[PairProblem, None, list[Address]]:
+def _moving(host: str, interface: str, addresses: Any) -> Generator[Mistake, None, list[Address]]:
     """Yield what is wrong with the addresses of an interface, and return the others."""
     found: list[Address] = []
     if not isinstance(addresses, list) or not addresses:
-        yield PairProblem(
+        yield Mistake(
             host, "edge_virtual_addresses", interface, addresses, "is not a list of addresses.",
             "Write for example [10.20.30.1/24, 'fd20:30::1/64'].",
         )  # fmt: skip
@@ -157,7 +175,7 @@ def _moving(host: str, interface: str, addresses: Any) -> Generator[PairProblem,
         except ValueError:
             parsed = None
         if parsed is None or "/" not in str(address):
-            yield PairProblem(
+            yield Mistake(
                 host, "edge_virtual_addresses", interface, address, f"has {address!r}, which has no prefix length.",
                 "Write for example 10.20.30.1/24.",
             )  # fmt: skip
@@ -166,9 +184,9 @@ def _moving(host: str, interface: str, addresses: Any) -> Generator[PairProblem,
     return found
 
 
-def _staying(host: str, interface: str, own: Any, network: Any, taken: dict[str, str]) -> Iterator[PairProblem]:
-    def problem(message: str, remedy: str) -> PairProblem:
-        return PairProblem(host, "edge_pair", interface, own, message, remedy)
+def _staying(host: str, interface: str, own: Any, network: Any, taken: dict[str, str]) -> Iterator[Mistake]:
+    def problem(message: str, remedy: str) -> Mistake:
+        return Mistake(host, "edge_pair", interface, own, message, remedy)
 
     if own is None:
         yield problem("is missing.", f"Add the IPv4 address in {network} that stays with this edge.")

@@ -152,15 +152,35 @@ class Target:
         return self._host("server", "no FTPS server is named on which commands could be run")
 
     @functools.cached_property
+    def every_server(self) -> list[Host]:
+        """All servers on which commands can be run; at least one."""
+        return [host_of(entry) for entry in self.description.get("servers", ())] or [self.server]
+
+    @functools.cached_property
+    def servers(self) -> list[Host]:
+        """Several servers with the same files; with one, what is about several of them does not apply."""
+        found = self.every_server
+        return found if len(found) > 1 else does_not_apply("there is one server")
+
+    @functools.cached_property
+    def server_of_sessions(self) -> Host:
+        """The server on which every session is. Each of several has logs and events of its own."""
+        return self.server if len(self.every_server) == 1 else does_not_apply("there are several servers")
+
+    @functools.cached_property
     def edge(self) -> Host:
         return self._host("edge", "no edge is named on which commands could be run")
 
     @functools.cached_property
+    def every_edge(self) -> list[Host]:
+        """All edges on which commands can be run; at least one."""
+        found = [host_of(entry) for entry in self.description.get("edges", ())]
+        return found or not_tested("no edge is named on which commands could be run")
+
+    @functools.cached_property
     def edges(self) -> list[Host]:
         """Two edges; with one, what is about two of them does not apply."""
-        found = [host_of(entry) for entry in self.description.get("edges", ())]
-        if not found:
-            not_tested("no edge is named on which commands could be run")
+        found = self.every_edge
         return found if len(found) > 1 else does_not_apply("there is one edge")
 
     @functools.cached_property

@@ -43,7 +43,7 @@ def data_root(target: Target) -> str:
 @contextmanager
 def small_disk(target: Target, customer: str) -> Iterator[None]:
     """Give a customer a home of a few MiB."""
-    server = target.server
+    server = target.server_of_sessions
     home = f"{data_root(target)}/homes/{customer}"
     # The daemon has mounts of its own, those that were there when it began
     restart = "systemctl restart proftpd"
@@ -99,7 +99,7 @@ def test_a_full_disk_is_told(
 
     records: list[dict[str, Any]] = []
     for _ in range(20):
-        text = target.server.sh(f"grep -F {fresh}.part {LOG} || true")
+        text = target.server_of_sessions.sh(f"grep -F {fresh}.part {LOG} || true")
         records = [record for record in map(json.loads, text.splitlines()) if record["operation"] == "upload"]
         if len(records) >= 3:
             break

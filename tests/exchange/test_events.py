@@ -68,7 +68,7 @@ class Receiver:
 @pytest.fixture
 def receiver(target: Target, server: Inspected) -> Receiver:
     """The receiver that can be read."""
-    host = target.server
+    host = target.server_of_sessions
     for text in host.sh(f"cat {SETTINGS}/*.json 2> /dev/null | tr -d '\\n' || true").replace("}{", "}\n{").splitlines():
         settings = json.loads(text)
         run = settings.get("run") or []

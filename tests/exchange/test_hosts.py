@@ -386,7 +386,7 @@ def test_every_transfer_is_one_line_of_the_log(
     expect(client.command(f"DELE {awkward}"), DONE, "DELE")
     lines: list[dict[str, object]] = []
     for _ in range(20):
-        text = target.server.sh(f"grep -F {fresh} {LOG} || true")
+        text = target.server_of_sessions.sh(f"grep -F {fresh} {LOG} || true")
         lines = [line for line in map(json.loads, text.splitlines()) if line.get("bytes") == 5]
         if lines:
             break
@@ -406,7 +406,7 @@ def test_nobody_forges_a_record_of_the_log(
 
     Source: CWE-117 (forged log lines); ISO/IEC 27002 8.15.
     """
-    sample = target.server.sh("tail -n 1 /var/log/ftps-exchange/transfer.raw").rstrip("\n").split("\t")
+    sample = target.server_of_sessions.sh("tail -n 1 /var/log/ftps-exchange/transfer.raw").rstrip("\n").split("\t")
     made_up = ["1795456924.936", "s", "forged", "198.51.100.20", "TLSv1.3", "STOR", "226", "success", "9", "0", "9"]
     made_up += ["5", "1", "1", "", "77", f"/{fresh}", "-", fresh]
     for line in (made_up, ["", *made_up], ["-", *made_up], ["0" * len(sample[0]), *made_up]):
@@ -415,7 +415,9 @@ def test_nobody_forges_a_record_of_the_log(
         session(customer).send(f"STOR x\n{chr(9).join(line)}")
     lines: list[dict[str, object]] = []
     for _ in range(20):
-        lines = [json.loads(line) for line in target.server.sh(f"grep -F {fresh} {LOG} || true").splitlines()]
+        lines = [
+            json.loads(line) for line in target.server_of_sessions.sh(f"grep -F {fresh} {LOG} || true").splitlines()
+        ]
         if len(lines) >= 4:
             break
         time.sleep(0.25)

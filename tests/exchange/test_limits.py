@@ -117,11 +117,13 @@ def guess(customer: Customer, secured: Connect, victim: Account, *, implicit: bo
 
 def unban(target: Target) -> Callable[[str], None]:
     """How bans are lifted on this server; without a way to do it, nobody is banned in the first place."""
-    if not target.server.has("ftps-exchange-guard"):
+    servers = target.every_server
+    if not all(server.has("ftps-exchange-guard") for server in servers):
         not_tested("there is no way to lift a ban on this server, so nobody is banned by a check")
 
     def lift(account: str) -> None:
-        target.server.sh(f"ftps-exchange-guard permit {account}")
+        for server in servers:
+            server.sh(f"ftps-exchange-guard permit {account}")
 
     return lift
 

@@ -36,7 +36,7 @@ def uploads(target: Target, fresh: str, expected: Iterable[str], patience: float
     """Paths of the uploads that the log has, as soon as it has all that are expected, or after a while."""
     deadline = time.monotonic() + patience
     while True:
-        text = target.server.sh(f"grep -F {fresh} {LOG} || true")
+        text = target.server_of_sessions.sh(f"grep -F {fresh} {LOG} || true")
         records = [record for record in map(json.loads, text.splitlines()) if record.get("operation") == "upload"]
         found = [record["file"] for record in records if record["outcome"] == "ok"]
         if set(expected) <= set(found) or time.monotonic() > deadline:
@@ -90,16 +90,16 @@ def test_a_killed_log_loses_and_doubles_nothing(
     client = session(customer)
     expected = [f"/{fresh}-{number}" for number in range(6)]
     # The service always runs afterwards.
-    with undone(target.server, "ftpsx-log", f"systemctl start {UNIT}"):
+    with undone(target.server_of_sessions, "ftpsx-log", f"systemctl start {UNIT}"):
         for number, path in enumerate(expected):
             expect(client.store(path, b"12345"), STORED, "upload")
             if number == 1:
-                target.server.sh(f"systemctl kill --signal=KILL {UNIT}")
+                target.server_of_sessions.sh(f"systemctl kill --signal=KILL {UNIT}")
             elif number == 3:
-                target.server.sh(f"systemctl kill --signal=KILL {UNIT}; : > {STATE}")
+                target.server_of_sessions.sh(f"systemctl kill --signal=KILL {UNIT}; : > {STATE}")
             time.sleep(0.3)
         found = uploads(target, fresh, expected, patience=20)
-        state = target.server.sh(f"systemctl is-active {UNIT} || true").strip()
+        state = target.server_of_sessions.sh(f"systemctl is-active {UNIT} || true").strip()
     for path in expected:
         client.command(f"DELE {path}")
     assert sorted(found) == expected, f"of {len(expected)} uploads the log has {len(found)}: {found}"
@@ -122,17 +122,17 @@ def test_a_session_that_is_killed_leaves_a_record(
     with client.open_data():
         process = ""
         for _ in range(20):
-            process = target.server.sh(
+            process = target.server_of_sessions.sh(
                 f"pgrep --full '^proftpd: {customer.writer.name} .*STOR {fresh}' || true"
             ).strip()
             if process:
                 break
             time.sleep(0.1)
         assert process, "no process of the session is seen"
-        before = int(target.server.sh(f"wc -l < {LOG}"))
-        target.server.sh(f"kill -KILL {process}")
+        before = int(target.server_of_sessions.sh(f"wc -l < {LOG}"))
+        target.server_of_sessions.sh(f"kill -KILL {process}")
         for _ in range(40):
-            cut = target.server.sh(f"tail -n +{before + 1} {LOG} | grep -F '\"interrupted\"' || true")
+            cut = target.server_of_sessions.sh(f"tail -n +{before + 1} {LOG} | grep -F '\"interrupted\"' || true")
             if cut:
                 break
             time.sleep(0.25)

@@ -397,3 +397,16 @@ def test_one_licence_everywhere() -> None:
     told = {str(role.name): load(role / "meta" / "main.yml")["galaxy_info"]["license"] for role in ROLES}
     assert {name: licence for name, licence in told.items() if licence != "MIT"} == {}
     assert '\nlicense = "MIT"\n' in (PROJECT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_hosts_keep_the_order_of_the_inventory() -> None:
+    """Ansible's filters for sets return lists in another order each time, and the first server has work of its own."""
+    wrong = [
+        f"{path.relative_to(PROJECT)}: {line.strip()}"
+        for folder in ("playbooks", "roles", "molecule", "inventories")
+        for path in (PROJECT / folder).rglob("*.yml")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"(groups\[|play_hosts|servers).*\| (difference|intersect|union)\(", line)
+        and "| length" not in line
+    ]
+    assert wrong == []

@@ -22,7 +22,18 @@ NO_ROUTER = {"net.ipv4.ip_forward": "0", "net.ipv6.conf.all.forwarding": "0"}
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 # Linux allows 15 characters for the name of an interface.
 NETWORK_NAME = re.compile(r"[a-z][a-z0-9]{0,14}")
-HOST_KEYS = {"networks", "gateways", "domain", "nameserver", "search", "names", "volumes", "sysctls", "capabilities"}
+HOST_KEYS = {
+    "networks",
+    "gateways",
+    "domain",
+    "nameserver",
+    "search",
+    "names",
+    "volumes",
+    "sysctls",
+    "capabilities",
+    "devices",
+}
 
 
 class LabError(Exception):
@@ -216,6 +227,8 @@ def parse_hosts(
         arguments += ["--security-opt", "apparmor=unconfined"]
         for capability in sorted({*CAPABILITIES, *definition.get("capabilities", [])}):
             arguments += ["--cap-add", capability]
+        for device in sorted(definition.get("devices", [])):
+            arguments += ["--device", device]
         for name, value in sorted({**NO_ROUTER, **definition.get("sysctls", {})}.items()):
             arguments += ["--sysctl", f"{name}={value}"]
         arguments += network_arguments(host, definition, networks)

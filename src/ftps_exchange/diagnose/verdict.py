@@ -436,7 +436,7 @@ def _of_sessions(question: Question) -> Iterator[Finding]:
             others = [
                 packet
                 for packet in _from_elsewhere(question, session.address)
-                if packet.port in session.waiting and packet.time >= session.since
+                if packet.port in session.waiting and packet.time + CLOCK >= session.since
             ]
             if others:
                 yield question.finding(

@@ -38,6 +38,13 @@ TWO_EDGES: Final[Mapping[str, Sequence[str]]] = {
 }
 """Those of exchanges with two edges."""
 
+SEVERAL_SERVERS: Final[Mapping[str, Sequence[str]]] = {
+    "server_drain": ("trixie",),
+    "server_health": ("trixie",),
+    "shared_root": ("trixie",),
+}
+"""Those of exchanges with several servers, which need ``virtual_addresses`` too."""
+
 CONTROL_NODE: Final[Mapping[str, Sequence[str]]] = {
     "acme_certificate": ("bookworm",),
     "customer_packs": ("bookworm", "trixie"),
@@ -53,10 +60,11 @@ LAB: Final[Mapping[str, Sequence[str]]] = {
     "lab_customer_firewall": ("trixie",),
     "lab_directory_controller": ("trixie",),
     "lab_hosts": ("bookworm",),
+    "lab_shared_storage": ("trixie",),
 }
 """Those of the lab: on its machine, and in its containers."""
 
-ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **TWO_EDGES, **CONTROL_NODE, **LAB}
+ROLES: Final[Mapping[str, Sequence[str]]] = {**SERVERS_AND_EDGES, **TWO_EDGES, **SEVERAL_SERVERS, **CONTROL_NODE, **LAB}
 """Every role that has run. None of the roles for Windows has: docs/windows.md."""
 
 ADDITIONS: Final = frozenset({"backup", "events", "metrics", "quota"})

@@ -22,6 +22,15 @@ OF_THE_PLAYBOOKS: Final[Mapping[str, Mapping[str, Any]]] = {
         "type": "dict",
         "options": {"name": {"type": "str", "required": True}, "ip4": {"type": "str"}, "ip6": {"type": "str"}},
     },
+    # Several servers: the interface, and the addresses that stay with the host (ftps_exchange.pool)
+    "server_pool": {
+        "type": "dict",
+        "options": {
+            "interface": {"type": "str", "required": True},
+            "ip4": {"type": "str", "required": True},
+            "ip6": {"type": "str"},
+        },
+    },
     # Two edges: the addresses that stay, of each, and those that move, of both (ftps_exchange.pair)
     "edge_pair": {"type": "dict"},
     "edge_virtual_addresses": {"type": "dict"},

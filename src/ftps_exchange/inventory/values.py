@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
-from ftps_exchange.iis.pool import FILE_SERVERS, pool_problems
+from ftps_exchange.iis.pool import FILE_SERVERS
+from ftps_exchange.iis.pool import pool_problems as windows_pool_problems
 from ftps_exchange.inventory.files import Files
 from ftps_exchange.inventory.specs import Known, flaws
 from ftps_exchange.model.problems import Problem, looks_secret, nearest, shorten
 from ftps_exchange.model.receiving import KINDS
 from ftps_exchange.model.rules import HIGHEST_PORT
 from ftps_exchange.pair import pair_problems
+from ftps_exchange.pool import pool_problems
 from ftps_exchange.preflight import (
     LARGEST_PACKET,
     SHORTEST_ROLLBACK_SECONDS,
@@ -117,6 +119,7 @@ class _Check:
             yield from self._ranges(host, values)
         yield from self._servers()
         yield from self._pair()
+        yield from self._pool()
         yield from self._windows_pool()
         if self.loaded.deploys:
             yield from self._required()
@@ -497,6 +500,15 @@ class _Check:
         for host, name, key, value, message, remedy in pair_problems(virtual, fixed, sync):
             yield self._problem(host, name, value, message, remedy, part=f"{host}.{name}.{key}".rstrip("."))
 
+    def _pool(self) -> Iterator[Problem]:
+        members = {
+            host: (self._value(host, "edge_server", {}), self._value(host, "server_pool", {})) for host in self.linux
+        }
+        if not all(isinstance(part, Mapping) for both in members.values() for part in both):
+            return
+        for host, name, key, value, message, remedy in pool_problems(members):
+            yield self._problem(host, name, value, message, remedy, part=f"{host}.{name}.{key}".rstrip("."))
+
     def _windows_pool(self) -> Iterator[Problem]:
         def variables(hosts: Sequence[str]) -> dict[str, dict[str, Any]]:
             values = {host: self.loaded.hosts.get(host, {}) for host in hosts}
@@ -505,7 +517,7 @@ class _Check:
                 for host, own in values.items()
             }
 
-        found = pool_problems(
+        found = windows_pool_problems(
             variables(self.windows), variables(self.groups.get(FILE_SERVERS, ())), self._service().get("root", "")
         )
         for host, name, key, value, message, remedy in found:

@@ -28,6 +28,13 @@ PORTS = [50000, 50199]
 RULES = "tcp dport 50000-50099 dnat x"
 MOVING = {"dmz": ["10.20.30.1/24", "fd20:30::1/64"]}
 STAYING = {"edge1": {"dmz": "10.20.30.2"}, "edge2": {"dmz": "10.20.30.3"}}
+SERVERS = {
+    host: {
+        "edge_server": {"name": f"ftps{number}", "ip4": f"10.20.30.2{number}"},
+        "server_pool": {"interface": "eth0", "ip4": f"10.20.30.1{number}"},
+    }
+    for number, host in enumerate("ab", 1)
+}
 OPTIONS = {"root": "D:\\ftps-exchange"}
 RESULTS = {"edges": {"edge1": {"failed": True, "msg": "no answer"}}}
 
@@ -56,6 +63,7 @@ EXPRESSIONS = {
     "exchange_predicted_sids": "model | ftps.exchange.exchange_group_names | ftps.exchange.exchange_predicted_sids",
     "exchange_quotas": "model | ftps.exchange.exchange_quotas",
     "exchange_retention": "model | ftps.exchange.exchange_retention",
+    "exchange_server_pool": f"{SERVERS} | ftps.exchange.exchange_server_pool(host='a')",
     "exchange_service_ports": "model | ftps.exchange.exchange_service_ports",
     "exchange_thumbprint": f"'{COPIED_THUMBPRINT}' | ftps.exchange.exchange_thumbprint",
 }
@@ -99,6 +107,8 @@ def apply(name: str, filters: dict[str, Callable[..., Any]], model: Any, sids: A
             return filters[name](model, account="acme-up")
         case "exchange_edge_pair":
             return filters[name](MOVING, STAYING, host="edge1", sync_interface="dmz")
+        case "exchange_server_pool":
+            return filters[name](SERVERS, host="a")
         case "exchange_firewall_addresses":
             return filters[name](apply("exchange_edge_sets", filters, model, sids), NETWORKS)
         case "exchange_ports_meanwhile":

@@ -21,7 +21,10 @@ STAYING: dict[str, dict[str, Any]] = {
 
 def test_each_edge_knows_itself_and_the_other_one() -> None:
     pair = exchange_edge_pair(MOVING, STAYING, "edge2", "dmz")
-    assert pair["instances"] == [
+    [group] = pair["groups"]
+    assert (group["priority"], group["returns"]) == (100, False)
+    assert exchange_edge_pair(MOVING, STAYING, "edge1", "dmz")["groups"][0]["priority"] == 150
+    assert group["instances"] == [
         {
             "interface": "internet",
             "addresses": ["198.51.100.10/24", "2001:db8::10/64"],
@@ -43,7 +46,7 @@ def test_each_edge_knows_itself_and_the_other_one() -> None:
 
 @pytest.mark.parametrize("edges", [{}, {"edge1": {}}, {"edge1": {}, "edge2": {}}])
 def test_without_addresses_that_move_there_is_nothing_to_do(edges: dict[str, dict[str, str]]) -> None:
-    nothing: object = {"instances": [], "own": [], "peers": [], "addresses": [], "sync_own": "", "sync_peer": ""}
+    nothing: object = {"groups": [], "own": [], "peers": [], "addresses": [], "sync_own": "", "sync_peer": ""}
     assert exchange_edge_pair({}, edges, "edge1") == nothing
 
 

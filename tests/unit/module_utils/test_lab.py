@@ -90,6 +90,7 @@ def test_a_stopped_container_is_started() -> None:
         ("volumes", {"data": "/srv/other"}),
         ("networks", {"inside": ["10.77.20.12"]}),
         ("capabilities", ["SYS_NICE"]),
+        ("devices", ["/dev/fuse"]),
         ("names", {}),
     ],
 )

@@ -405,3 +405,21 @@ def test_an_edge_whose_rules_failed_gets_no_addresses() -> None:
     assert "After=rules.service b.service" in unit
     assert unit.count("ExecStartPre=") == 1
     assert "is-failed --quiet rules.service" in unit
+
+
+def test_a_server_resets_the_sessions_of_another_one_whose_address_it_took() -> None:
+    given = {
+        "host_firewall_service_ports": [21, 990],
+        "host_firewall_greeting_ports": [21],
+        "host_firewall_max_connections_per_customer": 40,
+    }
+    alone = chain(render("host_firewall", "host_firewall.nft.j2", given), "input")
+    assert not any("reset" in rule or "112" in rule for rule in alone)
+    rules = chain(
+        render("host_firewall", "host_firewall.nft.j2", given | {"host_firewall_peers": ["10.0.0.2"]}), "input"
+    )
+    reset = "tcp dport { 21 } ct state new tcp flags & (syn | fin | rst | psh) == psh reject with tcp reset"
+    position = rules.index(f"ip saddr @customers4 {reset}")
+    assert position < next(number for number, rule in enumerate(rules) if "synproxy" in rule)
+    assert f"ip6 saddr @customers6 {reset}" in rules
+    assert "ip saddr { 10.0.0.2 } ip protocol 112 ip ttl 255 accept" in rules

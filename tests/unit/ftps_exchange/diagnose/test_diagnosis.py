@@ -229,6 +229,12 @@ def test_two_exits(checked: str) -> None:
         assert cause(checked, found) == "port blocked"
 
 
+def test_two_exits_in_the_second_of_the_login(checked: str) -> None:
+    """A set of the packet filter tells its times in whole seconds, rounded to the past."""
+    edge = {"refused": [{"time": NOW - 30.8, "source": "198.51.100.21", "port": 50007}]}
+    assert cause(checked, results(edge=edge, journal=journal("login"), sessions=[session()])) == "two addresses"
+
+
 def declares_two_exits(inventory: Inventory) -> tuple[str, list[dict[str, Any]]]:
     """The model, and the elements of the firewalls."""
     inventory.acme["sources"] += ["198.51.100.21/32"]
