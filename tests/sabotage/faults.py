@@ -148,8 +148,8 @@ def member(group: str, accounts: str) -> Callable[[Lab], None]:
         for account in accounts.split(","):
             # winbind answers from its cache for a moment, longer on a busy machine
             lab.server.sh(
-                f"for second in $(seq 30); do id -nG {account} | grep -qw {group} && exit 0; sleep 1; done; "
-                f"echo '{account} is not in {group} after 30 seconds' >&2; exit 1"
+                f"for second in $(seq 60); do id -nG {account} | grep -qw {group} && exit 0; sleep 1; done; "
+                f"echo '{account} is not in {group} after a minute:' $(id {account} 2>&1) >&2; exit 1"
             )
 
     return put
