@@ -8,29 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Interface, IPv6Interface, ip_address, ip_interface
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 from .errors import ExchangeError
+from .mistake import Mistake
 from .model.view import plain
 
 Address = IPv4Interface | IPv6Interface
-
-
-class Mistake(NamedTuple):
-    """A mistake in the inventory."""
-
-    host: str
-    name: str
-    """The variable."""
-    key: str
-    """The part of it, if it is about one."""
-    value: object
-    message: str
-    remedy: str
-
-    def __str__(self) -> str:
-        where = f"{self.name}.{self.key}" if self.key else self.name
-        return f"{self.host}: {where} {self.message} {self.remedy}"
 
 
 class Instance(TypedDict):

@@ -11,8 +11,9 @@ from ipaddress import ip_address
 from typing import Any, TypedDict
 
 from .errors import ExchangeError
+from .mistake import Mistake
 from .model.view import plain
-from .pair import Group, Mistake
+from .pair import Group
 
 OWN_PRIORITY = 200
 """VRRP priority of the server that owns an address. The next ones in the inventory follow with 150, 140, ..."""

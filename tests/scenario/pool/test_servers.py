@@ -77,7 +77,7 @@ def test_a_server_without_its_files_gives_its_address_away_and_takes_it_back(ser
     assert moved < 10, f"{moved:.1f} s"
 
 
-def test_nobody_logs_in_on_a_server_without_its_files(servers: Servers, crowd: Crowd, lab: Lab) -> None:
+def test_nobody_logs_in_on_a_server_without_its_files(servers: Servers) -> None:
     """Also before the address has moved: no empty folder, no old files."""
     [line] = [
         line
