@@ -410,3 +410,16 @@ def test_hosts_keep_the_order_of_the_inventory() -> None:
         and "| length" not in line
     ]
     assert wrong == []
+
+
+def test_hosts_of_a_lab_are_entered_through_podman() -> None:
+    """A lab whose inventory lacks it speaks to hosts of these names somewhere else, by SSH."""
+    labs = [
+        path.parent
+        for folder in ("inventories", "molecule")
+        for path in (PROJECT / folder).rglob("hosts.yml")
+        if "lab_containers" in path.read_text(encoding="utf-8")
+    ]
+    assert len(labs) >= 4
+    files = [lab / "group_vars" / "lab_containers" / "connection.yml" for lab in labs]
+    assert [str(file) for file in files if "podman" not in file.read_text(encoding="utf-8")] == []
